@@ -1,0 +1,72 @@
+"""Results on disk, keyed by the inputs, the parameters and the code that made them; joblib does the work.
+
+A stage's result is written whole or not at all, so a stopped run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+
+from dfdlib import paths
+
+
+def stage(*modules: str) -> Callable[[Callable], Callable]:
+    """Cache a function of hashable inputs; `modules` are the dfdlib modules whose code its result depends on.
+
+    The decorated function's arguments must carry everything that the result depends on: of a file, its
+    `sha256` and not its path alone.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def cached(*args: Any, **kwargs: Any) -> Any:
+            bound = inspect.signature(function).bind(*args, **kwargs)
+            bound.apply_defaults()
+            key = joblib.hash((tuple(bound.arguments.items()), code_version(*modules)))
+            path = paths.cache() / function.__name__ / f"{key}.joblib"
+            if path.is_file():
+                return joblib.load(path)
+            return save(path, function(*args, **kwargs))
+
+        return cached
+
+    return decorate
+
+
+def save(path: Path, value: Any) -> Any:
+    """Write `value` atomically and return it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    joblib.dump(value, partial, compress=3)
+    partial.replace(path)
+    return value
+
+
+@functools.cache
+def code_version(*modules: str) -> str:
+    """Hash of what the named dfdlib modules do: their code without comments, docstrings and layout."""
+    sources = [inspect.getsource(importlib.import_module(f"dfdlib.{name}")) for name in modules]
+    return hashlib.sha256("".join(_bare(source) for source in sources).encode()).hexdigest()
+
+
+def _bare(source: str) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+            node.body[0] = ast.Pass()
+    return ast.unparse(tree)
+
+
+def sha256(path: Path) -> str:
+    """The file's sha256 as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

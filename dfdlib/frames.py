@@ -1,0 +1,83 @@
+"""All frames of a study in one place: a table of who and what, beside arrays of crops and landmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+
+from dfdlib import data, faces, splits
+from dfdlib.data import Clip
+from dfdlib.errors import DfdError
+from dfdlib.faces import FaceTrack
+from dfdlib.profile import Study
+
+COLUMNS = ["clip_id", "frame", "label", "pair", "person", "split"]
+
+
+@dataclass(frozen=True)
+class FrameSet:
+    """N frames with a face. Row i of `table` (columns COLUMNS) belongs to crops[i] and points[i]."""
+
+    table: pd.DataFrame
+    crops: np.ndarray  # (N, S, S, 3) uint8 RGB
+    points: np.ndarray  # (N, 68, 2) float32, pixels of the frame
+    sizes: np.ndarray  # (N, 2) int, width and height of the frame in pixels
+
+    def part(self, *names: str) -> FrameSet:
+        """The frames of some parts of the split, such as "train"."""
+        keep = self.table["split"].isin(names).to_numpy()
+        return FrameSet(self.table[keep].reset_index(drop=True), self.crops[keep], self.points[keep], self.sizes[keep])
+
+    def with_crops(self, crops: np.ndarray) -> FrameSet:
+        """The same frames with other crops."""
+        return replace(self, crops=crops)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(N,) int, 0 real and 1 fake."""
+        return self.table["label"].to_numpy()
+
+    def scored(self, p_fake: np.ndarray) -> pd.DataFrame:
+        """The table with a column p_fake."""
+        return self.table.assign(p_fake=p_fake)
+
+
+def clips(study: Study) -> list[Clip]:
+    """The study's clips with their part of the split, checked."""
+    return splits.split(data.clips(study), study.seed)
+
+
+def tracks(study: Study, found: Sequence[Clip]) -> list[FaceTrack]:
+    """The face track of each clip, in the clips' order, computed in parallel and cached clip by clip."""
+    jobs = (delayed(faces.track)(clip, study.faces) for clip in found)
+    return Parallel(n_jobs=study.threads, prefer="threads")(jobs)
+
+
+def stack(found: Sequence[Clip], tracked: Sequence[FaceTrack]) -> FrameSet:
+    """Join clips and their tracks, frame by frame."""
+    if [c.clip_id for c in found] != [t.clip_id for t in tracked]:
+        raise DfdError("Clips and tracks are not of the same clips in the same order; make the tracks again.")
+    rows = [
+        (c.clip_id, int(frame), c.label, c.pair, c.person, c.split)
+        for c, t in zip(found, tracked, strict=True)
+        for frame in t.frames
+    ]
+    sizes = np.repeat([t.size for t in tracked], [len(t.frames) for t in tracked], axis=0)
+    crops = np.concatenate([t.crops for t in tracked])
+    points = np.concatenate([t.points for t in tracked])
+    return FrameSet(pd.DataFrame(rows, columns=COLUMNS), crops, points, sizes)
+
+
+def load(study: Study) -> FrameSet:
+    """Every frame of the study, from the cache where notebook 01 has run."""
+    found = clips(study)
+    return stack(found, tracks(study, found))
+
+
+def map_crops(frames: FrameSet, change: Callable[[np.ndarray], np.ndarray]) -> FrameSet:
+    """The same frames with each crop (S, S, 3) changed by a function."""
+    return frames.with_crops(np.stack([change(crop) for crop in frames.crops]))

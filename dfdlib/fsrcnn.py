@@ -1,0 +1,58 @@
+"""FSRCNN (Dong, Loy and Tang, ECCV 2016, arXiv 1608.00367), with PReLU after every convolution."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from dfdlib.errors import DfdError
+
+SCALES = (2, 3, 4)
+
+
+class FSRCNN(nn.Module):
+    """Luminance (B, 1, H, W) in [0, 1] to (B, 1, H * scale, W * scale).
+
+    FSRCNN(d, s, m): feature extraction 5x5 to d channels, shrinking 1x1 to s, m mappings 3x3, expanding
+    1x1 to d, deconvolution 9x9. With m = 4 these are 7 convolutions and a deconvolution; the "5 convolutional
+    layers and a deconvolutional" of Ivanov et al. count the four kinds, or mean m = 2. FSRCNN(56, 12, 4) has
+    12,464 weights without biases and slopes.
+    """
+
+    def __init__(self, scale: int = 2, d: int = 56, s: int = 12, m: int = 4) -> None:
+        super().__init__()
+        if scale not in SCALES:
+            raise DfdError(f"FSRCNN enlarges by 2, 3 or 4, not by {scale}; choose one of these scales.")
+        self.scale = scale
+        sizes = [(1, d, 5), (d, s, 1), *[(s, s, 3)] * m, (s, d, 1)]
+        layers = [(nn.Conv2d(i, o, k, padding=k // 2), nn.PReLU(o)) for i, o, k in sizes]
+        self.features = nn.Sequential(*[part for layer in layers for part in layer])
+        # Output size: (H - 1) * scale - 2 * padding + 9 + output_padding = H * scale.
+        padding, output_padding = {2: (4, 1), 3: (3, 0), 4: (3, 1)}[scale]
+        self.deconvolution = nn.ConvTranspose2d(d, 1, 9, scale, padding, output_padding)
+        self._initialize()
+
+    def _initialize(self) -> None:
+        for layer in self.features:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, a=0.25)  # PReLU starts at slope 0.25
+                nn.init.zeros_(layer.bias)
+        nn.init.normal_(self.deconvolution.weight, std=0.001)  # Dong et al., section 3.3
+        nn.init.zeros_(self.deconvolution.bias)
+
+    def forward(self, y: Tensor) -> Tensor:
+        return self.deconvolution(self.features(y))  # (B, 1, H, W) -> (B, d, H, W) -> (B, 1, sH, sW)
+
+
+def count_weights(model: nn.Module) -> int:
+    """Weights of the convolutions, without biases and slopes (as Dong et al. count)."""
+    return sum(p.numel() for name, p in model.named_parameters() if p.dim() == 4 and name.endswith("weight"))
+
+
+def optimizer(model: FSRCNN, lr: float) -> torch.optim.Optimizer:
+    """Adam at `lr`; the deconvolution learns at a tenth of it (Dong et al., section 4.1)."""
+    groups = [
+        {"params": model.features.parameters()},
+        {"params": model.deconvolution.parameters(), "lr": lr / 10},
+    ]
+    return torch.optim.Adam(groups, lr=lr)

@@ -1,0 +1,119 @@
+"""A study's parameters: frozen dataclasses filled from `studies/<name>.yaml`; an unknown key is an error."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from dfdlib import paths
+from dfdlib.errors import DfdError
+
+DATASETS = ("embedded", "uadfv", "folder")
+
+
+@dataclass(frozen=True)
+class FaceParams:
+    """From a video to face crops."""
+
+    max_frames: int = 32  # frames sampled evenly from a clip
+    upsample: int = 0  # dlib's own upsampling before detection; 0 finds faces from about 80 px
+    margin: float = 0.1  # added on each side of the landmarks' rectangle, as a share of its size
+    size: int = 128  # side of the square crop in pixels
+
+
+@dataclass(frozen=True)
+class SuperResParams:
+    """FSRCNN: network, data and recipe."""
+
+    scale: int = 2
+    d: int = 56  # feature channels (Dong et al., section 3.2)
+    s: int = 12  # channels after shrinking
+    m: int = 4  # mapping layers
+    images: int = 7000  # the paper's number of CelebA images; all there are where there are fewer
+    train_share: float = 0.8  # the paper's 80 % and 20 %; the embedded stills are split by person instead
+    epochs: int = 15
+    batch: int = 16
+    lr: float = 1e-3  # Adam; a tenth of it for the deconvolution, as in Dong et al.
+
+
+@dataclass(frozen=True)
+class ResNetParams:
+    """The classifier's network and recipe (paper, section II.A)."""
+
+    arch: str = "resnet50"
+    input_size: int = 112  # side of the square that the network sees, cut from the crop
+    weights: str = ""  # a local ImageNet weight file; empty: try torchvision's download, then random weights
+    weights_sha256: str = ""
+    learning_rates: tuple[float, ...] = (0.001, 0.01)  # FWA's rate, then the one that the paper settled on
+    momentum: float = 0.9
+    epochs: int = 20
+    batch: int = 16
+    bfloat16: bool = True  # autocast; used only where the processor computes in it
+
+
+@dataclass(frozen=True)
+class HeadPoseParams:
+    """Pose by solvePnP and the classifier on it (paper, section II.B)."""
+
+    world_model: str = "world_model.csv"  # a file in dfdlib/assets, or a path of the reader's own
+    solver: str = "sqpnp"
+    max_reprojection: float = 0.1  # flag frames whose fit is worse than this share of the face's width
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that a run depends on."""
+
+    name: str
+    dataset: str = "embedded"
+    people: int = 0  # use only the first people of each split; 0 uses all
+    seed: int = 2020
+    threads: int = 2
+    bootstrap: int = 2000  # resamples behind every clustered interval
+    small_face: int = 48  # side in pixels of the crops of the low-resolution comparison
+    faces: FaceParams = field(default_factory=FaceParams)
+    superres: SuperResParams = field(default_factory=SuperResParams)
+    resnet: ResNetParams = field(default_factory=ResNetParams)
+    headpose: HeadPoseParams = field(default_factory=HeadPoseParams)
+
+
+def load(name: str) -> Study:
+    """The study `name` from `studies/<name>.yaml`.
+
+    Raises DfdError for a study that does not exist, an unknown key, or a value of the wrong type.
+    """
+    path = paths.studies() / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in paths.studies().glob("*.yaml")))
+        raise DfdError(f"There is no study {name!r} ({path} is missing); choose one of: {known}.")
+    values = yaml.safe_load(path.read_text()) or {}
+    study = _fill(Study, {"name": name} | values, path, "")
+    if study.dataset not in DATASETS:
+        raise DfdError(f"{path}: dataset is {study.dataset!r}; choose one of: {', '.join(DATASETS)}.")
+    return study
+
+
+def _fill(cls: type, values: dict, path: Path, prefix: str) -> typing.Any:
+    if not isinstance(values, dict):
+        raise DfdError(f"{path}: {prefix.rstrip('.')} must be a block of `key: value` lines.")
+    hints = typing.get_type_hints(cls)
+    unknown = sorted(set(values) - set(hints))
+    if unknown:
+        raise DfdError(f"{path}: unknown parameter {prefix}{unknown[0]}; known here: {', '.join(hints)}.")
+    return cls(**{key: _convert(hints[key], value, path, prefix + key) for key, value in values.items()})
+
+
+def _convert(hint: typing.Any, value: typing.Any, path: Path, key: str) -> typing.Any:
+    if dataclasses.is_dataclass(hint):
+        return _fill(hint, value, path, key + ".")
+    if hint == tuple[float, ...] and isinstance(value, list):
+        return tuple(float(v) for v in value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint == tuple[float, ...] or type(value) is not hint:
+        raise DfdError(f"{path}: {key} is {value!r}; it must be of type {getattr(hint, '__name__', hint)}.")
+    return value

@@ -1,0 +1,181 @@
+"""Numbers and score tables on disk, and the tables that README and notebooks print from them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dfdlib import paths, repro
+from dfdlib.errors import DfdError
+from dfdlib.metrics import Estimate
+
+SCORE_COLUMNS = ["clip_id", "frame", "label", "pair", "person", "split", "branch", "p_fake"]
+KEYS = ["branch", "clip_id", "frame"]
+# The paper's three accuracies; it says neither "frames" nor "videos", so both of ours stand beside them.
+PAPER = {
+    "resnet.frame_acc": 0.949,
+    "resnet.video_acc": 0.949,
+    "headpose.paper.frame_acc": 0.501,
+    "headpose.paper.video_acc": 0.501,
+    "system.frame_acc": 0.955,
+    "system.video_acc": 0.955,
+}
+CLAIMS = {
+    "resnet.frame_acc": "ResNet alone, accuracy of frames",
+    "resnet.video_acc": "ResNet alone, accuracy of videos",
+    "headpose.paper.frame_acc": "Head pose as in the paper, accuracy of frames",
+    "headpose.paper.video_acc": "Head pose as in the paper, accuracy of videos",
+    "system.frame_acc": "The whole, accuracy of frames",
+    "system.video_acc": "The whole, accuracy of videos",
+    "sr.native.frame_acc_gain": "Gain by super-resolution first, accuracy of frames",
+    "resnet.frame_auc": "ResNet alone, AUC of frames",
+    "resnet.video_auc": "ResNet alone, AUC of videos",
+    "headpose.yang.frame_auc": "Head pose as in Yang et al., AUC of frames",
+    "headpose.yang.video_auc": "Head pose as in Yang et al., AUC of videos",
+}
+
+
+def record(study: str, key: str, estimate: Estimate, digits: int = 4) -> Estimate:
+    """Put a number with its interval into `results/<study>.json`, in place of an older one of the same id."""
+    row = {
+        "id": key,
+        "value": round(estimate.value, digits),
+        "low": round(estimate.low, digits),
+        "high": round(estimate.high, digits),
+        "n": estimate.n,
+        "unit": estimate.unit,
+        "paper": PAPER.get(key),
+    }
+    row["verdict"] = verdict(row)
+    rows = {old["id"]: old for old in load(study)} | {key: row}
+    _write_json(study, {"rows": sorted(rows.values(), key=lambda r: r["id"])})
+    return estimate
+
+
+def note(study: str, **facts: Any) -> None:
+    """Put facts about the run (such as where the first weights came from) into `results/<study>.json`."""
+    _write_json(study, {"facts": _document(study)["facts"] | facts})
+
+
+def record_run(study: str) -> None:
+    """Put versions and machine of this run into `results/<study>.json`."""
+    _write_json(study, {"run": repro.run_record()})
+
+
+def verdict(row: dict) -> str:
+    """The paper's number against our interval, in words; empty where the paper has none."""
+    if row["paper"] is None:
+        return ""
+    if row["low"] <= row["paper"] <= row["high"]:
+        return "reproduced: the paper's number lies in our interval"
+    return "not reproduced: ours is " + ("higher" if row["low"] > row["paper"] else "lower")
+
+
+def load(study: str) -> list[dict]:
+    """The rows of `results/<study>.json`; empty where the study has not been run."""
+    return _document(study)["rows"]
+
+
+def facts(study: str) -> dict[str, Any]:
+    """What `note` kept."""
+    return _document(study)["facts"]
+
+
+def _path(study: str) -> Path:
+    return paths.results(study) / f"{study}.json"
+
+
+def _document(study: str) -> dict[str, Any]:
+    empty = {"study": study, "facts": {}, "run": {}, "rows": []}
+    return empty | (json.loads(_path(study).read_text()) if _path(study).is_file() else {})
+
+
+def _write_json(study: str, change: dict) -> None:
+    _path(study).parent.mkdir(parents=True, exist_ok=True)
+    partial = _path(study).with_suffix(".partial")
+    partial.write_text(json.dumps(_document(study) | change, indent=1) + "\n")
+    partial.replace(_path(study))
+
+
+def write_scores(study: str, branch: str, frames: pd.DataFrame) -> pd.DataFrame:
+    """Put a branch's rows into `results/scores/<study>.csv` and return them as a reader of that file sees them.
+
+    Scores are rounded to four decimals first, so that every number comes out of the file again exactly.
+    """
+    path = _scores_path(study)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = frames.assign(branch=branch, p_fake=frames["p_fake"].round(4))[SCORE_COLUMNS]
+    others = _read_scores(path)
+    table = pd.concat([others[others["branch"] != branch], rows], ignore_index=True) if len(others) else rows
+    table.sort_values(KEYS).to_csv(path, index=False)
+    return scores(study, branch)
+
+
+def scores(study: str, branch: str, split: str | None = None) -> pd.DataFrame:
+    """The rows of a branch, of one part of the split where it is named; DfdError where there are none."""
+    table = _read_scores(_scores_path(study))
+    rows = table[table["branch"] == branch] if len(table) else table
+    if not len(rows):
+        raise DfdError(f"{_scores_path(study)} has no scores of {branch!r}; run the notebook that makes them first.")
+    return (rows if split is None else rows[rows["split"] == split]).reset_index(drop=True)
+
+
+def _scores_path(study: str) -> Path:
+    return paths.results(study) / "scores" / f"{study}.csv"
+
+
+def _read_scores(path: Path) -> pd.DataFrame:
+    text = {"clip_id": str, "pair": str, "person": str}  # "0001" is a name, not a number
+    return pd.read_csv(path, dtype=text) if path.is_file() else pd.DataFrame(columns=SCORE_COLUMNS)
+
+
+def claim_table(study: str) -> list[tuple[str, str, str, str, str]]:
+    """Rows of the claim table: claim, paper, this study, 95 % interval with n, verdict."""
+    found = {row["id"]: row for row in load(study)}
+    return [_claim(CLAIMS[key], found[key]) for key in CLAIMS if key in found]
+
+
+def _claim(name: str, row: dict) -> tuple[str, str, str, str, str]:
+    as_number = "{:.3f}".format if "auc" in row["id"] else _percent
+    paper = "" if row["paper"] is None else as_number(row["paper"])
+    if row["id"].endswith("gain"):
+        paper = "no evident effect"
+    interval = f"{as_number(row['low'])} to {as_number(row['high'])} ({row['n']} {row['unit']})"
+    return name, paper, as_number(row["value"]), interval, row["verdict"]
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def markdown_table(study: str) -> str:
+    """The claim table as Markdown."""
+    head = ("Claim", "Paper", "This study", "95 % interval", "Verdict")
+    lines = ["| " + " | ".join(row) + " |" for row in [head, ("---",) * 5, *claim_table(study)]]
+    return "\n".join(lines)
+
+
+def readme_text(text: str) -> str:
+    """README with every block `<!-- table:STUDY -->` ... `<!-- end -->` filled from that study's results."""
+
+    def fill(match: re.Match) -> str:
+        return f"{match[1]}\n{markdown_table(match[2])}\n{match[3]}"
+
+    return re.sub(r"(<!-- table:(\w+) -->)\n.*?(<!-- end -->)", fill, text, flags=re.DOTALL)
+
+
+def write_readme() -> None:
+    """Fill README's tables from results/*.json."""
+    path = paths.root() / "README.md"
+    path.write_text(readme_text(path.read_text()))
+
+
+def check_readme() -> None:
+    """DfdError where README's tables are not those of results/*.json."""
+    path = paths.root() / "README.md"
+    if path.read_text() != readme_text(path.read_text()):
+        raise DfdError("README.md's tables differ from results/*.json; run `make readme`.")

@@ -1,0 +1,73 @@
+"""Leakage-safe splits: a pair, or a person, is never on both sides; a split that breaks this raises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from dfdlib import repro
+from dfdlib.data import UADFV_TEST, Clip
+from dfdlib.errors import DfdError
+
+SHARES = {"train": 0.6, "val": 0.12, "test": 0.28}  # of the people, where a data set has no split of its own
+
+
+def split(clips: Sequence[Clip], seed: int) -> list[Clip]:
+    """The data set's own split where it has one, UADFV's published one, else by person; checked by pair."""
+    if clips[0].dataset == "uadfv":
+        done = published_uadfv(clips, seed)
+    elif all(clip.split for clip in clips):
+        done = list(clips)
+    else:
+        done = by_person(clips, seed)
+    check(done, "pair")
+    return done
+
+
+def published_uadfv(clips: Sequence[Clip], seed: int) -> list[Clip]:
+    """The published 35 + 35 / 14 + 14 split by pair, with 7 of the 35 pairs or a few more kept for validation.
+
+    Validation takes whole people, so that near-duplicate clips stay together. The published test part does not:
+    `shared(clips, "person")` names who is on both sides.
+    """
+    test = {f"{number:04d}" for number in UADFV_TEST}
+    rest = sorted({clip.person for clip in clips if clip.pair not in test})
+    val: set[str] = set()
+    for person in repro.rng(seed).permutation(rest):
+        pairs = {clip.pair for clip in clips if clip.person == person} - test
+        if len(val) < 7 and len(pairs) <= 3:
+            val |= pairs
+    part = {pair: "test" if pair in test else "val" if pair in val else "train" for pair in {c.pair for c in clips}}
+    return [replace(clip, split=part[clip.pair]) for clip in clips]
+
+
+def by_person(clips: Sequence[Clip], seed: int) -> list[Clip]:
+    """Each person, with all pairs, on one side; shares as in SHARES."""
+    people = repro.rng(seed).permutation(sorted({clip.person for clip in clips}))
+    if len(people) < 3:
+        raise DfdError(f"A split by person needs at least 3 people and there are {len(people)}; add clips.")
+    ends = np.maximum([1, 2], np.round(np.cumsum([SHARES["test"], SHARES["val"]]) * len(people))).astype(int)
+    test, val = set(people[: ends[0]]), set(people[ends[0] : ends[1]])
+    part = {person: "test" if person in test else "val" if person in val else "train" for person in people}
+    return [replace(clip, split=part[clip.person]) for clip in clips]
+
+
+def shared(clips: Sequence[Clip], unit: str) -> list[str]:
+    """The pairs or people (`unit` is "pair" or "person") that stand in more than one part, sorted."""
+    parts: dict[str, set[str]] = {}
+    for clip in clips:
+        parts.setdefault(getattr(clip, unit), set()).add(clip.split)
+    return sorted(name for name, found in parts.items() if len(found) > 1)
+
+
+def check(clips: Sequence[Clip], unit: str) -> None:
+    """DfdError where a pair or person stands in two parts, or where a part lacks a class."""
+    leaks = shared(clips, unit)
+    if leaks:
+        raise DfdError(f"The split leaks: {unit} {leaks[0]} is in more than one part; split by {unit}.")
+    for part in ("train", "val", "test"):
+        labels = {clip.label for clip in clips if clip.split == part}
+        if labels != {0, 1}:
+            raise DfdError(f"The {part} part has clips of label {sorted(labels)} only; it needs real and fake ones.")

@@ -1,0 +1,176 @@
+"""Low-resolution faces: how they are made, how FSRCNN is trained on them, PSNR and SSIM, and upscaling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import joblib
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file
+from skimage.color import rgb2ycbcr
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage.transform import resize
+from torch import Tensor, nn
+
+from dfdlib import cache, faces, paths, repro, train
+from dfdlib.errors import DfdError
+from dfdlib.fsrcnn import FSRCNN, SCALES, optimizer
+from dfdlib.profile import Study, SuperResParams
+
+
+def luminance(image: np.ndarray) -> np.ndarray:
+    """Y (H, W) float in [16, 235] of a uint8 RGB image (ITU-R BT.601), as super-resolution papers score it."""
+    return rgb2ycbcr(image)[..., 0]
+
+
+def downsample(image: np.ndarray, scale: int) -> np.ndarray:
+    """A uint8 image smaller by `scale`, by scikit-image's `resize` with its default filter, as in the paper.
+
+    The default smooths by a Gaussian and interpolates linearly, so it is softer than an antialiased bicubic.
+    """
+    height, width = image.shape[0] // scale, image.shape[1] // scale
+    small = resize(image, (height, width), anti_aliasing=True, preserve_range=True)
+    return np.clip(small.round(), 0, 255).astype(np.uint8)
+
+
+def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
+    """The image without the last rows and columns that `scale` does not divide."""
+    return image[: image.shape[0] // scale * scale, : image.shape[1] // scale * scale]
+
+
+def pairs(files: tuple[Path, ...], scale: int) -> tuple[np.ndarray, np.ndarray]:
+    """Luminance of low and high resolution, (N, h, w) and (N, scale * h, scale * w), uint8, of images of one size."""
+    hr = [crop_to_multiple(faces.read_image(path), scale) for path in files]
+    if len({image.shape for image in hr}) != 1:
+        raise DfdError(f"{files[0].parent} holds images of several sizes; training needs one size: crop them.")
+    lr = [downsample(image, scale) for image in hr]
+    return _luminances(lr), _luminances(hr)
+
+
+def _luminances(images: list[np.ndarray]) -> np.ndarray:
+    return np.stack([luminance(image).round().astype(np.uint8) for image in images])
+
+
+def batches(lr: np.ndarray, hr: np.ndarray, params: SuperResParams, epoch: int, seed: int) -> Iterator:
+    """One epoch of shuffled batches of whole images: (B, 1, h, w) and (B, 1, sh, sw) float32 in [0, 1]."""
+    order = repro.rng(seed, epoch).permutation(len(lr))
+    for start in range(0, len(order), params.batch):
+        chosen = order[start : start + params.batch]
+        yield _tensor(lr[chosen]), _tensor(hr[chosen])
+
+
+def loss(model: nn.Module, lr: Tensor, hr: Tensor) -> Tensor:
+    """Mean squared error (Dong et al., equation 2)."""
+    return nn.functional.mse_loss(model(lr), hr)
+
+
+def _tensor(y: np.ndarray) -> Tensor:
+    return torch.from_numpy(y.astype(np.float32) / 255)[:, None]
+
+
+@torch.inference_mode()
+def enlarge(model: FSRCNN, lr: np.ndarray, batch: int = 8) -> np.ndarray:
+    """Luminance (N, h, w) uint8 enlarged by the network to (N, sh, sw) uint8."""
+    model.eval()
+    parts = [model(_tensor(lr[i : i + batch]))[:, 0] for i in range(0, len(lr), batch)]
+    return (torch.cat(parts) * 255).round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def enlarge_bicubic(lr: np.ndarray, scale: int) -> np.ndarray:
+    """The same by OpenCV's bicubic interpolation."""
+    height, width = lr.shape[1] * scale, lr.shape[2] * scale
+    return np.stack([cv2.resize(y, (width, height), interpolation=cv2.INTER_CUBIC) for y in lr])
+
+
+def psnr(a: np.ndarray, b: np.ndarray, shave: int) -> float:
+    """Peak signal-to-noise ratio in dB of two luminances (H, W), 8 bit, without `shave` border pixels."""
+    inner = np.s_[shave : a.shape[0] - shave, shave : a.shape[1] - shave]
+    return float(peak_signal_noise_ratio(a[inner], b[inner], data_range=255))
+
+
+def ssim(a: np.ndarray, b: np.ndarray, shave: int) -> float:
+    """Structural similarity of two luminances (H, W), 8 bit, with Wang et al.'s Gaussian window (sigma 1.5)."""
+    inner = np.s_[shave : a.shape[0] - shave, shave : a.shape[1] - shave]
+    return float(
+        structural_similarity(
+            a[inner], b[inner], data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+        )
+    )
+
+
+def quality(enlarged: np.ndarray, hr: np.ndarray, scale: int) -> pd.DataFrame:
+    """PSNR (dB) and SSIM of each enlarged image against its original, one row an image."""
+    rows = [(psnr(a, b, scale), ssim(a, b, scale)) for a, b in zip(enlarged, hr, strict=True)]
+    return pd.DataFrame(rows, columns=["psnr", "ssim"])
+
+
+def load(path: Path, params: SuperResParams) -> FSRCNN:
+    """The network with weights from a .safetensors file; DfdError where it is missing or of another network."""
+    if not path.is_file():
+        raise DfdError(f"There are no FSRCNN weights at {path}; run notebook 02 of this study first.")
+    model = FSRCNN(params.scale, params.d, params.s, params.m)
+    try:
+        model.load_state_dict(load_file(path))
+    except RuntimeError:
+        raise DfdError(
+            f"{path} holds the weights of another network than FSRCNN{params.d, params.s, params.m}."
+        ) from None
+    return model
+
+
+def upscale(model: FSRCNN, image: np.ndarray) -> np.ndarray:
+    """A uint8 RGB image (H, W, 3) enlarged by the network's scale: luminance by FSRCNN, colour by bicubic."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise DfdError(f"An image of shape {image.shape} and type {image.dtype} can't be enlarged; give uint8 RGB.")
+    size = (image.shape[1] * model.scale, image.shape[0] * model.scale)
+    ycc = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), cv2.COLOR_RGB2YCrCb)
+    small = cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb)[..., 0]
+    ycc[..., 0] = _full_range(enlarge(model, _studio_range(small)[None])[0])
+    return cv2.cvtColor(ycc, cv2.COLOR_YCrCb2RGB)
+
+
+def _studio_range(y: np.ndarray) -> np.ndarray:
+    """OpenCV's luminance in [0, 255] as the [16, 235] that the network was trained on."""
+    return (16 + y * (219 / 255)).round().astype(np.uint8)
+
+
+def _full_range(y: np.ndarray) -> np.ndarray:
+    return np.clip((y.astype(float) - 16) * (255 / 219), 0, 255).round().astype(np.uint8)
+
+
+def check_scale(scale: int) -> None:
+    """DfdError where the scale is not one of FSRCNN's."""
+    if scale not in SCALES:
+        raise DfdError(f"The scale {scale} is not one of {SCALES}; choose one of these.")
+
+
+def fit(study: Study, lr: np.ndarray, hr: np.ndarray, held_out: tuple[np.ndarray, np.ndarray]) -> tuple:
+    """Train FSRCNN on luminances (N, h, w) and (N, sh, sw); history and the network after its last epoch.
+
+    `held_out` is a pair like (lr, hr); after each epoch its mean squared error is measured, and nothing is
+    chosen by it. Resumes, and ends at once when done.
+    """
+    params = study.superres
+    torch.manual_seed(study.seed)
+    model = FSRCNN(params.scale, params.d, params.s, params.m)
+    key = joblib.hash((params, study.seed, lr, hr, held_out, cache.code_version("fsrcnn", "superres", "train")))[:12]
+    folder = paths.runs() / study.name / f"fsrcnn-{key}"
+    history = train.fit(
+        model,
+        optimizer(model, params.lr),
+        lambda epoch: batches(lr, hr, params, epoch, study.seed),
+        loss,
+        lambda model: ({"test_mse": _error(model, *held_out)}, {}),
+        params.epochs,
+        folder,
+    )
+    return history, train.load_epoch(model, folder, len(history))
+
+
+def _error(model: FSRCNN, lr: np.ndarray, hr: np.ndarray) -> float:
+    """Mean squared error in grey levels (0-255), squared."""
+    return float(np.mean((enlarge(model, lr).astype(float) - hr) ** 2))
