@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +71,11 @@ def fine_tune(study: Study, frames: FrameSet, lr: float, on_epoch: Callable = la
     run = Run(lr, history, folder, origin, held_out)
     train.prune(folder, {run.best})
     return run
+
+
+def choose(runs: Sequence[Run]) -> Run:
+    """The run whose best epoch has the highest accuracy on validation (the first of equals)."""
+    return max(runs, key=lambda run: run.history["val_acc"].max())
 
 
 def _evaluate(model: nn.Module, held_out: FrameSet, study: Study) -> tuple[dict, dict]:

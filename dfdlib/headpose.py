@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from dfdlib import paths
+from dfdlib import paths, repro
 from dfdlib.errors import DfdError
 
 # The paper counts landmarks from 1, arrays from 0: the only place where the two meet.
@@ -101,10 +101,20 @@ def project(model: np.ndarray, rvec: np.ndarray, tvec: np.ndarray, camera: np.nd
     return cv2.projectPoints(model.astype(float), rvec, tvec, camera, None)[0].reshape(-1, 2)
 
 
-def whole_and_central(points: np.ndarray, model: np.ndarray, size: tuple[int, int], solver: str) -> tuple[Poses, Poses]:
-    """Poses by the whole face (a) and by its central points (c), for landmarks (T, 68, 2) in frames of `size`."""
-    camera = camera_matrix(*size)
-    return solve(points, model, camera, WHOLE, solver), solve(points, model, camera, CENTRAL, solver)
+def whole_and_central(points: np.ndarray, sizes: np.ndarray, model: np.ndarray, solver: str) -> tuple[Poses, Poses]:
+    """Poses by the whole face (a) and by its central points (c).
+
+    points: (T, 68, 2) pixels; sizes: (T, 2) width and height of each frame, pixels; model: (68, 3) mm.
+    """
+    return _by_size(points, sizes, model, WHOLE, solver), _by_size(points, sizes, model, CENTRAL, solver)
+
+
+def _by_size(points: np.ndarray, sizes: np.ndarray, model: np.ndarray, which: np.ndarray, solver: str) -> Poses:
+    found = [
+        solve(p[None], model, camera_matrix(*size), which, solver)
+        for p, size in zip(points, sizes.tolist(), strict=True)
+    ]
+    return Poses(*(np.concatenate([getattr(f, name) for f in found]) for name in ("rvec", "tvec", "residual")))
 
 
 def paper_features(whole: Poses, central: Poses) -> np.ndarray:
@@ -127,6 +137,22 @@ def angle_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Geodesic angle (T,) in degrees between rotations (T, 3, 3)."""
     cosine = (np.einsum("tij,tij->t", a, b) - 1) / 2
     return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+
+
+def behind_camera(poses: Poses) -> np.ndarray:
+    """Whether each pose (T,) puts the head behind the camera: the mirror image of a right solution."""
+    return poses.tvec[:, 2] < 0
+
+
+def hand_placed(model: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """The model (68, 3) as if placed by hand: each coordinate off by a normal error of `share` of its width."""
+    width = np.ptp(model[:, 0])
+    return model + repro.rng(seed).normal(0, share * width, model.shape)
+
+
+def mirrored(model: np.ndarray) -> np.ndarray:
+    """The model (68, 3) with z turned round: a hollow face, as in the code released with Yang et al."""
+    return model * [1, 1, -1]
 
 
 def paper_classifier() -> SVC:

@@ -89,6 +89,13 @@ def estimate(table: pd.DataFrame, statistic: str, unit: str, resamples: int, see
     return Estimate(value, float(low), float(high), len(table), unit)
 
 
+def evaluate(frames: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
+    """Accuracy, AUC, equal error rate and average precision of frames, accuracy and AUC of their videos."""
+    found = {f"frame_{name}": estimate(frames, name, "frames", resamples) for name in STATISTICS}
+    videos = to_videos(frames)
+    return found | {f"video_{name}": estimate(videos, name, "videos", resamples) for name in ("acc", "auc")}
+
+
 def bootstrap(table: pd.DataFrame, statistic: Statistic, resamples: int, seed: int) -> np.ndarray:
     """The statistic on `resamples` redrawn sets of people, shape (resamples,)."""
     labels, p_fake = table["label"].to_numpy(), table["p_fake"].to_numpy()

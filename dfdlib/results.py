@@ -56,6 +56,22 @@ def record(study: str, key: str, estimate: Estimate, digits: int = 4) -> Estimat
     return estimate
 
 
+def record_all(study: str, branch: str, estimates: dict[str, Estimate]) -> None:
+    """Record what `metrics.evaluate` found under `<branch>.<name>` and print a line for each."""
+    for name, estimate in estimates.items():
+        print(f"{branch}.{name:12s} {record(study, f'{branch}.{name}', estimate)}")
+
+
+def write_curves(study: str, curves: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Put training histories into `results/curves/<study>.csv`, one block of rows a run; returns that table."""
+    table = pd.concat([history.assign(run=name) for name, history in curves.items()], ignore_index=True)
+    path = paths.results(study) / "curves" / f"{study}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = table.drop(columns="seconds").round(4)
+    table.to_csv(path, index=False)
+    return table
+
+
 def note(study: str, **facts: Any) -> None:
     """Put facts about the run (such as where the first weights came from) into `results/<study>.json`."""
     _write_json(study, {"facts": _document(study)["facts"] | facts})

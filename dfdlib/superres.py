@@ -133,6 +133,22 @@ def upscale(model: FSRCNN, image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(ycc, cv2.COLOR_YCrCb2RGB)
 
 
+def through(model: FSRCNN, crop: np.ndarray) -> np.ndarray:
+    """A crop (S, S, 3) enlarged by FSRCNN and averaged back to its own size: super-resolution first, as in the paper."""
+    return cv2.resize(upscale(model, crop), crop.shape[1::-1], interpolation=cv2.INTER_AREA)
+
+
+def low_resolution(crop: np.ndarray, side: int) -> np.ndarray:
+    """A crop (S, S, 3) as a small face of `side` pixels would have given it, (side, side, 3)."""
+    return cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def restore(small: np.ndarray, side: int, model: FSRCNN | None = None) -> np.ndarray:
+    """A small crop brought to (side, side, 3): by FSRCNN first where a model is given, the rest by bicubic."""
+    large = small if model is None else upscale(model, small)
+    return cv2.resize(large, (side, side), interpolation=cv2.INTER_CUBIC)
+
+
 def _studio_range(y: np.ndarray) -> np.ndarray:
     """OpenCV's luminance in [0, 255] as the [16, 235] that the network was trained on."""
     return (16 + y * (219 / 255)).round().astype(np.uint8)
