@@ -1,0 +1,134 @@
+"""Materials for Cycles: skin, eyes, hair, cloth, teeth. Each function returns a new bpy material."""
+from __future__ import annotations
+
+import bpy
+from people import Person
+
+
+class _Graph:
+    """A material's node tree, with the few shorthands that keep the recipes below readable."""
+
+    def __init__(self, name: str):
+        self.material = bpy.data.materials.new(name)
+        self.material.use_nodes = True
+        self.nodes, self.links = self.material.node_tree.nodes, self.material.node_tree.links
+        self.shader = self.nodes["Principled BSDF"]
+
+    def put(self, socket, value) -> None:
+        if isinstance(value, bpy.types.NodeSocket):
+            self.links.new(value, socket)
+        else:
+            socket.default_value = value
+
+    def set(self, **inputs) -> None:
+        for name, value in inputs.items():
+            self.put(self.shader.inputs[name.replace("_", " ")], value)
+
+    def math(self, operation: str, a, b=0., clamp: bool = False):
+        node = self.nodes.new("ShaderNodeMath")
+        node.operation, node.use_clamp = operation, clamp
+        self.put(node.inputs[0], a)
+        self.put(node.inputs[1], b)
+        return node.outputs[0]
+
+    def attribute(self, name: str, output: str = "Fac"):
+        node = self.nodes.new("ShaderNodeAttribute")
+        node.attribute_name = name
+        return node.outputs[output]
+
+    def noise(self, scale: float, where, detail: float = 2.):
+        node = self.nodes.new("ShaderNodeTexNoise")
+        node.inputs["Scale"].default_value, node.inputs["Detail"].default_value = scale, detail
+        self.links.new(where, node.inputs["Vector"])
+        return node.outputs["Fac"]
+
+    def mix(self, how: str, amount, a, b):
+        node = self.nodes.new("ShaderNodeMixRGB")
+        node.blend_type = how
+        for socket, value in zip(node.inputs, (amount, a, b), strict=True):
+            self.put(socket, value)
+        return node.outputs[0]
+
+    def ramp(self, x, stops: list[tuple[float, tuple[float, float, float]]]):
+        node = self.nodes.new("ShaderNodeValToRGB")
+        self.links.new(x, node.inputs["Fac"])
+        elements = node.color_ramp.elements
+        for i, (at, colour) in enumerate(stops):
+            e = elements[i] if i < 2 else elements.new(at)
+            e.position, e.color = at, (*colour, 1)
+        return node.outputs["Color"]
+
+
+def skin(person: Person):
+    """Painted albedo times fine mottling, freckles and stubble; pores as a bump; a little light below the surface."""
+    g, s = _Graph("skin"), person.skin
+    where = g.attribute("canon", "Vector")
+    coarse, fine = g.noise(110, where, 4), g.noise(750, where, 3)
+    blotch = g.ramp(coarse, [(.30, (1., 1., 1.)), (.72, (1 - .06 * s.mottle, 1 - .17 * s.mottle, 1 - .16 * s.mottle))])
+    grain = g.ramp(fine, [(.30, (.86, .84, .83)), (.70, (1.07, 1.08, 1.08))])
+    colour = g.mix("MULTIPLY", 1., g.mix("MULTIPLY", 1., g.attribute("tint", "Color"), blotch), grain)
+    if s.freckles:
+        cells = g.nodes.new("ShaderNodeTexVoronoi")
+        cells.inputs["Scale"].default_value = 330
+        g.links.new(where, cells.inputs["Vector"])
+        spot = g.math("MULTIPLY", g.math("LESS_THAN", cells.outputs["Distance"], .33), g.attribute("freckle"))
+        patchy = g.math("GREATER_THAN", g.noise(260, where), .50)
+        colour = g.mix("MULTIPLY", g.math("MULTIPLY", g.math("MULTIPLY", spot, patchy), .8 * s.freckles), colour, (.60, .42, .32, 1))
+    bristle = g.math("MULTIPLY", g.attribute("stubble"), g.math("GREATER_THAN", g.noise(1500, where, 1), .56))
+    colour = g.mix("MULTIPLY", g.math("MULTIPLY", bristle, .55 * s.stubble), colour, (.35, .34, .36, 1))
+    bump = g.nodes.new("ShaderNodeBump")
+    bump.inputs["Strength"].default_value, bump.inputs["Distance"].default_value = .35, .0006
+    g.links.new(g.math("ADD", g.noise(900, where, 2), g.math("MULTIPLY", coarse, .6)), bump.inputs["Height"])
+    rough = g.math("MULTIPLY_ADD", fine, .22)
+    rough.node.inputs[2].default_value = s.gloss - .10
+    g.set(Base_Color=colour, Roughness=rough, Normal=bump.outputs[0], Subsurface_Weight=.22,
+          Subsurface_Radius=(1., .38, .22), Subsurface_Scale=.006, Specular_IOR_Level=.42)
+    return g.material
+
+
+def eye(person: Person, radius: float):
+    """Pupil, iris with fibres and a dark limbal ring, white with faint veins; both eyes share it."""
+    g = _Graph("eye")
+    where = g.nodes.new("ShaderNodeTexCoord").outputs["Object"]
+    parts = g.nodes.new("ShaderNodeSeparateXYZ")
+    g.links.new(where, parts.inputs[0])
+    x, y, z = parts.outputs
+    r = g.math("DIVIDE", g.math("SQRT", g.math("ADD", g.math("MULTIPLY", x, x), g.math("MULTIPLY", z, z))), radius)
+    dark, light = [tuple(c * k for c in person.iris) for k in (.55, 1.5)]
+    white = (.60, .555, .53)
+    rings = g.ramp(r, [(0, (.002, .002, .002)), (.155, (.002, .002, .002)), (.175, dark), (.24, light), (.33, person.iris),
+                       (.395, tuple(c * .22 for c in person.iris)), (.425, tuple(.35 * c for c in white)), (.46, white),
+                       (.75, (.60, .50, .47)), (1, (.55, .36, .33))])
+    angle = g.nodes.new("ShaderNodeCombineXYZ")
+    g.links.new(g.math("MULTIPLY", g.math("ARCTAN2", z, x), 5.), angle.inputs[0])
+    g.links.new(g.math("MULTIPLY", r, 4.), angle.inputs[1])
+    fibres = g.ramp(g.noise(2.2, angle.outputs[0], 2), [(.3, (.62, .62, .62)), (.7, (1.2, 1.2, 1.2))])
+    inside = g.math("LESS_THAN", r, .41)
+    g.set(Base_Color=g.mix("MULTIPLY", inside, rings, fibres), Roughness=.30, Coat_Weight=1., Coat_Roughness=.02,
+          Subsurface_Weight=.0, Specular_IOR_Level=.2)
+    return g.material
+
+
+def hair(colour: tuple[float, float, float], name: str = "hair"):
+    """Chiang's hair model with a colour of its own for every strand."""
+    g = _Graph(name)
+    g.nodes.remove(g.shader)
+    node = g.nodes.new("ShaderNodeBsdfHairPrincipled")
+    node.parametrization = "COLOR"
+    info = g.nodes.new("ShaderNodeHairInfo")
+    tone = g.ramp(info.outputs["Random"], [(0., tuple(.6 * c for c in colour)), (1., tuple(min(1., 1.35 * c) for c in colour))])
+    g.put(node.inputs["Color"], tone)
+    node.inputs["Roughness"].default_value, node.inputs["Radial Roughness"].default_value = .38, .55
+    g.links.new(node.outputs[0], g.nodes["Material Output"].inputs[0])
+    return g.material
+
+
+def plain(name: str, colour: tuple[float, float, float], roughness: float, weave: float = 0.):
+    """Cloth, teeth, tongue: one colour, with a weave where asked for."""
+    g = _Graph(name)
+    value = (*colour, 1)
+    if weave:
+        where = g.nodes.new("ShaderNodeTexCoord").outputs["Object"]
+        value = g.mix("MULTIPLY", 1., value, g.ramp(g.noise(weave, where, 4), [(.3, (.7, .7, .7)), (.7, (1.2, 1.2, 1.2))]))
+    g.set(Base_Color=value, Roughness=roughness, Specular_IOR_Level=.3 if not weave else .15)
+    return g.material
