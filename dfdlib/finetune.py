@@ -41,6 +41,10 @@ class Run:
         """p_fake of every validation and test frame after an epoch."""
         return self.held_out.scored(resnet.p_fake(train.epoch_arrays(self.folder, epoch)["logits"]))
 
+    def score(self, frames: FrameSet, study: Study) -> pd.DataFrame:
+        """p_fake of other frames, or of the same ones changed, by the best epoch on validation."""
+        return frames.scored(resnet.p_fake(resnet.logits(self.model(study), frames.crops, study.resnet)))
+
     def model(self, study: Study) -> nn.Module:
         """The network with the weights of the best epoch on validation."""
         model, _ = resnet.build(study.resnet)

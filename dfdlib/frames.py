@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from dfdlib import data, faces, splits
+from dfdlib import data, faces, splits, video
 from dfdlib.data import Clip
 from dfdlib.errors import DfdError
 from dfdlib.faces import FaceTrack
@@ -76,6 +76,15 @@ def load(study: Study) -> FrameSet:
     """Every frame of the study, from the cache where notebook 01 has run."""
     found = clips(study)
     return stack(found, tracks(study, found))
+
+
+def first_image(study: Study) -> np.ndarray:
+    """The whole image, uint8 RGB, of the first row of the study's frames."""
+    clip = clips(study)[0]
+    frame = int(faces.track(clip, study.faces).frames[0])
+    if clip.path.is_dir():
+        return faces.read_image(clip.path / f"{frame:03d}.jpg")
+    return next(image for index, image in video.sample(clip.path, study.faces.max_frames) if index == frame)
 
 
 def map_crops(frames: FrameSet, change: Callable[[np.ndarray], np.ndarray]) -> FrameSet:

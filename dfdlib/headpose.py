@@ -139,6 +139,11 @@ def angle_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
 
 
+def join(*parts: Poses) -> Poses:
+    """Several poses in a row."""
+    return Poses(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("rvec", "tvec", "residual")))
+
+
 def behind_camera(poses: Poses) -> np.ndarray:
     """Whether each pose (T,) puts the head behind the camera: the mirror image of a right solution."""
     return poses.tvec[:, 2] < 0

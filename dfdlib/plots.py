@@ -143,6 +143,16 @@ def poses(image: np.ndarray, solved: dict[str, headpose.Poses], camera: np.ndarr
     return fig
 
 
+def pose_table(solved: dict[str, tuple[headpose.Poses, headpose.Poses]]) -> pd.DataFrame:
+    """The poses that `poses` draws as rows: model, set of points, direction v, tvec (mm), residual (px)."""
+    rows = [
+        (name, part, *found.direction[0], *found.tvec[0], found.residual[0])
+        for name, pair in solved.items()
+        for part, found in zip(("whole", "central"), pair, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["model", "points", "v_x", "v_y", "v_z", "t_x", "t_y", "t_z", "residual_px"])
+
+
 def _draw_axis(axis: Axes, found: headpose.Poses, index: int, camera: np.ndarray, colour: str, label: str) -> None:
     ends = np.array([[0, 0, 0], [0, 0, -AXIS_MM]])  # out of the face, towards the viewer of a frontal head
     start, tip = headpose.project(ends, found.rvec[index], found.tvec[index], camera)
@@ -189,6 +199,11 @@ def two_histograms(values: np.ndarray, labels: np.ndarray, xlabel: str, bins: np
     axes[0, 0].set(xlabel=xlabel, ylabel="share of frames")
     axes[0, 0].legend()
     return fig
+
+
+def unit_bins() -> np.ndarray:
+    """Twenty bins from 0 to 1, for scores."""
+    return np.linspace(0, 1, 21)
 
 
 def roc(tables: dict[str, pd.DataFrame]) -> Figure:

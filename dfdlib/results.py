@@ -168,6 +168,27 @@ def _percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
+def text_table(study: str) -> str:
+    """The claim table as plain text, one line a claim; says so where the study has not been run."""
+    rows = [
+        f"{claim:52s} paper {paper or '-':17s} here {value:8s} {interval:34s} {outcome}".rstrip()
+        for claim, paper, value, interval, outcome in claim_table(study)
+    ]
+    return "\n".join(rows) or f"No results of the study {study!r} yet."
+
+
+def claim_frame(study: str) -> pd.DataFrame:
+    """The claims that are shares in [0, 1], for a figure: name, value, low, high, paper, n, unit."""
+    rows = [row | {"name": CLAIMS[row["id"]]} for row in load(study) if row["id"] in CLAIMS and row["low"] >= 0]
+    table = pd.DataFrame([row for row in rows if not row["id"].endswith("gain")])
+    return table[["name", "value", "low", "high", "paper", "n", "unit"]].astype({"paper": float})
+
+
+def side_by_side(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Score tables of the same frames under each other, named in a column `name`."""
+    return pd.concat([table.assign(name=name) for name, table in tables.items()], ignore_index=True)
+
+
 def markdown_table(study: str) -> str:
     """The claim table as Markdown."""
     head = ("Claim", "Paper", "This study", "95 % interval", "Verdict")

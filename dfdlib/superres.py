@@ -134,19 +134,18 @@ def upscale(model: FSRCNN, image: np.ndarray) -> np.ndarray:
 
 
 def through(model: FSRCNN, crop: np.ndarray) -> np.ndarray:
-    """A crop (S, S, 3) enlarged by FSRCNN and averaged back to its own size: super-resolution first, as in the paper."""
+    """A crop (S, S, 3) enlarged by FSRCNN and averaged back to its size: super-resolution first, as in the paper."""
     return cv2.resize(upscale(model, crop), crop.shape[1::-1], interpolation=cv2.INTER_AREA)
 
 
-def low_resolution(crop: np.ndarray, side: int) -> np.ndarray:
-    """A crop (S, S, 3) as a small face of `side` pixels would have given it, (side, side, 3)."""
-    return cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+def small_and_back(crop: np.ndarray, side: int, model: FSRCNN | None = None) -> np.ndarray:
+    """A crop (S, S, 3) as a face of `side` pixels would have given it, brought back to its size.
 
-
-def restore(small: np.ndarray, side: int, model: FSRCNN | None = None) -> np.ndarray:
-    """A small crop brought to (side, side, 3): by FSRCNN first where a model is given, the rest by bicubic."""
+    The way back goes by FSRCNN first where a model is given, and the rest of it by bicubic interpolation.
+    """
+    small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
     large = small if model is None else upscale(model, small)
-    return cv2.resize(large, (side, side), interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(large, crop.shape[1::-1], interpolation=cv2.INTER_CUBIC)
 
 
 def _studio_range(y: np.ndarray) -> np.ndarray:
