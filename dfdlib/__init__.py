@@ -1,0 +1,1 @@
+"""The library behind the notebooks: a deepfake-detection paper, reproduced."""

@@ -1,0 +1,144 @@
+"""Run a study: its notebooks one after the other with papermill, in the order in which they need each other."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import nbformat
+import papermill
+from nbclient.exceptions import DeadKernelError
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+from rich.console import Console
+
+from dfdlib import paths, profile
+from dfdlib.errors import DfdError
+
+CELL_TIMEOUT = 6 * 3600  # seconds; the longest cell trains the paper's ResNet-50 for 20 epochs on a CPU
+PARAMETERS = {"study"}
+KEPT_METADATA = {"tags"}
+
+
+def order(names: Sequence[str] = ()) -> list[Path]:
+    """The numbered notebooks whose names start with one of `names` (all by default); 00 shows results, so it is last.
+
+    Raises DfdError for a name that no notebook has.
+    """
+    every = sorted(paths.notebooks().glob("[0-9][0-9]_*.ipynb"))
+    unknown = [name for name in names if not any(path.stem.startswith(name) for path in every)]
+    if unknown or not every:
+        known = ", ".join(path.stem for path in every) or "none"
+        raise DfdError(f"{paths.notebooks()} has no notebook {unknown or 'at all'}; there are: {known}.")
+    chosen = [path for path in every if not names or path.stem.startswith(tuple(names))]
+    return sorted(chosen, key=lambda path: (path.stem.startswith("00"), path.stem))
+
+
+def run(study: str, console: Console, names: Sequence[str] = (), in_place: bool = False) -> Path:
+    """Execute notebooks for a study; returns the folder of the executed ones.
+
+    `in_place` puts the outputs into notebooks/ itself, without volatile metadata. Raises DfdError with the
+    message of the first cell that fails; everything computed before it stays on disk.
+    """
+    profile.load(study)
+    folder = paths.build() / study / "notebooks"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in order(names):
+        start = time.perf_counter()
+        _execute(path, folder / path.name, {} if in_place else {"study": study}, console)
+        if in_place:
+            write_clean(folder / path.name, path)
+        console.print(f"[green]done[/] {path.stem} in {time.perf_counter() - start:.0f} s", highlight=False)
+    return folder
+
+
+def _execute(source: Path, target: Path, parameters: dict[str, str], console: Console) -> None:
+    _check_parameters(source)
+    with console.status(source.stem) as status:
+        tell = _reporter(source.stem, console, status.update)
+        try:
+            papermill.execute_notebook(
+                str(source),
+                str(target),
+                parameters,
+                engine_name="dfd",
+                kernel_name="python3",
+                cwd=str(source.parent),
+                progress_bar=False,
+                execution_timeout=CELL_TIMEOUT,
+                tell=tell,
+            )
+        except PapermillExecutionError as error:
+            raise DfdError(_sentence(source, target, error)) from None
+        except DeadKernelError:
+            raise DfdError(f"The kernel of {source.name} died, most often for want of memory; see {target}.") from None
+
+
+def _check_parameters(source: Path) -> None:
+    found = set(papermill.inspect_notebook(str(source)))
+    if found != PARAMETERS:
+        raise DfdError(f"{source.name} takes the parameters {sorted(found)}; a study's notebook takes `study` alone.")
+
+
+def _reporter(name: str, console: Console, update: Callable[[str], None]) -> Callable[[str], None]:
+    """A function that shows each new step once: in place on a terminal, as lines elsewhere."""
+    seen: list[str] = []
+
+    def tell(step: str) -> None:
+        if seen[-1:] == [step]:
+            return
+        seen.append(step)
+        update(f"{name}: {step}") if console.is_terminal else console.print(f"{name}: {step}", highlight=False)
+
+    return tell
+
+
+def _sentence(source: Path, target: Path, error: PapermillExecutionError) -> str:
+    what = error.evalue if error.ename == "DfdError" else f"{error.ename}: {error.evalue}"
+    return f"{source.name} stopped: {what} (The notebook up to there is {target}; what was computed is kept.)"
+
+
+class Engine(NBClientEngine):
+    """papermill's own engine that also tells the step of each cell: its description or the heading above it."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man, kernel_name, tell=print, **kwargs):  # noqa: ANN001, ANN003, ANN206
+        started = nb_man.cell_start
+
+        def cell_start(cell, cell_index=None, **more):  # noqa: ANN001, ANN003, ANN202
+            tell(step_name(nb_man.nb.cells, cell_index or 0))
+            return started(cell, cell_index, **more)
+
+        nb_man.cell_start = cell_start
+        return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+
+
+papermill_engines.register("dfd", Engine)
+
+
+def step_name(cells: Sequence, index: int) -> str:
+    """The `# papermill_description=` of a cell, else the nearest Markdown heading at or above it."""
+    for line in cells[index].source.splitlines():
+        if line.startswith("# papermill_description="):
+            return line.partition("=")[2].replace("_", " ")
+    for cell in reversed(cells[: index + 1]):
+        headings = [line for line in cell.source.splitlines() if line.startswith("#")]
+        if cell.cell_type == "markdown" and headings:
+            return headings[-1].lstrip("# ")
+    return "start"
+
+
+def write_clean(source: Path, target: Path) -> None:
+    """Write a notebook without what changes from run to run (times, versions), so that a second run gives no diff."""
+    notebook = nbformat.read(source, as_version=4)
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        cell.metadata = {key: value for key, value in cell.metadata.items() if key in KEPT_METADATA}
+    partial = target.with_suffix(".partial")
+    nbformat.write(notebook, partial)
+    os.replace(partial, target)
