@@ -1,0 +1,134 @@
+"""The notebooks are run for real: by papermill with assertions on what they found, and by nbval.
+
+Every run writes into folders of its own, so that nothing committed changes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from dfdlib import paths
+
+pytestmark = pytest.mark.notebooks
+
+EXPECTED = {  # id: where its value must lie on the embedded study
+    "faces.found_share": (0.99, 1.0),
+    "resnet.frame_acc": (0.5, 1.0),
+    "resnet.frame_auc": (0.5, 1.0),
+    "headpose.yang.frame_auc": (0.4, 1.0),
+    "system.frame_acc": (0.5, 1.0),
+    "fsrcnn.x2.stills_psnr_gain": (0.05, 6.0),
+}
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+def _environment(folder: Path, fresh: bool) -> dict[str, str]:
+    """Own results and figures; with `fresh` also an empty cache and no finished training runs."""
+    names = ["RESULTS", "FIGURES"] + (["CACHE", "RUNS"] if fresh else [])
+    return os.environ | {f"DFD_{name}": str(folder / name.lower()) for name in names}
+
+
+def _dfd(folder: Path, *arguments: str, fresh: bool = False) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "dfdlib", *arguments]
+    return subprocess.run(command, env=_environment(folder, fresh), capture_output=True, text=True, timeout=1500)
+
+
+def _nbval(folder: Path, *arguments: str, fresh: bool = False) -> str:
+    """Run nbval in a process of its own; its summary line. Warnings inside nbval are not this project's."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-o",
+        "addopts=",
+        "-o",
+        "filterwarnings=",
+    ]
+    command += ["--rootdir", str(paths.root()), "-c", str(paths.root() / "pyproject.toml")]
+    command += ["--confcutdir", str(paths.root()), "-p", "tests.conftest"]
+    command += ["--nbval-current-env", f"--nbval-sanitize-with={paths.root() / 'tests' / 'nbval.cfg'}"]
+    command += ["--nbval-cell-timeout=900", *arguments]
+    environment = _environment(folder, fresh) | {"PYTHONPATH": str(paths.root())}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1500)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
+    return done.stdout.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="session")
+def embedded(folders: Path) -> Path:
+    """The embedded study run by papermill; caches and finished training runs may serve."""
+    done = _dfd(folders / "embedded", "run", "embedded")
+    assert done.returncode == 0, done.stderr
+    assert "Claims, study embedded (synthetic data" in done.stdout
+    return folders / "embedded"
+
+
+@pytest.mark.parametrize("key", EXPECTED)
+def test_papermill_finds_values_in_their_range(embedded: Path, key: str) -> None:
+    rows = {row["id"]: row for row in json.loads((embedded / "results" / "embedded.json").read_text())["rows"]}
+    low, high = EXPECTED[key]
+    assert low <= rows[key]["value"] <= high
+    assert rows[key]["low"] <= rows[key]["value"] <= rows[key]["high"]
+    assert rows[key]["n"] > 0
+
+
+def test_committed_results_are_those_of_a_new_run(embedded: Path) -> None:
+    new = json.loads((embedded / "results" / "embedded.json").read_text())["rows"]
+    committed = json.loads((paths.root() / "results" / "embedded.json").read_text())["rows"]
+    assert [row["id"] for row in new] == [row["id"] for row in committed]
+    for ours, theirs in zip(new, committed, strict=True):
+        assert ours["value"] == pytest.approx(theirs["value"], abs=0.002), ours["id"]
+
+
+def test_every_figure_has_its_numbers(embedded: Path) -> None:
+    pictures = sorted(path.stem for path in (embedded / "figures").glob("*.png"))
+    assert [name for name in pictures if name.startswith(("fig01", "fig02", "fig03", "fig04", "fig05", "fig06"))]
+    assert len(pictures) >= 6
+    for name in pictures:
+        assert len(pd.read_csv(embedded / "figures" / f"{name}.csv")), name
+        assert (paths.root() / "figures" / f"{name}.png").is_file(), "committed by `make study`"
+
+
+def test_nbval_compares_the_committed_notebooks(embedded: Path) -> None:
+    summary = _nbval(embedded, "--nbval-lax", str(paths.notebooks()))
+    assert int(re.search(r"(\d+) passed", summary)[1]) >= 60, summary
+    assert "failed" not in summary
+
+
+def test_a_second_run_from_nothing_gives_the_same(folders: Path) -> None:
+    """papermill runs the smoke study; strict nbval runs it again with another empty cache and compares every cell."""
+    done = _dfd(folders / "first", "run", "smoke", fresh=True)
+    assert done.returncode == 0, done.stderr
+    summary = _nbval(folders / "second", "--nbval", str(paths.build() / "smoke" / "notebooks"), fresh=True)
+    assert int(re.search(r"(\d+) passed", summary)[1]) >= 60, summary
+
+
+def test_an_unknown_study_is_one_sentence_and_exit_code_2(folders: Path) -> None:
+    done = _dfd(folders, "run", "nosuch")
+    assert done.returncode == 2
+    assert "There is no study 'nosuch'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_missing_data_stop_the_run_with_one_sentence(folders: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("DFD_")}
+    command = [sys.executable, "-m", "dfdlib", "run", "uadfv", "01"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2
+    assert "DFD_UADFV is not set" in done.stderr
+    assert "Traceback" not in done.stderr
