@@ -196,13 +196,19 @@ def markdown_table(study: str) -> str:
     return "\n".join(lines)
 
 
+def markdown_facts(study: str) -> str:
+    """What `note` kept, as a Markdown list."""
+    return "\n".join(f"- {name.replace('_', ' ')}: {fact}" for name, fact in facts(study).items())
+
+
 def readme_text(text: str) -> str:
-    """README with every block `<!-- table:STUDY -->` ... `<!-- end -->` filled from that study's results."""
+    """README with every block `<!-- table:STUDY -->` or `<!-- facts:STUDY -->` ... `<!-- end -->` filled from results."""
+    writers = {"table": markdown_table, "facts": markdown_facts}
 
     def fill(match: re.Match) -> str:
-        return f"{match[1]}\n{markdown_table(match[2])}\n{match[3]}"
+        return f"{match[1]}\n{writers[match[2]](match[3])}\n{match[4]}"
 
-    return re.sub(r"(<!-- table:(\w+) -->)\n.*?(<!-- end -->)", fill, text, flags=re.DOTALL)
+    return re.sub(r"(<!-- (table|facts):(\w+) -->)\n.*?(<!-- end -->)", fill, text, flags=re.DOTALL)
 
 
 def write_readme() -> None:
