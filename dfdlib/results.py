@@ -202,7 +202,7 @@ def markdown_facts(study: str) -> str:
 
 
 def readme_text(text: str) -> str:
-    """README with every block `<!-- table:STUDY -->` or `<!-- facts:STUDY -->` ... `<!-- end -->` filled from results."""
+    """README with every block from `<!-- table:STUDY -->` or `<!-- facts:STUDY -->` to `<!-- end -->` filled."""
     writers = {"table": markdown_table, "facts": markdown_facts}
 
     def fill(match: re.Match) -> str:
