@@ -44,7 +44,7 @@ def run(
 
     if in_place and study != "embedded":
         raise DfdError(f"Only the embedded study may go into notebooks/, not {study!r}; leave --in-place out.")
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=160)  # a log file has no width of its own
     folder = runner.run(study, console, notebooks or (), in_place)
     console.print(_claims(results.claim_table(study), study))
     console.print(f"Executed notebooks: {paths.notebooks() if in_place else folder}", soft_wrap=True)

@@ -16,7 +16,7 @@ from dfdlib import paths, repro
 from dfdlib.errors import DfdError
 
 # The paper counts landmarks from 1, arrays from 0: the only place where the two meet.
-CENTRAL = np.array([*range(18, 37), 49, 55]) - 1  # brows, nose, inner part of the eyes' first, mouth corners: v_c
+CENTRAL = np.array([*range(18, 37), 49, 55]) - 1  # brows, nose, corners of the mouth: v_c
 WHOLE = np.array([*range(1, 37), 49, 55]) - 1  # the same and the contour: v_a
 FORWARD = np.array([0.0, 0.0, 1.0])  # w of Yang et al.: the head's own z axis
 

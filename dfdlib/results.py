@@ -36,6 +36,8 @@ CLAIMS = {
     "resnet.video_auc": "ResNet alone, AUC of videos",
     "headpose.yang.frame_auc": "Head pose as in Yang et al., AUC of frames",
     "headpose.yang.video_auc": "Head pose as in Yang et al., AUC of videos",
+    "headpose.mirrored.frame_auc": "The same with the released, mirrored model, AUC of frames",
+    "headpose.mirrored.video_auc": "The same with the released, mirrored model, AUC of videos",
 }
 
 

@@ -69,6 +69,7 @@ def _execute(source: Path, target: Path, parameters: dict[str, str], console: Co
                 progress_bar=False,
                 execution_timeout=CELL_TIMEOUT,
                 tell=tell,
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],  # it warns about TCP, which stays on this machine
             )
         except PapermillExecutionError as error:
             raise DfdError(_sentence(source, target, error)) from None
