@@ -78,13 +78,12 @@ def load(study: Study) -> FrameSet:
     return stack(found, tracks(study, found))
 
 
-def first_image(study: Study) -> np.ndarray:
-    """The whole image, uint8 RGB, of the first row of the study's frames."""
-    clip = clips(study)[0]
-    frame = int(faces.track(clip, study.faces).frames[0])
+def image(study: Study, row: pd.Series) -> np.ndarray:
+    """The whole image, uint8 RGB, of a row of the study's table (columns clip_id, frame)."""
+    clip = next(c for c in clips(study) if c.clip_id == row["clip_id"])
     if clip.path.is_dir():
-        return faces.read_image(clip.path / f"{frame:03d}.jpg")
-    return next(image for index, image in video.sample(clip.path, study.faces.max_frames) if index == frame)
+        return faces.read_image(clip.path / f"{row['frame']:03d}.jpg")
+    return next(found for index, found in video.sample(clip.path, study.faces.max_frames) if index == row["frame"])
 
 
 def map_crops(frames: FrameSet, change: Callable[[np.ndarray], np.ndarray]) -> FrameSet:

@@ -149,6 +149,12 @@ def behind_camera(poses: Poses) -> np.ndarray:
     return poses.tvec[:, 2] < 0
 
 
+def most_turned(poses: Poses, at_most: float) -> int:
+    """The frame whose head is turned furthest from the camera, but not by more than `at_most` degrees."""
+    turn = np.degrees(np.arccos(np.clip(np.abs(poses.direction[:, 2]), 0, 1)))
+    return int(np.argmax(np.where(turn <= at_most, turn, -1)))
+
+
 def hand_placed(model: np.ndarray, share: float, seed: int) -> np.ndarray:
     """The model (68, 3) as if placed by hand: each coordinate off by a normal error of `share` of its width."""
     width = np.ptp(model[:, 0])

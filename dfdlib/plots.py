@@ -26,7 +26,7 @@ STYLE = {
     "grid.alpha": 0.3,
     "figure.constrained_layout.use": True,
 }
-AXIS_MM = 60.0  # length of the axes drawn on a face
+AXIS_MM = 90.0  # length of the axes drawn on a face
 # The pipeline as the code runs it: stage, the dfdlib module that computes it.
 STAGES = {
     "Video": "video",
