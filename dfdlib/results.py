@@ -93,23 +93,33 @@ def verdict(row: dict) -> str:
     return "not reproduced: ours is " + ("higher" if row["low"] > row["paper"] else "lower")
 
 
-def load(study: str) -> list[dict]:
-    """The rows of `results/<study>.json`; empty where the study has not been run."""
-    return _document(study)["rows"]
+def load(study: str, committed: bool = False) -> list[dict]:
+    """The rows of `results/<study>.json`; empty where the study has not been run.
+
+    `committed` reads the file that came with the repository, also where this run writes elsewhere.
+    """
+    return _document(study, committed)["rows"]
 
 
-def facts(study: str) -> dict[str, Any]:
+def facts(study: str, committed: bool = False) -> dict[str, Any]:
     """What `note` kept."""
-    return _document(study)["facts"]
+    return _document(study, committed)["facts"]
 
 
-def _path(study: str) -> Path:
-    return paths.results(study) / f"{study}.json"
+def clear(study: str) -> None:
+    """Forget a study's numbers and scores before a whole new run, so that no number of an older one stays."""
+    for path in (_path(study), _scores_path(study)):
+        path.unlink(missing_ok=True)
 
 
-def _document(study: str) -> dict[str, Any]:
+def _path(study: str, committed: bool = False) -> Path:
+    return (paths.root() / "results" if committed else paths.results(study)) / f"{study}.json"
+
+
+def _document(study: str, committed: bool = False) -> dict[str, Any]:
+    path = _path(study, committed)
     empty = {"study": study, "facts": {}, "run": {}, "rows": []}
-    return empty | (json.loads(_path(study).read_text()) if _path(study).is_file() else {})
+    return empty | (json.loads(path.read_text()) if path.is_file() else {})
 
 
 def _write_json(study: str, change: dict) -> None:
@@ -151,9 +161,9 @@ def _read_scores(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=text) if path.is_file() else pd.DataFrame(columns=SCORE_COLUMNS)
 
 
-def claim_table(study: str) -> list[tuple[str, str, str, str, str]]:
+def claim_table(study: str, committed: bool = False) -> list[tuple[str, str, str, str, str]]:
     """Rows of the claim table: claim, paper, this study, 95 % interval with n, verdict."""
-    found = {row["id"]: row for row in load(study)}
+    found = {row["id"]: row for row in load(study, committed)}
     return [_claim(CLAIMS[key], found[key]) for key in CLAIMS if key in found]
 
 
@@ -170,11 +180,11 @@ def _percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def text_table(study: str) -> str:
+def text_table(study: str, committed: bool = False) -> str:
     """The claim table as plain text, one line a claim; says so where the study has not been run."""
     rows = [
         f"{claim:52s} paper {paper or '-':17s} here {value:8s} {interval:34s} {outcome}".rstrip()
-        for claim, paper, value, interval, outcome in claim_table(study)
+        for claim, paper, value, interval, outcome in claim_table(study, committed)
     ]
     return "\n".join(rows) or f"No results of the study {study!r} yet."
 
@@ -194,13 +204,13 @@ def side_by_side(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def markdown_table(study: str) -> str:
     """The claim table as Markdown."""
     head = ("Claim", "Paper", "This study", "95 % interval", "Verdict")
-    lines = ["| " + " | ".join(row) + " |" for row in [head, ("---",) * 5, *claim_table(study)]]
+    lines = ["| " + " | ".join(row) + " |" for row in [head, ("---",) * 5, *claim_table(study, committed=True)]]
     return "\n".join(lines)
 
 
 def markdown_facts(study: str) -> str:
     """What `note` kept, as a Markdown list."""
-    return "\n".join(f"- {name.replace('_', ' ')}: {fact}" for name, fact in facts(study).items())
+    return "\n".join(f"- {name.replace('_', ' ')}: {fact}" for name, fact in facts(study, committed=True).items())
 
 
 def readme_text(text: str) -> str:

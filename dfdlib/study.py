@@ -14,7 +14,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from rich.console import Console
 
-from dfdlib import paths, profile
+from dfdlib import paths, profile, results
 from dfdlib.errors import DfdError
 
 CELL_TIMEOUT = 6 * 3600  # seconds; the longest cell trains the paper's ResNet-50 for 20 epochs on a CPU
@@ -45,6 +45,8 @@ def run(study: str, console: Console, names: Sequence[str] = (), in_place: bool 
     profile.load(study)
     folder = paths.build() / study / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
+    if not names:
+        results.clear(study)
     for path in order(names):
         start = time.perf_counter()
         _execute(path, folder / path.name, {} if in_place else {"study": study}, console)
