@@ -22,7 +22,7 @@ def _box(image: np.ndarray, x: float, y: float, w: float, h: float, colour: np.n
 
 
 def _room(rng: np.random.Generator) -> np.ndarray:
-    wall = _grey(rng, .25, .75)
+    wall = _grey(rng, .25, .75, .035)
     image = _canvas(rng, wall * .7, wall)
     if rng.random() < .7:
         x, w, h = rng.uniform(-40, 260), rng.uniform(60, 120), rng.uniform(90, 170)
@@ -70,7 +70,7 @@ def _street(rng: np.random.Generator) -> np.ndarray:
     image = _canvas(rng, np.array([.70, .76, .82]), np.array([.85, .86, .88]))
     x = -20.
     while x < 320:
-        w, top, wall = rng.uniform(40, 110), rng.uniform(0, 110), _grey(rng, .2, .6, .05)
+        w, top, wall = rng.uniform(40, 110), rng.uniform(0, 110), _grey(rng, .2, .6, .035)
         _box(image, x, top, w, 256, wall)
         for wy in np.arange(top + 10, 250, 24):
             for wx in np.arange(x + 6, x + w - 10, 18):
@@ -81,7 +81,7 @@ def _street(rng: np.random.Generator) -> np.ndarray:
 
 
 def _studio(rng: np.random.Generator) -> np.ndarray:
-    c = _grey(rng, .12, .7, .05)
+    c = _grey(rng, .12, .7, .04)
     image = _canvas(rng, c * .6, c)
     y, x = np.mgrid[-1:1:256j, -1:1:320j]
     return image * np.exp(-.35 * ((x - rng.uniform(-.5, .5)) ** 2 + (y - rng.uniform(-.5, .5)) ** 2))[..., None].astype(np.float32)

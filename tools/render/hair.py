@@ -52,13 +52,16 @@ def _field(person: Person, p: np.ndarray, n: np.ndarray) -> np.ndarray:
     elif style in ("curly", "afro"):
         top, down = n + .2 * np.stack([nil, nil, -one], 1), n + .3 * down
     else:
-        top = np.stack([side, .35 * one, nil], 1)
-        down = np.stack([.10 * np.sign(x), .35 * (y < .03), -one], 1)
+        # From the parting back and aside, then down past the ears: never across the face.
+        top = np.stack([side * (.45 + .55 * (y > .0)), .95 * (y < .03) + .25, nil], 1)
+        out = np.where(np.abs(x) < .03, 0, np.sign(x))
+        down = np.stack([np.clip(9 * (.082 * out - x), -.35, .35), np.clip(18 * (.055 - y), 0, 1.2), -one], 1)
     return _unit(_unit(top) * up[:, None] + _unit(down) * (1 - up[:, None]))
 
 
-LIFT = {"short": .55, "buzz": 1.2, "parted": .22, "swept": .45, "curly": .9, "afro": 1.2, "tied": .04, "long": .10, "bob": .12, "bald": .8}
-VOLUME = {"parted": .014, "swept": .012, "tied": .004, "long": .013, "bob": .014, "short": .006}
+LIFT = {"short": .55, "buzz": 1.2, "parted": .2, "swept": .45, "curly": .9, "afro": 1.2, "tied": .04, "long": .10, "bob": .12, "bald": .8}
+VOLUME = {"parted": .011, "swept": .011, "tied": .004, "long": .011, "bob": .012, "short": .006}
+CLING = {"long": 1., "bob": 1., "parted": .8, "swept": .25}
 COUNT = {"buzz": 9000, "short": 9000, "parted": 9000, "swept": 9000, "curly": 7000, "afro": 9000, "tied": 8000, "long": 9000, "bob": 9000,
          "bald": 0}
 
@@ -69,19 +72,26 @@ def scalp(person: Person, fine: np.ndarray) -> Strands | None:
     if not COUNT[style]:
         return None
     normal = surface.normals(fine, surface.skin().quads)
-    corners, weights = surface.scatter(rng, surface.scalp(person.hair.hairline), fine, COUNT[style])
+    corners, weights = surface.scatter(rng, np.where((grows := surface.scalp(person.hair.hairline)) > .4, grows, 0), fine, COUNT[style])
     root = (fine[corners] * weights[..., None]).sum(1)
     n0 = _unit((normal[corners] * weights[..., None]).sum(1))
     clumps = rng.integers(0, len(root), 260)
     clump = cKDTree(root[clumps]).query(root)[1]
-    jitter = rng.normal(0, 1, (260, 3))[clump] * .22 + rng.normal(0, .12, root.shape)
-    length = person.hair.length * rng.uniform(.75, 1.1, len(root)) * _cut(person, root)
+    jitter = rng.normal(0, 1, (260, 3))[clump] * .2 + rng.normal(0, .12, root.shape)
+    spread = (.9, 1.05) if person.hair.style in ("long", "bob") else (.75, 1.1)
+    length = person.hair.length * rng.uniform(*spread, len(root)) * _cut(person, root)
     points = _grow(rng, person, root, n0, length, jitter, fine, normal)
     points = _gather(points, clump, clumps, .45 if style not in ("buzz", "tied") else .1)
     if person.hair.curl > .05:
         points += _curls(rng, person, points, clump)
+    if style in CLING or style == "tied":
+        # Few strands stray over the forehead or the throat, and those look like scratches on the picture: leave them out.
+        x, y, z = points[..., 0], points[..., 1], points[..., 2]
+        before = (y < .0) & (z < .057) & (np.abs(x) < .055) | (y < .06) & (z < -.10) & (np.abs(x) < .05)
+        keep = ~before.any(1)
+        corners, weights, points, root = corners[keep], weights[keep], points[keep], root[keep]
     radius = {"buzz": .00022, "afro": .00035, "curly": .00035}.get(style, .00034)
-    return Strands(corners, weights, points - root[:, None], _taper(radius, points.shape[1]))
+    return Strands(corners, weights, points - root[:, None], _taper(radius * (1.25 if person.hair.length > .15 else 1.), points.shape[1], .5))
 
 
 def _cut(person: Person, root: np.ndarray) -> np.ndarray:
@@ -95,7 +105,8 @@ def _grow(rng: np.random.Generator, person: Person, root: np.ndarray, n0: np.nda
           fine: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """Step along the field, bend under gravity, and stay outside the head: (n,k,3)."""
     style = person.hair.style
-    k = {"buzz": 4, "short": 6, "long": 14, "bob": 12}.get(style, 9)
+    k = {"buzz": 4, "short": 6, "long": 18, "bob": 14}.get(style, 9)
+    hangs = style in ("long", "bob") or (style == "parted" and not person.male)
     head = np.flatnonzero(fine[:, 2] > -.16)
     tree = cKDTree(fine[head])
     step = (length / (k - 1))[:, None]
@@ -104,15 +115,29 @@ def _grow(rng: np.random.Generator, person: Person, root: np.ndarray, n0: np.nda
     for i in range(1, k):
         near = head[tree.query(p)[1]]
         n = normal[near]
-        flow = _field(person, p, n) + .5 * jitter
+        flow = _field(person, p, n) + (.12 if hangs else .5) * jitter
         flow -= .85 * np.minimum((flow * n).sum(1), 0)[:, None] * n
-        d = _unit(.6 * d + .4 * _unit(flow) + np.array([0, 0, -.10 if style in ("long", "bob", "parted") else 0.]))
+        if style in CLING:
+            # What leaves the skull falls back on it, down to the ears.
+            gap = ((p - fine[near]) * n).sum(1) - layer
+            flow -= (CLING[style] * np.clip(70 * gap, 0, 2) * surface.smooth_step(p[:, 2], -.05, .01))[:, None] * n
+        d = _unit(.5 * d + .5 * _unit(flow) + np.array([0, 0, -.10 if hangs else 0.]))
         p = p + d * step
+        if hangs:
+            p = _off_the_face(p)
         near = head[tree.query(p)[1]]
         gap = ((p - fine[near]) * normal[near]).sum(1)
         p = p + np.maximum(layer * min(1, i / 2) - gap, 0)[:, None] * normal[near]
         points.append(p)
     return np.stack(points, 1)
+
+
+def _off_the_face(p: np.ndarray) -> np.ndarray:
+    """Move points that hang before the face aside, past the cheek."""
+    x, y, z = p.T
+    over = (y < .035) & (z < .050)
+    wide = np.where(over, np.sign(x) * np.maximum(np.abs(x), .070), x)
+    return np.stack([wide, np.where(over, y + .3 * (.035 - y), y), z], 1)
 
 
 def _gather(points: np.ndarray, clump: np.ndarray, clumps: np.ndarray, strength: float) -> np.ndarray:
@@ -135,7 +160,7 @@ def _curls(rng: np.random.Generator, person: Person, points: np.ndarray, clump: 
 
 # The brow's middle line on the average head (metres from the nose's middle, above the eyes), inner end to tail.
 BROW_X = np.array([.0115, .020, .030, .040, .048, .0545])
-BROW_Z = np.array([.0185, .0215, .0240, .0255, .0235, .0180])
+BROW_Z = np.array([.0175, .0200, .0222, .0235, .0220, .0175])
 
 
 def brows(person: Person, fine: np.ndarray) -> Strands:
@@ -147,7 +172,7 @@ def brows(person: Person, fine: np.ndarray) -> Strands:
     inside = np.exp(-((z - line) / half) ** 2 * 1.2) * surface.smooth_step(np.abs(x), .0085, .0135) * (
         1 - surface.smooth_step(np.abs(x), .053, .057)) * (y < .02)
     inside[inside < .12] = 0
-    corners, weights = surface.scatter(rng, inside, fine, int(620 * b.density))
+    corners, weights = surface.scatter(rng, inside, fine, int(760 * b.density))
     root_c = (surface.canon()[corners] * weights[..., None]).sum(1)
     n = _unit((surface.normals(fine, surface.skin().quads)[corners] * weights[..., None]).sum(1))
     rx, out = np.abs(root_c[:, 0]), np.sign(root_c[:, 0])
@@ -158,7 +183,7 @@ def brows(person: Person, fine: np.ndarray) -> Strands:
     k, length = 4, rng.uniform(.0045, .0080, len(rx)) * np.interp(rx, [.010, .02, .055], [.75, 1, .8])
     s = np.linspace(0, 1, k)[None, :, None]
     offsets = length[:, None, None] * s * d[:, None] + n[:, None] * (.0008 * np.sin(np.pi * s * .7) + .0002)
-    return Strands(corners, weights, offsets, _taper(.00016, k, .35))
+    return Strands(corners, weights, offsets, _taper(.00014, k, .35))
 
 
 def beard(person: Person, fine: np.ndarray) -> Strands | None:
@@ -167,16 +192,16 @@ def beard(person: Person, fine: np.ndarray) -> Strands | None:
         return None
     rng = np.random.default_rng([person.seed, 42])
     where = {"full": surface.beard, "goatee": surface.goatee, "moustache": surface.moustache}[person.beard]()
-    count = {"full": 5200, "goatee": 2200, "moustache": 900}[person.beard]
+    count = {"full": 9000, "goatee": 3600, "moustache": 1500}[person.beard]
     corners, weights = surface.scatter(rng, where, fine, count)
     n = _unit((surface.normals(fine, surface.skin().quads)[corners] * weights[..., None]).sum(1))
     root = (fine[corners] * weights[..., None]).sum(1)
     aside = .5 * np.sign(root[:, :1]) * (root[:, 2:] > -.068) * np.array([[1., 0, 0]])
     d = _unit(n * .35 + np.array([0, -.1, -.8]) + aside + rng.normal(0, .22, root.shape))
-    length = rng.uniform(.5, 1.1, len(root)) * rng.uniform(.004, .011)
+    length = rng.uniform(.5, 1.1, len(root)) * rng.uniform(.003, .009)
     s = np.linspace(0, 1, 4)[None, :, None]
     bend = np.array([0, 0, -.25]) * s**2
-    return Strands(corners, weights, length[:, None, None] * (s * d[:, None] + bend), _taper(.00020, 4))
+    return Strands(corners, weights, length[:, None, None] * (s * d[:, None] + bend), _taper(.00014, 4))
 
 
 @dataclass(frozen=True)

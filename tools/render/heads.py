@@ -145,8 +145,8 @@ def rigid(person: Person, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
     """R (3,3) and t (3,) in millimetres so that x_cam = R @ X_head + t."""
     r = rotation(pose.yaw, pose.pitch, pose.roll)
     distance = person.camera.focal / 36.0 * FACE_HEIGHT / person.camera.face
-    # The middle of the face, some 38 mm below the eyes, sits in the middle of the picture.
-    neutral = np.array([0.0, -38.0 + person.camera.down, distance])
+    # A point between eyes and mouth sits in the middle of the picture.
+    neutral = np.array([0.0, -31.0 + person.camera.down, distance])
     return r, neutral + np.array(pose.shift) + PIVOT - r @ PIVOT
 
 

@@ -63,9 +63,11 @@ def skin(person: Person):
     """Painted albedo times fine mottling, freckles and stubble; pores as a bump; a little light below the surface."""
     g, s = _Graph("skin"), person.skin
     where = g.attribute("canon", "Vector")
-    coarse, fine = g.noise(110, where, 4), g.noise(750, where, 3)
-    blotch = g.ramp(coarse, [(.30, (1., 1., 1.)), (.72, (1 - .06 * s.mottle, 1 - .17 * s.mottle, 1 - .16 * s.mottle))])
-    grain = g.ramp(fine, [(.30, (.86, .84, .83)), (.70, (1.07, 1.08, 1.08))])
+    coarse, fine = g.noise(110, where, 4), g.noise(480, where, 3)
+    blotch = g.ramp(coarse, [(.30, (1., 1., 1.)), (.72, (1 - .10 * s.mottle, 1 - .24 * s.mottle, 1 - .22 * s.mottle))])
+    rough_ = .55 + .35 * person.male + .6 * (person.age - .5)
+    grain = g.ramp(fine, [(.32, (1 - .26 * rough_, 1 - .30 * rough_, 1 - .31 * rough_)),
+                          (.68, (1 + .10 * rough_, 1 + .13 * rough_, 1 + .13 * rough_))])
     colour = g.mix("MULTIPLY", 1., g.mix("MULTIPLY", 1., g.attribute("tint", "Color"), blotch), grain)
     if s.freckles:
         cells = g.nodes.new("ShaderNodeTexVoronoi")
@@ -77,7 +79,7 @@ def skin(person: Person):
     bristle = g.math("MULTIPLY", g.attribute("stubble"), g.math("GREATER_THAN", g.noise(1500, where, 1), .56))
     colour = g.mix("MULTIPLY", g.math("MULTIPLY", bristle, .55 * s.stubble), colour, (.35, .34, .36, 1))
     bump = g.nodes.new("ShaderNodeBump")
-    bump.inputs["Strength"].default_value, bump.inputs["Distance"].default_value = .35, .0006
+    bump.inputs["Strength"].default_value, bump.inputs["Distance"].default_value = .6, .0009
     g.links.new(g.math("ADD", g.noise(900, where, 2), g.math("MULTIPLY", coarse, .6)), bump.inputs["Height"])
     rough = g.math("MULTIPLY_ADD", fine, .22)
     rough.node.inputs[2].default_value = s.gloss - .10
@@ -94,7 +96,7 @@ def eye(person: Person, radius: float):
     g.links.new(where, parts.inputs[0])
     x, y, z = parts.outputs
     r = g.math("DIVIDE", g.math("SQRT", g.math("ADD", g.math("MULTIPLY", x, x), g.math("MULTIPLY", z, z))), radius)
-    dark, light = [tuple(c * k for c in person.iris) for k in (.55, 1.5)]
+    dark, light = [tuple(c * k for c in person.iris) for k in (.5, 1.2)]
     white = (.60, .555, .53)
     rings = g.ramp(r, [(0, (.002, .002, .002)), (.155, (.002, .002, .002)), (.175, dark), (.24, light), (.33, person.iris),
                        (.395, tuple(c * .22 for c in person.iris)), (.425, tuple(.35 * c for c in white)), (.46, white),
@@ -104,7 +106,7 @@ def eye(person: Person, radius: float):
     g.links.new(g.math("MULTIPLY", r, 4.), angle.inputs[1])
     fibres = g.ramp(g.noise(2.2, angle.outputs[0], 2), [(.3, (.62, .62, .62)), (.7, (1.2, 1.2, 1.2))])
     inside = g.math("LESS_THAN", r, .41)
-    g.set(Base_Color=g.mix("MULTIPLY", inside, rings, fibres), Roughness=.30, Coat_Weight=1., Coat_Roughness=.02,
+    g.set(Base_Color=g.mix("MULTIPLY", inside, rings, fibres), Roughness=.30, Coat_Weight=.75, Coat_Roughness=.02,
           Subsurface_Weight=.0, Specular_IOR_Level=.2)
     return g.material
 
@@ -118,7 +120,9 @@ def hair(colour: tuple[float, float, float], name: str = "hair"):
     info = g.nodes.new("ShaderNodeHairInfo")
     tone = g.ramp(info.outputs["Random"], [(0., tuple(.6 * c for c in colour)), (1., tuple(min(1., 1.35 * c) for c in colour))])
     g.put(node.inputs["Color"], tone)
-    node.inputs["Roughness"].default_value, node.inputs["Radial Roughness"].default_value = .38, .55
+    node.inputs["Roughness"].default_value, node.inputs["Radial Roughness"].default_value = .40, .60
+    # Less than keratin's 1.55: dark hair would look frosted under the rim light.
+    node.inputs["IOR"].default_value = 1.38
     g.links.new(node.outputs[0], g.nodes["Material Output"].inputs[0])
     return g.material
 

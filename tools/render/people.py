@@ -124,12 +124,12 @@ LOCAL = {
 }
 PAIRED = ("cheek-", "ear-", "eye-")
 
-TONES = {"african": ((0.105, 0.050, 0.030), (0.26, 0.130, 0.075)), "asian": ((0.44, 0.255, 0.165), (0.62, 0.400, 0.280)),
-         "caucasian": ((0.50, 0.290, 0.205), (0.70, 0.460, 0.360))}
+TONES = {"african": ((0.105, 0.050, 0.030), (0.26, 0.130, 0.075)), "asian": ((0.42, 0.250, 0.175), (0.60, 0.395, 0.300)),
+         "caucasian": ((0.47, 0.265, 0.180), (0.67, 0.420, 0.315))}
 HAIR_COLOURS = {"black": (0.010, 0.008, 0.007), "dark": (0.030, 0.017, 0.010), "brown": (0.070, 0.036, 0.018),
                 "auburn": (0.130, 0.045, 0.018), "blond": (0.260, 0.160, 0.075), "grey": (0.200, 0.190, 0.180)}
 IRISES = {"brown": (0.070, 0.030, 0.012), "dark": (0.030, 0.014, 0.008), "hazel": (0.120, 0.075, 0.025),
-          "green": (0.095, 0.105, 0.045), "grey": (0.120, 0.140, 0.145), "blue": (0.085, 0.125, 0.170)}
+          "green": (0.095, 0.105, 0.045), "grey": (0.120, 0.140, 0.145), "blue": (0.070, 0.094, 0.115)}
 CLOTHS = ((.020, .025, .045), (.30, .30, .29), (.012, .012, .013), (.20, .030, .035), (.045, .10, .065), (.10, .13, .19),
           (.34, .27, .19), (.060, .040, .090), (.09, .09, .095), (.02, .06, .12), (.40, .38, .35), (.15, .07, .03))
 
@@ -157,7 +157,7 @@ def _skin(rng: np.random.Generator, male: bool, age: float, ancestry: tuple[floa
     tones = [np.exp((1 - depth) * np.log(lo) + depth * np.log(hi)) for lo, hi in TONES.values()]
     tone = np.exp(np.average(np.log(tones), axis=0, weights=ancestry)) * rng.normal(1, .03, 3)
     pale = ancestry[2]
-    return Skin(tuple(float(c) for c in tone), rng.uniform(.3, 1.) * (.5 + .5 * pale), float(rng.random() < .4 * pale) * rng.uniform(.3, 1),
+    return Skin(tuple(float(c) for c in tone), rng.uniform(.3, 1.) * (.75 + .25 * pale), float(rng.random() < .4 * pale) * rng.uniform(.3, 1),
                 rng.uniform(.4, 1.) + .5 * (age - .5), rng.uniform(.38, .55), int(rng.integers(0, 5)),
                 rng.uniform(.15, .8) if male else 0., rng.uniform(.1, .5) if male else rng.uniform(.3, 1.))
 
@@ -173,10 +173,10 @@ def _hair(rng: np.random.Generator, seed: int, male: bool, age: float, ancestry:
     if male:
         styles = ("buzz", "curly", "bald", "short", "buzz") if african > .55 else ("short", "parted", "swept", "buzz", "curly", "bald")
     else:
-        styles = ("afro", "tied", "curly", "long") if african > .55 else ("long", "bob", "tied", "parted", "long")
-    style = styles[int(_share(seed, .5698, .35) * len(styles))]
+        styles = ("afro", "tied", "curly", "long", "afro") if african > .55 else ("long", "bob", "tied", "parted", "bob")
+    style = str(rng.choice(styles))
     length = {"buzz": .006, "curly": .05, "bald": .0, "short": .028, "parted": .075, "swept": .07, "afro": .06, "tied": .10,
-              "long": .30, "bob": .17}[style] * rng.uniform(.8, 1.25)
+              "long": .34, "bob": .21}[style] * rng.uniform(.85, 1.2) * (1.7 if style == "parted" and not male else 1.)
     rgb = np.array(HAIR_COLOURS[colour]) * rng.uniform(.75, 1.3)
     return Hair(style, float(length), tuple(float(c) for c in rgb), float(rng.uniform(0, .6) + (age - .5) * male),
                 float(rng.choice([-1, 1]) * rng.uniform(.015, .035)), float(rng.uniform(0, .3) + .7 * (style in ("curly", "afro"))))
@@ -184,7 +184,7 @@ def _hair(rng: np.random.Generator, seed: int, male: bool, age: float, ancestry:
 
 def _lights(rng: np.random.Generator) -> Lights:
     return Lights(float(rng.choice([-1, 1]) * rng.uniform(20, 60)), rng.uniform(5, 45), rng.uniform(.75, 1.2), rng.uniform(.2, .5),
-                  rng.uniform(0., .8), rng.uniform(3600, 7500), rng.uniform(.25, .55))
+                  rng.uniform(0., .45), rng.uniform(4300, 7500), rng.uniform(.25, .55))
 
 
 def person(seed: int) -> Person:
@@ -200,13 +200,13 @@ def person(seed: int) -> Person:
     beard = str(rng.choice(["none", "none", "full", "goatee", "moustache"])) if male else "none"
     light_eyes = ancestry[2] > .55
     iris = IRISES[str(rng.choice(["brown", "hazel", "green", "grey", "blue"])) if light_eyes else str(rng.choice(["brown", "dark"]))]
-    brow = np.array(hair.colour) * (.75 if max(hair.colour) > .03 else 1.)
-    brows = Brows(tuple(float(c) for c in brow), rng.uniform(.0065, .0095) if male else rng.uniform(.0042, .0068),
-                  rng.uniform(.75, 1.15), rng.uniform(.6, 1.3))
+    brow = np.array(hair.colour) * float(np.interp(max(hair.colour), [.03, .12], [1., .35]))
+    brows = Brows(tuple(float(c) for c in brow), rng.uniform(.0065, .0095) if male else rng.uniform(.0048, .0072),
+                  rng.uniform(.8, 1.2), rng.uniform(.3, 1.2))
     return Person(seed, male, age, ancestry, _shape(rng, male, age, ancestry), _skin(rng, male, age, ancestry), hair, beard, brows,
                   tuple(float(c) for c in np.array(iris) * rng.uniform(.85, 1.15)), str(rng.choice(["crew", "vee", "polo", "high"])),
                   CLOTHS[int(rng.integers(len(CLOTHS)))], int(rng.integers(2**31)), _lights(rng),
-                  Camera(rng.uniform(48, 100), rng.uniform(.54, .60), rng.uniform(-4, 4)))
+                  Camera(rng.uniform(48, 100), rng.uniform(.53, .57), rng.uniform(-4, 4)))
 
 
 def wearing(donor: Person, scene_of: Person) -> Person:
@@ -226,12 +226,13 @@ def _speech(rng: np.random.Generator, t: np.ndarray) -> dict[str, np.ndarray]:
     n = len(t)
     talk = np.clip(_wave(rng, t, 2.5, 5.) + .15, 0, 1) * rng.uniform(.25, .6)
     round_ = np.clip(_wave(rng, t, 1.5, 3.5), 0, 1) * rng.uniform(0, .5)
-    smile, brow = rng.uniform(0, .45) * (rng.random() < .7), rng.uniform(0, .3)
+    smile, brow = rng.uniform(0, .45) * (rng.random() < .7), rng.uniform(0, .15)
     blink = np.zeros(n)
     if rng.random() < .7:
         blink = np.exp(-((np.arange(n) - rng.uniform(2, n - 2)) / 1.6) ** 4)
     wide = np.clip(_wave(rng, t, 2, 4), 0, 1) * .3
-    both = {"eyeBlink": blink * .95, "mouthSmile": np.full(n, smile) + .1 * wide, "mouthStretch": wide * .6,
+    relaxed = rng.uniform(.03, .12)
+    both = {"eyeBlink": relaxed + (.96 - relaxed) * blink, "mouthSmile": np.full(n, smile) + .1 * wide, "mouthStretch": wide * .6,
             "mouthLowerDown": talk * .5, "mouthUpperUp": talk * .25, "browOuterUp": brow * (1 + .5 * _wave(rng, t, .5, 1.5)) * .6}
     out = {f"{k}{side}": v for k, v in both.items() for side in ("Left", "Right")}
     return {**out, "jawOpen": talk * .5, "mouthFunnel": round_ * .5, "mouthPucker": round_ * .4,
@@ -242,7 +243,7 @@ def performance(person: Person, clip_seed: int, n_frames: int, fps: float = 25.)
     """`n_frames` poses of one clip: yaw within +-30, pitch +-15, roll +-10 degrees, with speech and blinks."""
     rng = np.random.default_rng([person.seed, clip_seed, 21])
     t = np.arange(n_frames) / fps
-    yaw = np.clip(rng.uniform(-18, 18) + 14 * _wave(rng, t, .3, 1.3), -30, 30)
+    yaw = np.clip(rng.uniform(-17, 17) + 13 * _wave(rng, t, .3, 1.3), -30, 30)
     pitch = np.clip(rng.uniform(-7, 7) + 7 * _wave(rng, t, .3, 1.3), -15, 15)
     roll = np.clip(rng.uniform(-5, 5) + 5 * _wave(rng, t, .3, 1.), -10, 10)
     shift = np.stack([5 * _wave(rng, t, .3, 1.), 4 * _wave(rng, t, .3, 1.), 8 * _wave(rng, t, .3, 1.)], 1)

@@ -17,11 +17,12 @@ import hair
 import heads
 import look
 import numpy as np
+import people
 import surface
 from mathutils import Matrix, Vector
 from people import Person, Pose
 
-SAMPLES = 20
+SAMPLES = 8
 # The base of the neck, about which shoulders follow the head a little (millimetres, head axes).
 NECK = np.array([0.0, 190.0, 95.0])
 
@@ -104,12 +105,18 @@ def _cloth(person: Person, v: np.ndarray) -> list[tuple[bpy.types.Object, np.nda
     part = surface.patch("helper-tights", 2, -.45)
     at = part.fine(v)
     chin = _chin(v)
-    drop, tilt = {"crew": (.052, .55), "vee": (.070, 1.1), "polo": (.036, .45), "high": (.022, .25)}[person.neckline]
+    drop, tilt = {"crew": (.022, .5), "vee": (.024, .80), "polo": (.013, .45), "high": (.004, .25)}[person.neckline]
     ob = _mesh("cloth", at, part.quads, look.plain("cloth", person.cloth, .85, 500 if person.neckline != "high" else 250))
     mesh = bmesh.new()
     mesh.from_mesh(ob.data)
+    # Sink what lies beside the neck before the cut and raise it after: the neckline leaves the shoulders covered.
+    sunk = [1.5 * max(0., abs(p.co.x) - .055) for p in mesh.verts]
+    for p, s in zip(mesh.verts, sunk, strict=True):
+        p.co.z -= s
     bmesh.ops.bisect_plane(mesh, geom=mesh.verts[:] + mesh.edges[:] + mesh.faces[:], plane_co=(0, .10, chin - drop),
                            plane_no=(0, -tilt, 1), clear_outer=True)
+    for p in mesh.verts:
+        p.co.z += 1.5 * max(0., abs(p.co.x) - .055)
     mesh.to_mesh(ob.data)
     mesh.free()
     ob.data.polygons.foreach_set("use_smooth", [True] * len(ob.data.polygons))
@@ -138,7 +145,7 @@ def build(person: Person, size: tuple[int, int], only: str = "all") -> Stage:
     strands = hair.scalp(person, fine) if only == "all" else None
     if strands:
         rigid.append(_curves("scalp", strands.points(fine), strands.radius, look.hair(person.hair.colour)))
-    moving.append((brows := hair.brows(person, fine), look.hair(person.brows.colour, "brows")))
+    moving.append((hair.brows(person, fine), look.hair(person.brows.colour, "brows")))
     lashes = hair.lashes(v)
     moving.append((lashes, look.hair((.012, .009, .008), "lashes")))
     if beard := hair.beard(person, fine):
@@ -149,7 +156,6 @@ def build(person: Person, size: tuple[int, int], only: str = "all") -> Stage:
         part = surface.patch(f"helper-{group}", 1)
         parts.append((_mesh(group, part.fine(v), part.quads, look.plain(group, colour, rough)), part))
     cloth = _cloth(person, v) if only == "all" else []
-    del brows
     _camera(person, size)
     _lights(person)
     _settings(size)
@@ -184,8 +190,8 @@ def _lights(person: Person) -> None:
         scene.collection.objects.link(ob)
 
     warm = _warmth(light.kelvin)
-    area(light.side, light.height, 1.1, .45, 13 * light.key, warm)
-    area(-light.side * .8, 5, 1.4, 1.0, 11 * light.fill, _warmth(9500 - .5 * light.kelvin))
+    area(light.side, light.height, 1.1, .26, 13 * light.key, warm)
+    area(-light.side * .8, 5, 1.4, .40, 11 * light.fill, _warmth(9500 - .5 * light.kelvin))
     area(180 - light.side, 35, 1.2, .5, 12 * light.rim, _warmth(6500))
     world = bpy.data.worlds.new("world")
     world.use_nodes = True
@@ -202,7 +208,8 @@ def _settings(size: tuple[int, int]) -> None:
     cycles = scene.cycles
     cycles.device, cycles.samples, cycles.seed, cycles.use_adaptive_sampling = "CPU", SAMPLES, 1, False
     cycles.use_denoising, cycles.denoiser, cycles.denoising_input_passes = True, "OPENIMAGEDENOISE", "RGB_ALBEDO_NORMAL"
-    cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces, cycles.transmission_bounces = 4, 2, 2, 3
+    cycles.denoising_prefilter, cycles.use_light_tree = "FAST", False
+    cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces, cycles.transmission_bounces = 3, 1, 2, 2
     cycles.transparent_max_bounces, cycles.sample_clamp_indirect = 4, 2.
     scene.cycles_curves.shape = "RIBBONS"
     scene.cycles_curves.subdivisions = 2
@@ -212,7 +219,7 @@ def _settings(size: tuple[int, int]) -> None:
     render.threads_mode, render.threads = "FIXED", 1
     render.image_settings.file_format, render.image_settings.color_mode = "PNG", "RGBA"
     scene.view_settings.view_transform, scene.view_settings.look = "Filmic", "Medium High Contrast"
-    scene.view_settings.exposure = .35
+    scene.view_settings.exposure = .25
 
 
 def pose(stage: Stage, pose_: Pose) -> None:
@@ -247,10 +254,10 @@ def _matrix(r: np.ndarray, t: np.ndarray) -> Matrix:
 
 
 def _gaze(pose_: Pose) -> Matrix:
-    """The eyes stay mostly on the camera while the head turns, as far as 22 degrees aside and 10 up or down."""
-    aside = np.clip(-.8 * pose_.yaw + pose_.gaze[0], -22, 22)
-    up = np.clip(.7 * pose_.pitch + pose_.gaze[1], -10, 8)
-    return Matrix.Rotation(np.radians(aside), 4, "Z") @ Matrix.Rotation(np.radians(up), 4, "X")
+    """The eyes stay mostly on the camera while the head turns, as far as 22 degrees aside, 5 up and 8 down."""
+    aside = np.clip(.8 * pose_.yaw + pose_.gaze[0], -22, 22)
+    up = np.clip(.5 * pose_.pitch + pose_.gaze[1], -8, 5)
+    return Matrix.Rotation(np.radians(aside), 4, "Z") @ Matrix.Rotation(np.radians(-up), 4, "X")
 
 
 def _bend(person: Person, pose_: Pose, v: np.ndarray, rest: np.ndarray, chin: float) -> np.ndarray:
@@ -273,8 +280,14 @@ def _shoot(person: Person, size: tuple[int, int], grain_seed: int) -> np.ndarray
         bpy.ops.render.render(write_still=True)
         picture = cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA).astype(np.float32) / 255
     alpha = picture[..., 3:]
-    out = alpha * picture[..., :3] + (1 - alpha) * backdrop.picture(person.background, size)
-    grain = np.random.default_rng([person.seed, grain_seed, 60]).normal(0, 1.5 / 255, out.shape)
+    # The denoiser leaves the alpha channel as noisy as it was: soften hair's edge against the background, not the face.
+    picture[..., :3] *= alpha
+    soft = cv2.GaussianBlur(picture, (0, 0), .8)
+    edge = cv2.GaussianBlur((alpha[..., 0] < .97).astype(np.float32) * (alpha[..., 0] > 0), (0, 0), 1.2)[..., None]
+    picture = picture + np.clip(2 * edge, 0, 1) * (soft - picture)
+    alpha = picture[..., 3:]
+    out = picture[..., :3] + (1 - alpha) * backdrop.picture(person.background, size)
+    grain = np.random.default_rng([person.seed, grain_seed, 60]).normal(0, 1.8 / 255, out.shape)
     return np.clip(np.round(255 * (out + grain)), 0, 255).astype(np.uint8)
 
 
@@ -293,12 +306,33 @@ def render(person: Person, poses: Sequence[Pose], size: int | tuple[int, int], o
         pose(stage, poses[i])
         if only == "face":
             _border(person, poses[i], size)
-        picture = _shoot(person, size, i)
-        part = out / f".frame_{i:03d}.part.png"
-        cv2.imwrite(str(part), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-        part.rename(out / f"frame_{i:03d}.png")
+        _write(_shoot(person, size, i), out / f"frame_{i:03d}.png")
     r, t = zip(*(heads.rigid(person, p) for p in poses), strict=True)
     np.savez(out / "frames.npz", camera_matrix=heads.camera_matrix(person, size), R=np.stack(r), t=np.stack(t))
+
+
+def render_stills(person: Person, number: int, size: tuple[int, int], out_dir: str | Path, name: str) -> None:
+    """Write `number` photographs out_dir/<name>_00.png ...: the head is built once, light, shirt and camera change."""
+    out = Path(out_dir)
+    out.mkdir(parents=True, exist_ok=True)
+    todo = [k for k in range(number) if not (out / f"{name}_{k:02d}.png").exists()]
+    stage = build(person, size) if todo else None
+    for k in todo:
+        stage.person, pose_ = people.still(person, k)
+        for ob in [o for o in bpy.data.objects if o.type in ("LIGHT", "CAMERA") or o.name.startswith("cloth")]:
+            bpy.data.objects.remove(ob)
+        stage.cloth = _cloth(stage.person, stage.neutral)
+        _camera(stage.person, size)
+        _lights(stage.person)
+        pose(stage, pose_)
+        _write(_shoot(stage.person, size, 100 + k), out / f"{name}_{k:02d}.png")
+
+
+def _write(picture: np.ndarray, path: Path) -> None:
+    """Write RGB as PNG under another name first, so that a file that exists is whole."""
+    part = path.with_name(f".{path.stem}.part.png")
+    cv2.imwrite(str(part), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    part.rename(path)
 
 
 def _border(person: Person, pose_: Pose, size: tuple[int, int]) -> None:

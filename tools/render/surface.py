@@ -145,7 +145,7 @@ def tint(person: Person) -> np.ndarray:
     tone = np.array(skin_.tone)
     red = (blob((.042, .0, -.035), (.022, .03, .018)) + 1.1 * blob((0, -.045, -.036), (.016, .03, .013))
            + .6 * blob((.085, .07, -.03), (.02, .03, .03)) + .4 * blob((0, -.02, -.1), (.02, .03, .012)))
-    out = tone * (1 - skin_.redness * np.minimum(red, 1)[:, None] * np.array([.02, .26, .24]))
+    out = tone * (1 - skin_.redness * np.minimum(red, 1)[:, None] * np.array([.02, .30, .27]))
     under = blob((.030, -.015, -.018), (.014, .03, .006)) * (.3 + .5 * person.age)
     lids = np.clip(painted("eyelids"), 0, 1) * .5
     out *= 1 - (under + .35 * lids)[:, None] * np.array([.22, .30, .24])
@@ -161,8 +161,8 @@ def tint(person: Person) -> np.ndarray:
 
 def _lips(person: Person, out: np.ndarray) -> np.ndarray:
     tone = np.array(person.skin.tone)
-    redder = tone * np.array([.86, .52, .52]) * (1 - .25 * person.skin.lips * np.array([.0, 1., .8]))
-    mask = painted("lips")[:, None] * .9
+    redder = tone * np.array([.82, .58, .57]) * (1 - .38 * person.skin.lips * np.array([.0, 1., .8]))
+    mask = painted("lips")[:, None] * .85
     out = out * (1 - mask) + mask * redder
     inside = painted("inside-mouth")[:, None]
     return out * (1 - inside) + inside * np.array([.12, .02, .018])
