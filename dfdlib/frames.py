@@ -86,6 +86,24 @@ def image(study: Study, row: pd.Series) -> np.ndarray:
     return next(found for index, found in video.sample(clip.path, study.faces.max_frames) if index == row["frame"])
 
 
+def side_by_side(frames: FrameSet, count: int) -> pd.DataFrame:
+    """A pair of each of the first `count` people: columns person, pair, and the rows `real` and `fake` of `frames`.
+
+    The row is the middle one of its clip. People without a real or without a fake clip are left out.
+    """
+    rows = frames.table.reset_index().groupby(["person", "pair", "label"])["index"]
+    middle = rows.apply(lambda index: index.iloc[len(index) // 2]).unstack().dropna().astype(int)
+    found = middle.rename(columns={0: "real", 1: "fake"}).reset_index().drop_duplicates("person")
+    return found.head(count).reset_index(drop=True)
+
+
+def counts(found: Sequence[Clip]) -> pd.DataFrame:
+    """Clips, pairs and people of each part and label."""
+    table = pd.DataFrame([(c.split, c.label, c.clip_id, c.pair, c.person) for c in found])
+    table.columns = ["split", "label", "clips", "pairs", "people"]
+    return table.groupby(["split", "label"], sort=False).nunique()
+
+
 def map_crops(frames: FrameSet, change: Callable[[np.ndarray], np.ndarray]) -> FrameSet:
     """The same frames with each crop (S, S, 3) changed by a function."""
     return frames.with_crops(np.stack([change(crop) for crop in frames.crops]))

@@ -32,13 +32,24 @@ class FSRCNN(nn.Module):
         self.deconvolution = nn.ConvTranspose2d(d, 1, 9, scale, padding, output_padding)
         self._initialize()
 
+    @torch.no_grad()
     def _initialize(self) -> None:
+        """Random features beside channel 0, which carries the image through and alone is enlarged, bilinearly.
+
+        The network starts as bilinear interpolation and learns what that lacks. With Dong et al.'s random
+        deconvolution (std 0.001) the first thousand steps go into finding the image's brightness.
+        """
+        nn.init.zeros_(self.deconvolution.weight)
+        nn.init.zeros_(self.deconvolution.bias)
         for layer in self.features:
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, a=0.25)  # PReLU starts at slope 0.25
                 nn.init.zeros_(layer.bias)
-        nn.init.normal_(self.deconvolution.weight, std=0.001)  # Dong et al., section 3.3
-        nn.init.zeros_(self.deconvolution.bias)
+                layer.weight[0] = 0
+                layer.weight[0, 0, layer.kernel_size[0] // 2, layer.kernel_size[1] // 2] = 1
+        centre = self.deconvolution.padding[0] + (self.scale - 1) / 2  # of an input pixel among its 9 taps
+        taps = (1 - (torch.arange(9) - centre).abs() / self.scale).clamp(min=0)
+        self.deconvolution.weight[0, 0] = taps[:, None] * taps
 
     def forward(self, y: Tensor) -> Tensor:
         return self.deconvolution(self.features(y))  # (B, 1, H, W) -> (B, d, H, W) -> (B, 1, sH, sW)

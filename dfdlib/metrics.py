@@ -121,6 +121,12 @@ def difference(a: pd.DataFrame, b: pd.DataFrame, statistic: str, unit: str, resa
     return Estimate(value, *(float(v) for v in np.nanpercentile(draws, [2.5, 97.5])), len(a), unit)
 
 
+def proportion(count: int, n: int, unit: str) -> Estimate:
+    """A share, `count` of `n`, with Wilson's interval (it takes the n as independent, which frames are not)."""
+    low, high = binomtest(count, n).proportion_ci(method="wilson")
+    return Estimate(count / n, float(low), float(high), n, unit)
+
+
 def mean_over_people(values: np.ndarray, people: pd.Series, unit: str, resamples: int, seed: int = 0) -> Estimate:
     """The mean of one value a row (such as an image's PSNR), with an interval over people."""
     draws = person_weights(people, resamples, seed) @ values / person_weights(people, resamples, seed).sum(1)

@@ -72,6 +72,15 @@ def real_and_fake(reals: Sequence[np.ndarray], fakes: Sequence[np.ndarray], peop
     return fig
 
 
+def tracked(images: Sequence[np.ndarray], boxes: Sequence[np.ndarray], names: Sequence[str]) -> Figure:
+    """Whole frames, each with the face rectangle (4,) that its crop is cut from."""
+    fig, axes = _axes(1, len(images), 2.3 * len(images), 2.6)
+    for axis, image, (x0, y0, x1, y1), name in zip(axes[0], images, boxes, names, strict=True):
+        show_image(axis, image, name)
+        axis.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=THIRD, lw=2)
+    return fig
+
+
 def pipeline() -> Figure:
     """Paper Fig. 2: the stages of STAGES, each with the module that computes it."""
     fig, axes = _axes(1, 1, 10.5, 3.2)

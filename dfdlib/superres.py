@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from skimage.transform import resize
@@ -37,17 +37,27 @@ def downsample(image: np.ndarray, scale: int) -> np.ndarray:
     return np.clip(small.round(), 0, 255).astype(np.uint8)
 
 
+def downsample_bicubic(image: np.ndarray, scale: int) -> np.ndarray:
+    """The same by antialiased bicubic interpolation, as in Matlab's imresize and most super-resolution papers."""
+    size = (image.shape[0] // scale, image.shape[1] // scale)
+    planes = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None]  # (1, 3, H, W)
+    small = nn.functional.interpolate(planes, size=size, mode="bicubic", antialias=True, align_corners=False)
+    return small[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
+
+
 def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
     """The image without the last rows and columns that `scale` does not divide."""
     return image[: image.shape[0] // scale * scale, : image.shape[1] // scale * scale]
 
 
-def pairs(files: tuple[Path, ...], scale: int) -> tuple[np.ndarray, np.ndarray]:
+def pairs(
+    files: tuple[Path, ...], scale: int, shrink: Callable[[np.ndarray, int], np.ndarray] = downsample
+) -> tuple[np.ndarray, np.ndarray]:
     """Luminance of low and high resolution, (N, h, w) and (N, scale * h, scale * w), uint8, of images of one size."""
     hr = [crop_to_multiple(faces.read_image(path), scale) for path in files]
     if len({image.shape for image in hr}) != 1:
         raise DfdError(f"{files[0].parent} holds images of several sizes; training needs one size: crop them.")
-    lr = [downsample(image, scale) for image in hr]
+    lr = [shrink(image, scale) for image in hr]
     return _luminances(lr), _luminances(hr)
 
 
@@ -106,6 +116,19 @@ def quality(enlarged: np.ndarray, hr: np.ndarray, scale: int) -> pd.DataFrame:
     """PSNR (dB) and SSIM of each enlarged image against its original, one row an image."""
     rows = [(psnr(a, b, scale), ssim(a, b, scale)) for a, b in zip(enlarged, hr, strict=True)]
     return pd.DataFrame(rows, columns=["psnr", "ssim"])
+
+
+def weights_path(study: str) -> Path:
+    """Where notebook 02 leaves the study's trained network and notebook 05 finds it."""
+    return paths.runs() / study / "fsrcnn_x2.safetensors"
+
+
+def save_weights(model: nn.Module, study: str) -> Path:
+    """Write the network's weights to `weights_path`."""
+    path = weights_path(study)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({key: value.contiguous() for key, value in model.state_dict().items()}, path)
+    return path
 
 
 def load(path: Path, params: SuperResParams) -> FSRCNN:

@@ -1,0 +1,67 @@
+"""How good FSRCNN is: beside bicubic interpolation, image by image, with paired intervals over people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from dfdlib import faces, superres
+from dfdlib.fsrcnn import FSRCNN
+from dfdlib.metrics import Estimate, mean_over_people
+from dfdlib.profile import Study
+
+
+def score(enlarged: dict[str, np.ndarray], hr: np.ndarray, scale: int, people: pd.Series) -> pd.DataFrame:
+    """The quality of several ways to enlarge the same images: columns way, person, psnr (dB), ssim."""
+    tables = [
+        superres.quality(images, hr, scale).assign(way=way, person=people.to_numpy())
+        for way, images in enlarged.items()
+    ]
+    return pd.concat(tables, ignore_index=True)[["way", "person", "psnr", "ssim"]]
+
+
+def estimates(table: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
+    """From `score`'s ways "FSRCNN" and "bicubic": the mean of each and the mean of their paired difference."""
+    ours, theirs = (table[table["way"] == way].reset_index(drop=True) for way in ("FSRCNN", "bicubic"))
+    found = {}
+    for name in ("psnr", "ssim"):
+        rows = {name: ours[name], f"bicubic_{name}": theirs[name], f"{name}_gain": ours[name] - theirs[name]}
+        for key, values in rows.items():
+            found[key] = mean_over_people(values.to_numpy(), ours["person"], "images", resamples)
+    return found
+
+
+def record_name(study: Study) -> str:
+    """The head of the study's ids in `results/`: scale and images, such as fsrcnn.x2.celeba."""
+    return f"fsrcnn.x{study.superres.scale}." + ("celeba" if study.dataset == "uadfv" else "stills")
+
+
+def bicubic_by_downsampler(files: tuple[Path, ...], scale: int) -> dict[str, float]:
+    """Bicubic's mean PSNR (dB) on the same images, made small in two ways."""
+    ways = {"scikit-image's resize": superres.downsample, "antialiased bicubic": superres.downsample_bicubic}
+    found = {}
+    for name, shrink in ways.items():
+        lr, hr = superres.pairs(files, scale, shrink)
+        found[name] = float(superres.quality(superres.enlarge_bicubic(lr, scale), hr, scale)["psnr"].mean())
+    return found
+
+
+def strip(model: FSRCNN, path: Path) -> dict[str, np.ndarray]:
+    """One image small, brought back in three ways and as it was; a way's name carries its PSNR of luminance."""
+    original = superres.crop_to_multiple(faces.read_image(path), model.scale)
+    small = superres.downsample(original, model.scale)
+    size = original.shape[1::-1]
+    ways = {
+        "nearest": cv2.resize(small, size, interpolation=cv2.INTER_NEAREST),
+        "bicubic": cv2.resize(small, size, interpolation=cv2.INTER_CUBIC),
+        "FSRCNN": superres.upscale(model, small),
+    }
+    named = {f"{name}\n{_psnr(image, original, model.scale):.2f} dB": image for name, image in ways.items()}
+    return {f"low\n{small.shape[1]} x {small.shape[0]} px": small, **named, "original\n ": original}
+
+
+def _psnr(image: np.ndarray, original: np.ndarray, shave: int) -> float:
+    return superres.psnr(superres.luminance(image), superres.luminance(original), shave)
