@@ -1,0 +1,36 @@
+"""Small videos and faces that the tests make for themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import skimage.data
+
+
+def astronaut(height: int = 512) -> np.ndarray:
+    """Eileen Collins's portrait (NASA, public domain), which dlib's detector finds; uint8 RGB (height, height, 3)."""
+    return cv2.resize(skimage.data.astronaut(), (height, height), interpolation=cv2.INTER_AREA)
+
+
+def write_video(path: Path, frames: Iterable[np.ndarray]) -> Path:
+    """H.264 with the index in front, so that a cut file still opens."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frames = list(frames)
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for image in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def noise_frames(count: int, side: int = 64) -> list[np.ndarray]:
+    """Frames without a face that do not compress away."""
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 255, (side, side, 3), dtype=np.uint8) for _ in range(count)]

@@ -1,0 +1,157 @@
+"""Clips from every form of data, and what is said where data are wrong."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from dfdlib import data, paths, splits
+from dfdlib.data import Clip
+from dfdlib.errors import DfdError
+from dfdlib.profile import Study
+
+
+def _uadfv(folder, suffix=".mp4"):
+    for number in range(data.UADFV_PAIRS):
+        for kind, name in (("real", f"{number:04d}"), ("fake", f"{number:04d}_fake")):
+            path = folder / kind / (name + suffix)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(name.encode()) if suffix else path.mkdir()
+    return folder
+
+
+@pytest.fixture
+def manifest(tmp_path, monkeypatch):
+    """A manifest of the tiny files that _uadfv writes, in place of that of the real videos."""
+    monkeypatch.setattr(paths, "assets", lambda: tmp_path / "assets")
+    names = [f"real/{n:04d}" for n in range(49)] + [f"fake/{n:04d}_fake" for n in range(49)]
+    lines = [f"{n}.mp4 {hashlib.sha256(n[5:].encode()).hexdigest()} {len(n[5:])}" for n in names]
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "uadfv_manifest.txt").write_text("\n".join(lines))
+
+
+def test_the_committed_manifest_lists_the_98_videos() -> None:
+    lines = (paths.assets() / "uadfv_manifest.txt").read_text().splitlines()
+    assert len(lines) == 98
+    assert all(len(line.split()[1]) == 64 and int(line.split()[2]) > 10_000 for line in lines)
+
+
+def test_uadfv_videos_are_verified(tmp_path, monkeypatch, manifest) -> None:
+    monkeypatch.setenv("DFD_UADFV", str(_uadfv(tmp_path / "set")))
+    clips = data.uadfv()
+    assert len(clips) == 98 and sum(c.label for c in clips) == 49
+    fake = next(c for c in clips if c.clip_id == "0041_fake")
+    assert (fake.pair, fake.person, fake.label) == ("0041", "person00", 1)
+
+
+def test_a_changed_and_a_missing_video_are_listed(tmp_path, monkeypatch, manifest) -> None:
+    folder = _uadfv(tmp_path / "set")
+    (folder / "real" / "0003.mp4").write_bytes(b"0004")
+    (folder / "fake" / "0007_fake.mp4").unlink()
+    (folder / "fake" / "0008_fake.mp4").write_bytes(b"longer than it was")
+    problems = data.verify_uadfv(folder)
+    assert problems == [
+        "real/0003.mp4 has another sha256 than the manifest's",
+        "fake/0007_fake.mp4 is missing",
+        "fake/0008_fake.mp4 has 18 bytes instead of 9",
+    ]
+    monkeypatch.setenv("DFD_UADFV", str(folder))
+    with pytest.raises(DfdError, match="is not the UADFV of the manifest: real/0003.mp4"):
+        data.uadfv()
+
+
+def test_uadfv_as_folders_of_face_crops(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("DFD_UADFV", str(_uadfv(tmp_path, suffix="")))
+    assert len(data.uadfv()) == 98
+    (tmp_path / "real" / "0005").rmdir()
+    with pytest.raises(DfdError, match="lacks 1 of 98 UADFV clips, the first is .*0005"):
+        data.uadfv()
+
+
+def test_a_missing_data_folder(monkeypatch, tmp_path) -> None:
+    monkeypatch.delenv("DFD_UADFV", raising=False)
+    with pytest.raises(DfdError, match="DFD_UADFV is not set"):
+        data.uadfv()
+    monkeypatch.setenv("DFD_UADFV", str(tmp_path / "nowhere"))
+    with pytest.raises(DfdError, match="nowhere, which is not a folder"):
+        data.uadfv()
+
+
+def _video_folder(folder, rows: str, files=("a.mp4", "b.mp4")):
+    (folder / "clips.csv").write_text("file,label,pair,person\n" + rows)
+    for name in files:
+        (folder / name).write_bytes(b"x")
+
+
+def test_a_folder_of_videos_with_a_table(tmp_path, monkeypatch) -> None:
+    _video_folder(tmp_path, "a.mp4,0,p1,anna\nb.mp4,1,p1,anna\n")
+    monkeypatch.setenv("DFD_VIDEOS", str(tmp_path))
+    assert [(c.clip_id, c.label, c.pair, c.person) for c in data.clips(Study("x", "folder"))] == [
+        ("a", 0, "p1", "anna"),
+        ("b", 1, "p1", "anna"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("a.mp4,2,p1,anna\n", "label of a.mp4 is '2'; 0 is real, 1 is fake"),
+        ("c.mp4,0,p1,anna\n", "names c.mp4, which is not in"),
+    ],
+)
+def test_a_wrong_row_is_named(tmp_path, monkeypatch, rows: str, words: str) -> None:
+    _video_folder(tmp_path, rows)
+    monkeypatch.setenv("DFD_VIDEOS", str(tmp_path))
+    with pytest.raises(DfdError, match=words):
+        data.video_folder()
+
+
+def test_a_missing_column_is_named(tmp_path, monkeypatch) -> None:
+    (tmp_path / "clips.csv").write_text("file,label\na.mp4,0\n")
+    monkeypatch.setenv("DFD_VIDEOS", str(tmp_path))
+    with pytest.raises(DfdError, match="no column 'pair'"):
+        data.video_folder()
+
+
+def test_labels_outside_0_and_1() -> None:
+    data.check_labels([0, 1, 1])
+    with pytest.raises(DfdError, match="The label 3 is neither"):
+        data.check_labels([0, 3])
+
+
+def _clips(*rows) -> list[Clip]:
+    return [
+        Clip(f"c{i}", None, label, pair, person, "test", split=s) for i, (label, pair, person, s) in enumerate(rows)
+    ]
+
+
+def test_a_split_with_a_pair_on_both_sides_is_refused() -> None:
+    leaky = _clips((0, "p1", "a", "train"), (1, "p1", "a", "test"))
+    with pytest.raises(DfdError, match="The split leaks: pair p1 is in more than one part"):
+        splits.check(leaky, "pair")
+    assert splits.shared(leaky, "person") == ["a"]
+
+
+def test_a_part_without_a_class_is_refused() -> None:
+    rows = [(label, f"p{s}", s, s) for s in ("train", "val") for label in (0, 1)] + [(0, "ptest", "t", "test")]
+    with pytest.raises(DfdError, match=r"The test part has clips of label \[0\] only"):
+        splits.check(_clips(*rows), "pair")
+
+
+def test_a_split_by_person_keeps_people_whole_and_is_seeded() -> None:
+    clips = _clips(*[(label, f"p{i}", f"person{i // 2}", "") for i in range(40) for label in (0, 1)])
+    first, again, other = (splits.by_person(clips, seed) for seed in (1, 1, 2))
+    assert first == again != other
+    assert splits.shared(first, "person") == []
+    assert {c.split for c in first} == {"train", "val", "test"}
+
+
+def test_the_published_uadfv_split(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("DFD_UADFV", str(_uadfv(tmp_path, suffix="")))
+    done = splits.split(data.uadfv(), seed=2020)
+    pairs = {part: {int(c.pair) for c in done if c.split == part} for part in ("train", "val", "test")}
+    assert pairs["test"] == set(data.UADFV_TEST) and len(pairs["test"]) == 14
+    assert len(pairs["train"]) + len(pairs["val"]) == 35 and len(pairs["val"]) >= 7
+    assert splits.shared(done, "pair") == []
+    assert splits.shared([c for c in done if c.split != "test"], "person") == []
