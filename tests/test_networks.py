@@ -1,0 +1,182 @@
+"""FSRCNN, the ResNet and the training loop against counts, formulas and torch itself."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from dfdlib import fsrcnn, resnet, superres, train
+from dfdlib._torchvision import torchvision
+from dfdlib.errors import DfdError
+from dfdlib.profile import ResNetParams, SuperResParams
+
+
+@pytest.mark.parametrize(("shape", "weights"), [((56, 12, 4), 12_464), ((32, 5, 1), 3_937)])
+def test_fsrcnn_has_the_published_number_of_weights(shape, weights: int) -> None:
+    assert fsrcnn.count_weights(fsrcnn.FSRCNN(2, *shape)) == weights
+
+
+@pytest.mark.parametrize("scale", fsrcnn.SCALES)
+def test_fsrcnn_enlarges_any_size_exactly(scale: int) -> None:
+    with torch.inference_mode():
+        assert fsrcnn.FSRCNN(scale)(torch.zeros(1, 1, 7, 10)).shape == (1, 1, 7 * scale, 10 * scale)
+
+
+def test_fsrcnn_refuses_other_scales() -> None:
+    with pytest.raises(DfdError, match="not by 5"):
+        fsrcnn.FSRCNN(5)
+
+
+def test_psnr_by_hand() -> None:
+    a, b = np.zeros((10, 10), np.uint8), np.full((10, 10), 5, np.uint8)
+    assert superres.psnr(a, b, 0) == pytest.approx(10 * math.log10(255**2 / 25))
+    b[0] = 255  # a border row that shaving removes
+    assert superres.psnr(a, b, 1) == pytest.approx(10 * math.log10(255**2 / 25))
+
+
+def test_ssim_is_one_for_equal_and_falls_with_noise() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.integers(0, 255, (32, 32)).astype(np.uint8)
+    assert superres.ssim(a, a, 2) == pytest.approx(1)
+    assert superres.ssim(a, 255 - a, 2) < 0
+
+
+def test_luminance_is_bt601() -> None:
+    image = np.array([[[255, 0, 0], [255, 255, 255], [0, 0, 0]]], np.uint8)
+    assert superres.luminance(image)[0] == pytest.approx([16 + 65.481, 235, 16])
+
+
+def test_upscaling_keeps_colour_and_size() -> None:
+    image = np.zeros((20, 30, 3), np.uint8)
+    image[..., 2] = 200
+    model = fsrcnn.FSRCNN(2)
+    large = superres.upscale(model, image)
+    assert large.shape == (40, 60, 3) and large.dtype == np.uint8
+    with pytest.raises(DfdError, match=r"\(20, 30\) and type uint8"):
+        superres.upscale(model, image[..., 0])
+
+
+def test_weights_of_another_network_are_refused(tmp_path) -> None:
+    path = tmp_path / "small.safetensors"
+    save_file(fsrcnn.FSRCNN(2, 32, 5, 1).state_dict(), path)
+    with pytest.raises(DfdError, match="another network"):
+        superres.load(path, SuperResParams())
+    with pytest.raises(DfdError, match="no FSRCNN weights at .*run notebook 02"):
+        superres.load(tmp_path / "none.safetensors", SuperResParams())
+
+
+def test_resnet50_is_torchvisions() -> None:
+    model = torchvision().models.get_model("resnet50", weights=None)
+    assert sum(p.numel() for p in model.parameters()) == 25_557_032
+
+
+def test_a_study_that_asks_for_random_weights_says_so() -> None:
+    model, origin = resnet.build(ResNetParams(arch="resnet18", weights=""))
+    assert model.fc.out_features == 2 and "random" in origin
+    with pytest.raises(DfdError, match="no network 'vgg16'"):
+        resnet.build(ResNetParams(arch="vgg16"))
+
+
+def test_weight_files_are_checked(tmp_path) -> None:
+    with pytest.raises(DfdError, match="no weight file"):
+        resnet.build(ResNetParams(arch="resnet18", weights=str(tmp_path / "none.safetensors")))
+    path = tmp_path / "w.safetensors"
+    save_file({"x": torch.zeros(1)}, path)
+    with pytest.raises(DfdError, match="another sha256"):
+        resnet.read_weights(path, "0" * 64)
+
+
+def test_a_named_weight_file_is_loaded(tmp_path) -> None:
+    donor = torchvision().models.get_model("resnet18", weights=None)
+    save_file(donor.state_dict(), tmp_path / "w.safetensors")
+    model, origin = resnet.build(ResNetParams(arch="resnet18", weights=str(tmp_path / "w.safetensors")))
+    assert torch.equal(model.conv1.weight, donor.conv1.weight) and origin == "the file w.safetensors"
+
+
+def test_p_fake_is_the_softmax() -> None:
+    logits = np.array([[0.3, -1.2], [2.0, 2.0], [-4.0, 5.0]], np.float32)
+    expected = torch.softmax(torch.from_numpy(logits), 1)[:, 1].numpy()
+    assert resnet.p_fake(logits) == pytest.approx(expected, abs=1e-6)
+
+
+def test_augmentation_depends_on_seed_epoch_and_index_alone() -> None:
+    crops = np.random.default_rng(0).integers(0, 255, (6, 40, 40, 3)).astype(np.uint8)
+    labels, params, how = np.tile([0, 1], 3), ResNetParams(input_size=32, batch=2), resnet.Augment(7)
+    first, again, next_epoch = ([x for x, _ in resnet.batches(crops, labels, params, e, how)] for e in (1, 1, 2))
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first[0], next_epoch[0])
+    assert first[0].shape == (2, 3, 32, 32)
+
+
+def _problem(optimizer: str):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2))
+    kinds = {"sgd": lambda p: torch.optim.SGD(p, 0.05, momentum=0.9), "adam": lambda p: torch.optim.Adam(p, 0.01)}
+    return model, kinds[optimizer](model.parameters())
+
+
+def _batches(epoch: int):
+    generator = torch.Generator().manual_seed(epoch)
+    for _ in range(5):
+        x = torch.randn(16, 4, generator=generator)
+        yield x, (x.sum(1) > 0).long()
+
+
+def _loss(model, x, y):
+    return nn.functional.cross_entropy(model(x), y)
+
+
+def _evaluate(model):
+    return {"norm": float(sum(p.detach().double().norm() for p in model.parameters()))}, {
+        "w": model[0].weight.detach().numpy()
+    }
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_run_killed_mid_epoch_resumes_to_the_same_result(tmp_path, optimizer: str) -> None:
+    whole, half = _problem(optimizer), _problem(optimizer)
+    expected = train.fit(*whole, _batches, _loss, _evaluate, 6, tmp_path / "whole")
+
+    def killed(epoch: int):
+        for index, batch in enumerate(_batches(epoch)):
+            if (epoch, index) == (4, 2):
+                raise KeyboardInterrupt
+            yield batch
+
+    with pytest.raises(KeyboardInterrupt):
+        train.fit(*half, killed, _loss, _evaluate, 6, tmp_path / "half")
+    resumed = _problem(optimizer)
+    found = train.fit(*resumed, _batches, _loss, _evaluate, 6, tmp_path / "half")
+    assert found.drop(columns="seconds").equals(expected.drop(columns="seconds"))
+    for a, b in zip(whole[0].state_dict().values(), resumed[0].state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_finished_run_is_not_repeated(tmp_path) -> None:
+    train.fit(*_problem("sgd"), _batches, _loss, _evaluate, 2, tmp_path)
+    again = train.fit(*_problem("sgd"), lambda epoch: pytest.fail("trained again"), _loss, _evaluate, 2, tmp_path)
+    assert len(again) == 2
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_epoch(tmp_path) -> None:
+    def broken(model, x, y):
+        return _loss(model, x, y) * (float("nan") if len(list(tmp_path.glob("epoch_*.npz"))) == 2 else 1)
+
+    with pytest.raises(DfdError, match="became nan in epoch 3; lower the learning rate"):
+        train.fit(*_problem("sgd"), _batches, broken, _evaluate, 5, tmp_path)
+    model = train.load_epoch(_problem("sgd")[0], tmp_path, 2)
+    assert all(torch.isfinite(p).all() for p in model.parameters())
+
+
+def test_the_best_epoch_and_what_is_kept(tmp_path) -> None:
+    history = train.fit(*_problem("sgd"), _batches, _loss, _evaluate, 3, tmp_path)
+    history["val_acc"] = [0.5, 0.9, 0.9]
+    assert train.best_epoch(history, "val_acc") == 2
+    train.prune(tmp_path, {2})
+    assert [p.name for p in sorted(tmp_path.glob("epoch_*.safetensors"))] == ["epoch_02.safetensors"]
+    assert train.epoch_arrays(tmp_path, 1)["w"].shape == (8, 4)

@@ -1,0 +1,164 @@
+"""Numbers, tables and figures on disk; the study's parameters; the cache; the command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from dfdlib import cache, paths, plots, profile, results, study
+from dfdlib.errors import DfdError
+from dfdlib.metrics import Estimate
+from dfdlib.profile import Study
+
+COLUMNS = ["clip_id", "frame", "label", "pair", "person", "split"]
+
+
+@pytest.fixture(autouse=True)
+def own_folders(monkeypatch, tmp_path):
+    for name in ("RESULTS", "FIGURES", "CACHE"):
+        monkeypatch.setenv(f"DFD_{name}", str(tmp_path / name.lower()))
+
+
+def test_a_number_is_kept_with_its_interval_and_verdict() -> None:
+    results.record("x", "resnet.frame_acc", Estimate(0.93, 0.90, 0.96, 100, "frames"))
+    results.record("x", "resnet.frame_acc", Estimate(0.83, 0.80, 0.86, 100, "frames"))
+    results.record("x", "system.frame_acc", Estimate(0.97, 0.96, 0.98, 100, "frames"))
+    rows = {row["id"]: row for row in results.load("x")}
+    assert rows["resnet.frame_acc"]["value"] == 0.83 and rows["resnet.frame_acc"]["paper"] == 0.949
+    assert rows["resnet.frame_acc"]["verdict"] == "not reproduced: ours is lower"
+    assert rows["system.frame_acc"]["verdict"] == "not reproduced: ours is higher"
+    assert "reproduced: the" in results.verdict({"paper": 0.5, "low": 0.4, "high": 0.6})
+    results.clear("x")
+    assert results.load("x") == []
+
+
+def test_scores_come_back_as_they_were_written() -> None:
+    table = pd.DataFrame([("0001", 9, 1, "0001", "person01", "test")], columns=COLUMNS).assign(p_fake=0.123456)
+    back = results.write_scores("x", "resnet", table)
+    results.write_scores("x", "headpose", table.assign(p_fake=0.5))
+    assert back["clip_id"].tolist() == ["0001"] and back["p_fake"].tolist() == [0.1235]
+    assert results.scores("x", "resnet", "test")["p_fake"].tolist() == [0.1235], "another branch left it alone"
+    with pytest.raises(DfdError, match="no scores of 'system'"):
+        results.scores("x", "system")
+
+
+def test_readmes_tables_are_those_of_the_results() -> None:
+    results.check_readme()
+
+
+def test_a_changed_number_in_readme_is_noticed(monkeypatch, tmp_path) -> None:
+    (tmp_path / "results").mkdir()
+    monkeypatch.setenv("DFD_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setattr(paths, "root", lambda: tmp_path)
+    results.record("uadfv", "resnet.frame_acc", Estimate(0.93, 0.90, 0.96, 100, "frames"))
+    readme = tmp_path / "README.md"
+    readme.write_text("# Title\n<!-- table:uadfv -->\nold\n<!-- end -->\nafter\n")
+    results.write_readme()
+    assert "| 94.9 % | 93.0 % | 90.0 % to 96.0 % (100 frames) |" in readme.read_text()
+    results.check_readme()
+    readme.write_text(readme.read_text().replace("93.0 %", "94.0 %"))
+    with pytest.raises(DfdError, match="differ from results"):
+        results.check_readme()
+
+
+def test_every_study_file_is_read() -> None:
+    for path in paths.studies().glob("*.yaml"):
+        assert profile.load(path.stem).name == path.stem
+    assert profile.load("uadfv").resnet.learning_rates == (0.001, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("epoch: 3", "unknown parameter epoch; known here"),
+        ("resnet: {lr: 0.1}", "unknown parameter resnet.lr"),
+        ("resnet: {epochs: many}", "resnet.epochs is 'many'; it must be of type int"),
+        ("dataset: celebdf", "dataset is 'celebdf'; choose one of"),
+    ],
+)
+def test_a_wrong_study_file_is_one_sentence(monkeypatch, tmp_path, text: str, words: str) -> None:
+    monkeypatch.setattr(paths, "studies", lambda: tmp_path)
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(DfdError, match=words):
+        profile.load("mine")
+
+
+def test_the_cache_knows_its_arguments_and_survives_an_error() -> None:
+    calls = []
+
+    @cache.stage("errors")
+    def double(x: int) -> int:
+        calls.append(x)
+        if x == 3:
+            raise DfdError("no")
+        return 2 * x
+
+    assert [double(2), double(2), double(x=2)] == [4, 4, 4] and calls == [2]
+    with pytest.raises(DfdError):
+        double(3)
+    assert double(2) == 4 and calls == [2, 3]
+
+
+def test_code_version_ignores_words_and_sees_code() -> None:
+    assert cache._bare('"""Doc."""\nx = 1  # why\n') == cache._bare("pass\nx  =  1\n")
+    assert cache._bare("x = 1") != cache._bare("x = 2")
+
+
+def test_a_figure_is_written_with_its_numbers_and_the_same_bytes_twice() -> None:
+    history = pd.DataFrame({"epoch": [1, 2], "train_loss": [1, 0.5]})
+    history = history.assign(val_acc=[0.5, 0.8], test_acc=[0.5, 0.7], val_loss=[1, 0.6], test_loss=[1, 0.7])
+    pictures = []
+    for _ in range(2):
+        fig = plots.training({"rate": history})
+        plots.save(fig, Study("x", "embedded"), "fig", history)
+        pictures.append((paths.figures("x") / "fig.png").read_bytes())
+    assert pictures[0] == pictures[1]
+    saved = pd.read_csv(paths.figures("x") / "fig.csv")
+    drawn = {line.get_label(): line.get_ydata() for line in fig.axes[0].lines}
+    assert drawn["val"].tolist() == saved["val_acc"].tolist() and drawn["test"].tolist() == saved["test_acc"].tolist()
+    assert "synthetic" in fig.texts[0].get_text()
+    assert fig.axes[0].get_ylabel() == "accuracy of frames" and fig.axes[1].get_xlabel() == "epoch"
+    plt.close("all")
+
+
+def test_the_pipeline_names_modules_that_exist() -> None:
+    fig = plots.pipeline()
+    written = {text.get_text() for text in fig.axes[0].texts}
+    for name, module in plots.STAGES.items():
+        assert name in written and (paths.root() / "dfdlib" / f"{module}.py").is_file()
+    plt.close("all")
+
+
+def test_landmarks_are_coloured_by_their_use() -> None:
+    fig = plots.landmarks(np.zeros((64, 64, 3), np.uint8), np.random.default_rng(0).uniform(5, 60, (68, 2)))
+    counts = {line.get_label().split(":")[0]: len(line.get_xdata()) for line in fig.axes[0].lines}
+    assert counts == {"central": 21, "contour": 17, "not used": 30}
+    assert [t.get_text() for t in fig.axes[0].texts] == [str(n) for n in range(1, 69)]
+    plt.close("all")
+
+
+def test_every_figure_on_disk_is_in_the_index() -> None:
+    index = (paths.root() / "figures" / "README.md").read_text()
+    for path in (paths.root() / "figures").glob("*.png"):
+        assert f"`{path.stem}`" in index
+        assert path.with_suffix(".csv").is_file()
+
+
+def test_steps_are_named_after_descriptions_and_headings() -> None:
+    import nbformat.v4 as v4
+
+    cells = [v4.new_markdown_cell("# One\ntext"), v4.new_code_cell("x = 1")]
+    cells += [v4.new_code_cell("# papermill_description=slow_step\ny = 2")]
+    assert [study.step_name(cells, i) for i in range(3)] == ["One", "One", "slow step"]
+
+
+def test_the_command_line_explains_itself() -> None:
+    done = subprocess.run([sys.executable, "-m", "dfdlib", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and "run" in done.stdout and "readme" in done.stdout
+    bad = subprocess.run([sys.executable, "-m", "dfdlib", "data", "verify", "/nowhere"], capture_output=True, text=True)
+    assert bad.returncode == 2 and "There is no folder /nowhere" in bad.stderr and "Traceback" not in bad.stderr
