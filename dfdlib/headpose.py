@@ -56,7 +56,7 @@ def load_world_model(name: str) -> np.ndarray:
         raise DfdError(f"There is no world model {name!r}; name a file in dfdlib/assets or a path to a CSV.")
     if path.suffix == ".csv":
         table = np.genfromtxt(path, delimiter=",", names=True)
-        model = np.stack([table[axis] for axis in "xyz"], axis=1)
+        model = np.stack([np.atleast_1d(table[axis]) for axis in "xyz"], axis=1)
     else:
         model = np.loadtxt(path).reshape(3, -1).T
     if model.shape != (68, 3) or not np.isfinite(model).all():

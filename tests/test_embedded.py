@@ -65,7 +65,9 @@ def test_clips_hold_the_frames_that_the_manifest_states(table):
 
 def test_fakes_differ_from_their_originals_inside_the_mask_alone(table):
     for clip in table[table["label"] == 1].itertuples():
-        real, fake = (check.frames(DATA / f"clips/{clip.person}_{k}.mp4").astype(float) for k in ("real", "fake"))
+        real, fake = (
+            check.frames(DATA / f"clips/{clip.person}_{k}.mp4").astype(float) for k in ("real", "fake")
+        )
         mask = check.truth(DATA, clip.clip_id)["swap_mask"]
         difference = np.abs(real - fake).mean(3)
         assert 0.02 < mask.mean() < 0.5
@@ -89,12 +91,14 @@ def test_dlib_finds_the_faces():
 
 
 def test_dlibs_landmarks_lie_near_the_truth():
-    """Points 18-68 of the real clips. The contour 1-17 is defined otherwise on a mesh; check.py reports it."""
+    """Points 18-68 of the real clips. The contour 1-17 is defined otherwise on a mesh; check.py reports
+    it."""
     assert check.landmark_errors(DATA)[:, check.INNER].mean() <= 0.05
 
 
 def test_no_trivial_cue_tells_real_from_fake():
-    """AUC on the test people and over all people; the two clips of a pair are near twins, so chance is close to 0.5."""
+    """AUC on the test people and over all people; the two clips of a pair are near twins, so chance is close
+    to 0.5."""
     test, pooled = check.cue_auc(check.cues(DATA))
     assert 0.4 <= test <= 0.6
     assert 0.4 <= pooled <= 0.6
@@ -107,7 +111,7 @@ def test_world_model_is_a_symmetric_face_in_millimetres():
     np.testing.assert_allclose(points[landmarks.MIRROR] * [-1, 1, 1], points, atol=0.011)
     assert 75 < points[45, 0] - points[36, 0] < 105  # outer eye corners of adults: some 90 mm
     assert points[8, 1] > points[30, 1] > points[27, 1]  # y runs down: chin, tip of the nose, bridge
-    assert points[30, 2] < points[36, 2] < points[0, 2]  # z runs away from the camera: nose, eyes, jaw's end
+    assert points[30, 2] < points[36, 2] < points[0, 2]  # z runs away: nose, eyes, jaw's end
 
 
 def test_one_frame_renders_again(tmp_path: Path):
