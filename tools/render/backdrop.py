@@ -49,9 +49,11 @@ def _trees(rng: np.random.Generator) -> np.ndarray:
     image = _canvas(rng, np.array([.55, .68, .80]), np.array([.85, .90, .93]))
     for _ in range(160):
         green = np.clip(np.array([.25, .38, .14]) * rng.uniform(.3, 1.7) + rng.normal(0, .03, 3), 0, 1)
-        cv2.circle(image, (int(rng.uniform(0, 320)), int(256 * rng.beta(2.2, 1.3))), int(rng.uniform(5, 26)), green.tolist(), -1)
+        at = (int(rng.uniform(0, 320)), int(256 * rng.beta(2.2, 1.3)))
+        cv2.circle(image, at, int(rng.uniform(5, 26)), green.tolist(), -1)
     for _ in range(rng.integers(0, 4)):
-        _box(image, rng.uniform(0, 320), 0, rng.uniform(6, 20), 256, np.array([.20, .15, .11]) * rng.uniform(.5, 1.4))
+        x, width, bark = rng.uniform(0, 320), rng.uniform(6, 20), np.array([.20, .15, .11]) * rng.uniform(.5, 1.4)
+        _box(image, x, 0, width, 256, bark)
     return image
 
 
@@ -84,7 +86,8 @@ def _studio(rng: np.random.Generator) -> np.ndarray:
     c = _grey(rng, .12, .7, .04)
     image = _canvas(rng, c * .6, c)
     y, x = np.mgrid[-1:1:256j, -1:1:320j]
-    return image * np.exp(-.35 * ((x - rng.uniform(-.5, .5)) ** 2 + (y - rng.uniform(-.5, .5)) ** 2))[..., None].astype(np.float32)
+    far = (x - rng.uniform(-.5, .5)) ** 2 + (y - rng.uniform(-.5, .5)) ** 2
+    return image * np.exp(-.35 * far)[..., None].astype(np.float32)
 
 
 def picture(seed: int, size: tuple[int, int]) -> np.ndarray:

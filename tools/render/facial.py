@@ -1,0 +1,92 @@
+"""Brows, lashes and beards: strands whose roots follow the deforming skin. Units as in hair.py."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+import heads
+import paint
+import surface
+from hair import Strands, on_skin, taper, unit
+from traits import Person
+
+# The brow's middle line on the average head: metres from the nose's middle and above the eyes, inner end to tail.
+BROW_X = np.array([.0115, .020, .030, .040, .048, .0545])
+BROW_Z = np.array([.0175, .0200, .0222, .0235, .0220, .0175])
+BEARDS = {"full": (paint.beard, 9000), "goatee": (paint.goatee, 3600), "moustache": (paint.moustache, 1500)}
+
+
+def _brow_region(person: Person) -> np.ndarray:
+    """(N,) how densely brow hair grows."""
+    b = person.brows
+    x, y, z = surface.canon().T
+    x = np.abs(x)
+    line = np.interp(x, BROW_X, BROW_Z) + .0035 * (b.arch - 1) * np.exp(-((x - .040) / .010) ** 2)
+    half = b.thickness * np.interp(x, [.010, .014, .03, .042, .055], [.30, .46, .52, .42, .14])
+    ends = surface.smooth_step(x, .0085, .0135) * (1 - surface.smooth_step(x, .053, .057)) * (y < .02)
+    inside = np.exp(-((z - line) / half) ** 2 * 1.2) * ends
+    return np.where(inside < .12, 0, inside)
+
+
+def brows(person: Person, fine: np.ndarray) -> Strands:
+    """Short hairs lying along the brow: upwards at the inner end, outwards beyond, the upper edge turned down."""
+    rng, b, k = np.random.default_rng([person.seed, 41]), person.brows, 4
+    corners, weights = surface.scatter(rng, _brow_region(person), fine, int(760 * b.density))
+    root = on_skin(surface.canon(), corners, weights)
+    n = unit(on_skin(surface.normals(fine, surface.skin().quads), corners, weights))
+    x, out = np.abs(root[:, 0]), np.sign(root[:, 0])
+    slope = np.interp(x, [.010, .018, .030, .042, .055], [1.3, .75, .35, -.1, -.5])
+    above = (root[:, 2] - np.interp(x, BROW_X, BROW_Z)) / b.thickness
+    d = np.stack([out, .3 * np.ones_like(x), slope - 1.0 * above], 1) + rng.normal(0, .18, (len(x), 3))
+    d = unit(d - (d * n).sum(1)[:, None] * n)
+    length = rng.uniform(.0045, .0080, len(x)) * np.interp(x, [.010, .02, .055], [.75, 1, .8])
+    s = np.linspace(0, 1, k)[None, :, None]
+    offsets = length[:, None, None] * s * d[:, None] + n[:, None] * (.0008 * np.sin(np.pi * s * .7) + .0002)
+    return Strands(corners, weights, offsets, taper(.00014, k, .35))
+
+
+def beard(person: Person, fine: np.ndarray) -> Strands | None:
+    """A beard's hairs, growing down and forward; None for those without."""
+    if person.beard not in BEARDS:
+        return None
+    rng, (where, count) = np.random.default_rng([person.seed, 42]), BEARDS[person.beard]
+    corners, weights = surface.scatter(rng, where(), fine, count)
+    n = unit(on_skin(surface.normals(fine, surface.skin().quads), corners, weights))
+    root = on_skin(fine, corners, weights)
+    aside = .5 * np.sign(root[:, :1]) * (root[:, 2:] > -.068) * np.array([[1., 0, 0]])
+    d = unit(n * .35 + np.array([0, -.1, -.8]) + aside + rng.normal(0, .22, root.shape))
+    length = rng.uniform(.5, 1.1, len(root)) * rng.uniform(.003, .009)
+    s = np.linspace(0, 1, 4)[None, :, None]
+    bend = np.array([0, 0, -.25]) * s**2
+    return Strands(corners, weights, length[:, None, None] * (s * d[:, None] + bend), taper(.00014, 4))
+
+
+@dataclass(frozen=True)
+class Lashes:
+    """Strands over MakeHuman's lash strips: corners (n,k,4) of the body's vertices, weights (n,k,4), radius (k,)."""
+
+    corners: np.ndarray
+    weights: np.ndarray
+    radius: np.ndarray
+
+    def points(self, v: np.ndarray) -> np.ndarray:
+        """(n,k,3) for the body's vertices (V,3)."""
+        return (v[self.corners] * self.weights[..., None]).sum(2)
+
+
+def lashes(v: np.ndarray) -> Lashes:
+    """Three lashes to every quad of the strips, from the lid outwards. v (V,3): the neutral body."""
+    topology, rng, corners, weights = heads.topology(), np.random.default_rng(43), [], []
+    for group in (f"helper-{side}-eyelashes-{lid}" for lid in (1, 2) for side in "lr"):
+        faces = topology.faces[topology.groups == group]
+        # Turn every quad so that its first edge is the one nearest to the eyeball, that is, on the lid.
+        d = np.linalg.norm(v[faces] - heads.eye_centre_of(v, group[7]), axis=2)
+        turn = np.argmin(d + np.roll(d, -1, 1), 1)
+        faces = np.stack([faces[np.arange(len(faces)), (turn + i) % 4] for i in range(4)], 1)
+        for a in (.2, .55, .85):
+            u = np.clip(a + rng.normal(0, .12, len(faces)), 0, 1)[:, None]
+            s = np.linspace(0, 1, 3)[None]
+            corners.append(faces[:, None].repeat(3, 1))
+            weights.append(np.stack([(1 - u) * (1 - s), u * (1 - s), u * s, (1 - u) * s], 2))
+    return Lashes(np.concatenate(corners), np.concatenate(weights), taper(.00012, 3, .4))
