@@ -3,9 +3,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 import heads
+import numpy as np
 import paint
 import surface
 from hair import Strands, on_skin, taper, unit

@@ -7,10 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
-
 import paint
 import surface
+from scipy.spatial import cKDTree
 from traits import Person
 
 

@@ -11,7 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-
 from traits import Person, Pose, Shape
 
 # The skull turns about the top of the neck, below and behind the eyes (millimetres, head axes).

@@ -5,7 +5,6 @@ Regions are (N,) arrays in [0,1] over the vertices of surface.skin(). Metres, bo
 from __future__ import annotations
 
 import numpy as np
-
 import surface
 from traits import Person
 

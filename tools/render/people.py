@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-
 from traits import (
     CLOTHS,
     HAIR_COLOURS,

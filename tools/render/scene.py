@@ -10,17 +10,16 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import backdrop
 import bpy
 import cv2
-import numpy as np
-from mathutils import Matrix, Vector
-
-import backdrop
 import facial
 import heads
+import numpy as np
 import people
 import stage as stages
 import surface
+from mathutils import Matrix, Vector
 from stage import Stage
 from traits import Person, Pose
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import backdrop
 import bmesh
 import bpy
-import numpy as np
-from mathutils import Vector
-
-import backdrop
 import facial
 import hair
 import heads
 import look
+import numpy as np
 import paint
 import surface
+from mathutils import Vector
 from traits import RGB, Person, Pose
 
 # How far below the chin the neckline's plane passes, 10 cm behind the eyes (metres), and its slope.

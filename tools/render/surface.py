@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
+import heads
 import numpy as np
 from scipy import sparse
-
-import heads
 
 
 def catmull_clark(faces: np.ndarray, n: int) -> tuple[sparse.csr_matrix, np.ndarray]:
