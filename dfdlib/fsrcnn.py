@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from dfdlib.errors import DfdError
 
 SCALES = (2, 3, 4)
+BORDER = 3  # pixels repeated around the image: the layers pad with black, which would leave a dark frame
 
 
 class FSRCNN(nn.Module):
@@ -52,7 +53,10 @@ class FSRCNN(nn.Module):
         self.deconvolution.weight[0, 0] = taps[:, None] * taps
 
     def forward(self, y: Tensor) -> Tensor:
-        return self.deconvolution(self.features(y))  # (B, 1, H, W) -> (B, d, H, W) -> (B, 1, sH, sW)
+        padded = nn.functional.pad(y, [BORDER] * 4, mode="replicate")  # (B, 1, H + 2 BORDER, W + 2 BORDER)
+        large = self.deconvolution(self.features(padded))  # (B, 1, s (H + 2 BORDER), s (W + 2 BORDER))
+        cut = BORDER * self.scale
+        return large[..., cut:-cut, cut:-cut]
 
 
 def count_weights(model: nn.Module) -> int:

@@ -111,13 +111,20 @@ def landmarks(image: np.ndarray, points: np.ndarray) -> Figure:
     groups = [(headpose.CENTRAL, FAKE, "central: v_c and v_a"), (contour, REAL, "contour: v_a only")]
     for index, colour, label in [*groups, (unused, "0.85", "not used")]:
         axes[0, 0].plot(*points[index].T, "o", ms=5, mec="black", mew=0.5, color=colour, label=label)
-    for number, (x, y) in enumerate(points, 1):
-        axes[0, 0].text(x + 1, y - 1, str(number), fontsize=7, color="white", bbox={"fc": "black", "pad": 0.3, "lw": 0})
+    for number, point in enumerate(points, 1):
+        place = (-11, -8) if number in (61, 65) else (3, 2)  # the mouth's inner corners lie beside 49 and 55
+        style = {"fontsize": 7, "color": "white", "bbox": {"fc": "black", "pad": 0.3, "lw": 0}}
+        axes[0, 0].annotate(str(number), point, place, textcoords="offset points", **style)
     low, high = points.min(0), points.max(0)
     pad = 0.12 * (high - low).max()
     axes[0, 0].set(xlim=(low[0] - pad, high[0] + pad), ylim=(high[1] + pad, low[1] - pad))
     axes[0, 0].legend(loc="lower center", ncols=3, bbox_to_anchor=(0.5, -0.06), fontsize=9)
     return fig
+
+
+def point_table(points: np.ndarray) -> pd.DataFrame:
+    """Landmarks (68, 2) as rows: number (from 1), x and y in pixels."""
+    return pd.DataFrame({"number": np.arange(1, len(points) + 1), "x": points[:, 0], "y": points[:, 1]})
 
 
 def downsampled(hr: Sequence[np.ndarray], lr: Sequence[np.ndarray], scale: int) -> Figure:

@@ -36,7 +36,8 @@ class SuperResParams:
     images: int = 7000  # the paper's number of CelebA images; all there are where there are fewer
     train_share: float = 0.8  # the paper's 80 % and 20 %; the embedded stills are split by person instead
     epochs: int = 15
-    batch: int = 8  # whole images; smaller batches learn faster a second
+    batch: int = 8
+    patch: int = 48  # side in pixels of the squares of the small images that it is trained on
     lr: float = 1e-3  # Adam; a tenth of it for the deconvolution, as in Dong et al.
 
 
@@ -90,8 +91,11 @@ def load(name: str) -> Study:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in paths.studies().glob("*.yaml")))
         raise DfdError(f"There is no study {name!r} ({path} is missing); choose one of: {known}.")
-    values = yaml.safe_load(path.read_text()) or {}
-    study = _fill(Study, {"name": name} | values, path, "")
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise DfdError(f"{path} is not YAML; correct it: {' '.join(str(error).split())}.") from None
+    study = _fill(Study, {"name": name} | values if isinstance(values, dict) else values, path, "")
     if study.dataset not in DATASETS:
         raise DfdError(f"{path}: dataset is {study.dataset!r}; choose one of: {', '.join(DATASETS)}.")
     return study
@@ -99,7 +103,7 @@ def load(name: str) -> Study:
 
 def _fill(cls: type, values: dict, path: Path, prefix: str) -> typing.Any:
     if not isinstance(values, dict):
-        raise DfdError(f"{path}: {prefix.rstrip('.')} must be a block of `key: value` lines.")
+        raise DfdError(f"{path}: {prefix.rstrip('.') or 'a study'} must be a block of `key: value` lines.")
     hints = typing.get_type_hints(cls)
     unknown = sorted(set(values) - set(hints))
     if unknown:
@@ -110,7 +114,7 @@ def _fill(cls: type, values: dict, path: Path, prefix: str) -> typing.Any:
 def _convert(hint: typing.Any, value: typing.Any, path: Path, key: str) -> typing.Any:
     if dataclasses.is_dataclass(hint):
         return _fill(hint, value, path, key + ".")
-    if hint == tuple[float, ...] and isinstance(value, list):
+    if hint == tuple[float, ...] and isinstance(value, list) and all(type(v) in (int, float) for v in value):
         return tuple(float(v) for v in value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)

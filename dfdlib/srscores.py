@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from dfdlib import faces, superres
+from dfdlib import faces, results, superres
 from dfdlib.fsrcnn import FSRCNN
 from dfdlib.metrics import Estimate, mean_over_people
 from dfdlib.profile import Study
@@ -37,6 +37,15 @@ def estimates(table: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
 def record_name(study: Study) -> str:
     """The head of the study's ids in `results/`: scale and images, such as fsrcnn.x2.celeba."""
     return f"fsrcnn.x{study.superres.scale}." + ("celeba" if study.dataset == "uadfv" else "stills")
+
+
+def record_all(study: Study, table: pd.DataFrame) -> None:
+    """Record what `estimates` finds and print a line for each."""
+    for name, found in estimates(table, study.bootstrap).items():
+        results.record(study.name, f"{record_name(study)}_{name}", found)
+        digits, unit = (2, " dB") if "psnr" in name else (3, "")
+        value, low, high = (f"{number:.{digits}f}" for number in (found.value, found.low, found.high))
+        print(f"{name:13s} {value} [{low}, {high}]{unit}, n = {found.n} {found.unit}")
 
 
 def bicubic_by_downsampler(files: tuple[Path, ...], scale: int) -> dict[str, float]:
