@@ -207,4 +207,6 @@ def still(person: Person, k: int) -> tuple[Person, Pose]:
         neckline=str(rng.choice(NECKLINES)),
         camera=Camera(rng.uniform(55, 110), rng.uniform(.50, .58), rng.uniform(-3, 3)),
     )
-    return other, performance(person, 1000 + k, 8)[3]
+    moments = performance(person, 1000 + k, 8)
+    # Photographers wait until the eyes are open.
+    return other, next((m for m in moments[3:] + moments[:3] if dict(m.actions)["eyeBlinkLeft"] < .35), moments[3])
