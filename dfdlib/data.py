@@ -45,7 +45,7 @@ def clips(study: Study) -> list[Clip]:
 def _first_people(found: list[Clip], people: int) -> list[Clip]:
     keep = {
         person
-        for split in ("train", "val", "test")
+        for split in {c.split for c in found}  # one part, without a name, where the split is made later
         for person in sorted({c.person for c in found if c.split == split})[:people]
     }
     return [c for c in found if c.person in keep]
@@ -68,17 +68,22 @@ def read_table(path: Path, columns: set[str]) -> list[dict[str, str]]:
     """The rows of a CSV file; DfdError where it is missing or lacks a column."""
     if not path.is_file():
         raise DfdError(f"There is no {path}; data/README.md says what the folder must hold.")
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    missing = sorted(columns - set(rows[0] if rows else {}))
+    with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets put a mark in front
+        reader = csv.DictReader(file)
+        rows = list(reader)
+    missing = sorted(columns - set(reader.fieldnames or ()))
     if missing:
         raise DfdError(f"{path} has no column {missing[0]!r}; it needs: {', '.join(sorted(columns))}.")
+    if not rows:
+        raise DfdError(f"{path} has no row below its header; add a row for each clip or image.")
     return rows
 
 
 def _clip(row: dict[str, str], folder: Path, dataset: str) -> Clip:
     if row["label"] not in ("0", "1"):
         raise DfdError(f"{folder / 'clips.csv'}: label of {row['file']} is {row['label']!r}; 0 is real, 1 is fake.")
+    if not (row["pair"] and row["person"]):
+        raise DfdError(f"{folder / 'clips.csv'}: {row['file']} has no pair or no person; fill in both, or it may leak.")
     path = folder / row["file"]
     if not path.is_file():
         raise DfdError(f"{folder / 'clips.csv'} names {row['file']}, which is not in {folder}; add it or drop the row.")
@@ -163,6 +168,6 @@ def _celeba(images: int, train_share: float) -> pd.DataFrame:
 
 def check_labels(labels: Iterable[int]) -> None:
     """DfdError where a label is not 0 (real) or 1 (fake)."""
-    wrong = sorted({int(v) for v in labels} - {0, 1})
+    wrong = [label for label in labels if label not in (0, 1)]
     if wrong:
         raise DfdError(f"The label {wrong[0]} is neither 0 (real) nor 1 (fake); correct the table.")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 from scipy.special import expit
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -54,14 +55,19 @@ def load_world_model(name: str) -> np.ndarray:
     path = paths.assets() / name if (paths.assets() / name).is_file() else Path(name)
     if not path.is_file():
         raise DfdError(f"There is no world model {name!r}; name a file in dfdlib/assets or a path to a CSV.")
-    if path.suffix == ".csv":
-        table = np.genfromtxt(path, delimiter=",", names=True)
-        model = np.stack([np.atleast_1d(table[axis]) for axis in "xyz"], axis=1)
-    else:
-        model = np.loadtxt(path).reshape(3, -1).T
+    try:
+        model = _read_points(path)
+    except (KeyError, ValueError):
+        raise DfdError(f"{path} is no list of points; a world model is a CSV of 68 rows of x, y and z.") from None
     if model.shape != (68, 3) or not np.isfinite(model).all():
         raise DfdError(f"{path} holds points of shape {model.shape}; a world model is 68 rows of x, y and z.")
     return model
+
+
+def _read_points(path: Path) -> np.ndarray:
+    if path.suffix == ".csv":
+        return pd.read_csv(path)[["x", "y", "z"]].to_numpy(float)
+    return np.loadtxt(path).reshape(3, -1).T
 
 
 def camera_matrix(width: int, height: int) -> np.ndarray:

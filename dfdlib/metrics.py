@@ -39,13 +39,18 @@ def accuracy(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> flo
 
 def auc(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> float:
     """Area under the ROC curve; nan where a class is missing."""
-    if len(np.unique(labels[weights > 0])) < 2:
+    if _one_class(labels, weights):
         return float("nan")
     return float(roc_auc_score(labels, p_fake, sample_weight=weights))
 
 
 def eer(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> float:
-    """Equal error rate: where false alarms and misses are as frequent, interpolated on the ROC curve."""
+    """Equal error rate: where false alarms and misses are as frequent, interpolated on the ROC curve.
+
+    nan where a class is missing.
+    """
+    if _one_class(labels, weights):
+        return float("nan")
     false_alarm, hit, _ = roc_curve(labels, p_fake, sample_weight=weights, drop_intermediate=False)
     gap = false_alarm - (1 - hit)  # rises from -1 to 1 along the curve
     after = int(np.argmax(gap >= 0))
@@ -56,8 +61,14 @@ def eer(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> float:
 
 
 def average_precision(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> float:
-    """Average precision of the class fake."""
+    """Average precision of the class fake; nan where a class is missing."""
+    if _one_class(labels, weights):
+        return float("nan")
     return float(average_precision_score(labels, p_fake, sample_weight=weights))
+
+
+def _one_class(labels: np.ndarray, weights: np.ndarray) -> bool:
+    return len(np.unique(labels[weights > 0])) < 2
 
 
 STATISTICS: dict[str, Statistic] = {"acc": accuracy, "auc": auc, "eer": eer, "ap": average_precision}

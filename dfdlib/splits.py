@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from dfdlib import repro
 from dfdlib.data import UADFV_TEST, Clip
 from dfdlib.errors import DfdError
@@ -48,8 +46,8 @@ def by_person(clips: Sequence[Clip], seed: int) -> list[Clip]:
     people = repro.rng(seed).permutation(sorted({clip.person for clip in clips}))
     if len(people) < 3:
         raise DfdError(f"A split by person needs at least 3 people and there are {len(people)}; add clips.")
-    ends = np.maximum([1, 2], np.round(np.cumsum([SHARES["test"], SHARES["val"]]) * len(people))).astype(int)
-    test, val = set(people[: ends[0]]), set(people[ends[0] : ends[1]])
+    n_test, n_val = (max(1, round(SHARES[part] * len(people))) for part in ("test", "val"))
+    test, val = set(people[:n_test]), set(people[n_test : n_test + n_val])
     part = {person: "test" if person in test else "val" if person in val else "train" for person in people}
     return [replace(clip, split=part[clip.person]) for clip in clips]
 

@@ -98,6 +98,9 @@ def test_a_folder_of_videos_with_a_table(tmp_path, monkeypatch) -> None:
     [
         ("a.mp4,2,p1,anna\n", "label of a.mp4 is '2'; 0 is real, 1 is fake"),
         ("c.mp4,0,p1,anna\n", "names c.mp4, which is not in"),
+        ("a.mp4,0,p1,\n", "a.mp4 has no pair or no person; fill in both"),
+        ("a.mp4,0\n", "a.mp4 has no pair or no person; fill in both"),
+        ("", "no row below its header; add a row"),
     ],
 )
 def test_a_wrong_row_is_named(tmp_path, monkeypatch, rows: str, words: str) -> None:
@@ -105,6 +108,11 @@ def test_a_wrong_row_is_named(tmp_path, monkeypatch, rows: str, words: str) -> N
     monkeypatch.setenv("DFD_VIDEOS", str(tmp_path))
     with pytest.raises(DfdError, match=words):
         data.video_folder()
+
+
+def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path) -> None:
+    (tmp_path / "clips.csv").write_text("file,label\na.mp4,0\n", encoding="utf-8-sig")
+    assert data.read_table(tmp_path / "clips.csv", {"file"}) == [{"file": "a.mp4", "label": "0"}]
 
 
 def test_a_missing_column_is_named(tmp_path, monkeypatch) -> None:
@@ -116,8 +124,9 @@ def test_a_missing_column_is_named(tmp_path, monkeypatch) -> None:
 
 def test_labels_outside_0_and_1() -> None:
     data.check_labels([0, 1, 1])
-    with pytest.raises(DfdError, match="The label 3 is neither"):
-        data.check_labels([0, 3])
+    for label in (3, -1, 0.5, float("nan")):
+        with pytest.raises(DfdError, match=f"The label {label} is neither"):
+            data.check_labels([0, label])
 
 
 def _clips(*rows) -> list[Clip]:

@@ -36,7 +36,8 @@ def test_without_noise_the_pose_comes_back(solver: str) -> None:
     points, truth = _poses(20, 0)
     for which in (headpose.WHOLE, headpose.CENTRAL):
         found = headpose.solve(points, WORLD, headpose.camera_matrix(*SIZE), which, solver)
-        assert headpose.angle_between(found.rotation, truth).max() < 0.05
+        # EPnP alone is not refined to the last digit.
+        assert headpose.angle_between(found.rotation, truth).max() < (0.05 if solver == "epnp" else 0.01)
         assert (found.tvec[:, 2] > 0).all()
         assert found.residual.max() < 0.05
 
@@ -116,6 +117,13 @@ def test_bad_cameras_and_models_are_refused(tmp_path) -> None:
         headpose.camera_matrix(0, 300)
     with pytest.raises(DfdError, match="no world model 'nowhere.csv'"):
         headpose.load_world_model("nowhere.csv")
-    (tmp_path / "short.csv").write_text("x,y,z\n1,2,3\n")
-    with pytest.raises(DfdError, match="68 rows"):
-        headpose.load_world_model(str(tmp_path / "short.csv"))
+    bad = {"short.csv": "x,y,z\n1,2,3\n", "other.csv": "a,b\n1,2\n", "empty.csv": "", "words.txt": "hello"}
+    for name, text in bad.items():
+        (tmp_path / name).write_text(text)
+        with pytest.raises(DfdError, match=f"{name} .*68 rows"):
+            headpose.load_world_model(str(tmp_path / name))
+
+
+def test_a_list_of_204_numbers_is_read_axis_by_axis(tmp_path) -> None:
+    np.savetxt(tmp_path / "model.txt", WORLD.T.reshape(1, -1))
+    assert np.array_equal(headpose.load_world_model(str(tmp_path / "model.txt")), WORLD)

@@ -46,6 +46,16 @@ def test_equal_error_rate_by_hand() -> None:
     assert metrics.eer(np.repeat([0, 1], 4), np.full(8, 0.5), np.ones(8)) == pytest.approx(0.5)
 
 
+def test_resamples_without_both_classes_are_left_out() -> None:
+    # Two people, one all real and one all fake: half of the resamples hold one of them alone.
+    table = _table([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], people=["a", "a", "b", "b"])
+    for name, right in {"auc": 1, "eer": 0, "ap": 1}.items():
+        found = metrics.estimate(table, name, "frames", 80)
+        draws = metrics.bootstrap(table, metrics.STATISTICS[name], 80, 0)
+        assert (found.value, found.low, found.high) == (right, right, right), name
+        assert 0.35 < np.isnan(draws).mean() < 0.65, name
+
+
 def test_weights_count_rows_as_copies() -> None:
     rng = np.random.default_rng(1)
     labels, p, w = np.tile([0, 1], 20), rng.random(40), rng.integers(1, 4, 40)
@@ -97,7 +107,7 @@ def test_a_paired_difference_cancels_what_is_shared() -> None:
     a, b = _table(labels, p), _table(labels, p)
     same = metrics.difference(a, b, "auc", "frames", 50)
     assert (same.value, same.low, same.high) == (0, 0, 0)
-    better = metrics.difference(_table(labels, p + 0.2 * labels), b, "auc", "frames", 200)
+    better = metrics.difference(_table(labels, p + 0.2 * labels), b, "auc", "frames", 80)
     gain = roc_auc_score(labels, p + 0.2 * labels) - roc_auc_score(labels, p)
     assert better.value == pytest.approx(gain) and better.low > 0
     with pytest.raises(DfdError, match="same frames in the same order"):

@@ -16,6 +16,15 @@ from dfdlib.errors import DfdError
 from dfdlib.profile import ResNetParams, SuperResParams
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Networks this small lose by a second thread, and much where the processor is busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize(("shape", "weights"), [((56, 12, 4), 12_464), ((32, 5, 1), 3_937)])
 def test_fsrcnn_has_the_published_number_of_weights(shape, weights: int) -> None:
     assert fsrcnn.count_weights(fsrcnn.FSRCNN(2, *shape)) == weights
@@ -44,6 +53,13 @@ def test_ssim_is_one_for_equal_and_falls_with_noise() -> None:
     a = rng.integers(0, 255, (32, 32)).astype(np.uint8)
     assert superres.ssim(a, a, 2) == pytest.approx(1)
     assert superres.ssim(a, 255 - a, 2) < 0
+
+
+def test_ssim_of_flat_images_by_hand() -> None:
+    # Without variance only the luminance term is left: (2ab + c) / (a^2 + b^2 + c), c = (0.01 * 255)^2.
+    a, b, c = 100.0, 130.0, (0.01 * 255) ** 2
+    images = (np.full((24, 24), value, np.uint8) for value in (a, b))
+    assert superres.ssim(*images, 2) == pytest.approx((2 * a * b + c) / (a * a + b * b + c))
 
 
 def test_luminance_is_bt601() -> None:

@@ -79,6 +79,10 @@ def test_every_study_file_is_read() -> None:
         ("resnet: {lr: 0.1}", "unknown parameter resnet.lr"),
         ("resnet: {epochs: many}", "resnet.epochs is 'many'; it must be of type int"),
         ("dataset: celebdf", "dataset is 'celebdf'; choose one of"),
+        ("resnet: {learning_rates: [fast]}", r"resnet.learning_rates is \['fast'\]"),
+        ("resnet: 3", "resnet must be a block of"),
+        ("- seed", "a study must be a block of"),
+        ("seed: [", "mine.yaml is not YAML; correct it"),
     ],
 )
 def test_a_wrong_study_file_is_one_sentence(monkeypatch, tmp_path, text: str, words: str) -> None:
