@@ -1,44 +1,53 @@
 # Two commands: `make study` and `make test`. `make` alone explains itself.
 STUDY ?= embedded
-PYTHON ?= python3
-BIN := .venv/bin
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help study test lint unit notebooks readme clean
+.PHONY: help study test lint unit notebooks readme contact-sheet clean
 
 help: ## show this text
 	@echo "A reproducible study of a deepfake-detection paper. Needs git, make and Python 3.11."
 	@echo
-	@grep -E '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "Studies: embedded (default, rendered faces, offline), uadfv (the paper's data: set DFD_UADFV and DFD_CELEBA),"
-	@echo "yours (a template for your own videos: set DFD_VIDEOS). Choose one with STUDY=NAME."
+	@echo "yours (a template for your own videos: set DFD_VIDEOS). Choose one with STUDY=NAME; see studies/README.md."
 
-.venv/installed: requirements.txt pyproject.toml
-	@echo "Installing the locked packages into .venv (some minutes, once) ..."
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+$(VENV)/installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is not Python 3.11; install it, or name it: make PYTHON=<path>."; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	  { echo "$(PYTHON) has no venv module; on Debian: sudo apt install python3-venv"; exit 2; }
+	@echo "Installing the locked packages into $(VENV) (some minutes, once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) -r requirements.txt
+	@$(PIP) --no-deps -e .
 	@touch $@
 
-study: .venv/installed ## run notebooks 00 to 05 and print the claim table (STUDY=embedded)
+study: $(VENV)/installed ## run notebooks 00 to 05 and print the claim table (STUDY=embedded)
 	@$(BIN)/dfd run $(STUDY)
 
-test: .venv/installed ## lint, unit tests, notebooks run and compared (some 15 minutes)
+test: $(VENV)/installed ## lint, unit tests, notebooks run and compared (some 15 minutes)
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
 	@$(BIN)/python -m pytest
 
-lint: .venv/installed ## check style only
+lint: $(VENV)/installed ## check style only
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-unit: .venv/installed ## the quick tests only, without running notebooks
+unit: $(VENV)/installed ## the quick tests only, without running notebooks
 	@$(BIN)/python -m pytest -m "not notebooks"
 
-notebooks: .venv/installed ## run the embedded study and put its outputs into notebooks/
+notebooks: $(VENV)/installed ## run the embedded study and put its outputs into notebooks/
 	@$(BIN)/dfd run embedded --in-place
 
-readme: .venv/installed ## fill README's tables from results/*.json
+readme: $(VENV)/installed ## fill README's tables from results/*.json
 	@$(BIN)/dfd readme
+
+contact-sheet: $(VENV)/installed ## measure the embedded data and draw their contact sheets
+	@$(BIN)/python tools/render/check.py
 
 clean: ## delete what was computed (cache, checkpoints, executed notebooks)
 	@rm -rf build
