@@ -1,6 +1,6 @@
 """Render the people of the embedded data set, resumably.
 
-    render.py clips|donors|stills|all ... --people 0:32 --out DIR [--frames 16] [--of 34] [--stills 13]
+    render.py clips|donors|stills|all ... --people 0:32 --out DIR [--frames 16] [--of 34] [--stills 12]
 
 DIR/clips/p00/frame_000.png, frames.npz     the target, 256x256
 DIR/donors/p00/frame_000.png, frames.npz    the donor's face alone in the target's pose, light, camera, 160x160
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--of", type=int, default=34, help="how many people there are (for the donors)")
-    parser.add_argument("--stills", type=int, default=13)
+    parser.add_argument("--stills", type=int, default=12)
     args = parser.parse_args()
     for i in range(args.of)[slice(*map(int, args.people.split(":")))]:
         start = time.time()
