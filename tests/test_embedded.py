@@ -117,6 +117,6 @@ def test_world_model_is_a_symmetric_face_in_millimetres():
 def test_one_frame_renders_again(tmp_path: Path):
     if "DFD_RENDER_PYTHON" not in os.environ:
         pytest.skip(
-            "the renderer is not installed: DFD_RENDER_PYTHON does not name its Python (tools/render/README.md)"
+            "the renderer is not installed: DFD_RENDER_PYTHON names no Python (tools/render/README.md)"
         )
     assert check.rerender_psnr(DATA, tmp_path) >= 40

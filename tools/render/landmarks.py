@@ -1,14 +1,15 @@
 """The 68 iBUG points on the MakeHuman mesh, found by measurement.
 
-Heads that are not in the data set are rendered in a few poses, dlib marks its 68 points on the pictures, and for every point
-the place on the skin is sought whose projection lies nearest to dlib's point over all heads and poses: first among the fine
-mesh's vertices that can be seen from the front, then inside the quads around the best one. The two halves of the face are
-fitted together, so that the points are as symmetric as the mesh. The result, landmarks68.json, holds for each point a few
-vertices of base.obj and their weights.
+Heads that are not in the data set are rendered in a few poses, dlib marks its 68 points on the pictures, and
+for every point the place on the skin is sought whose projection lies nearest to dlib's point over all heads
+and poses: first among the fine mesh's vertices that can be seen from the front, then inside the quads around
+the best one. The two halves of the face are fitted together, so that the points are as symmetric as the mesh.
+The result, landmarks68.json, holds for each point a few vertices of base.obj and their weights.
 
-    landmarks.py measure --heads 100:126 --work DIR      renders into DIR (resumable) and writes landmarks68.json
-    landmarks.py model                                   writes dfdlib/assets/world_model.csv from landmarks68.json
+    landmarks.py measure --heads 100:126 --work DIR   renders into DIR (resumable), writes landmarks68.json
+    landmarks.py model                                writes dfdlib/assets/world_model.csv from it
 """
+
 from __future__ import annotations
 
 import argparse
@@ -23,13 +24,22 @@ from scipy.spatial import cKDTree
 
 FILE = Path(__file__).with_name("landmarks68.json")
 WORLD_MODEL = Path(__file__).parents[2] / "dfdlib/assets/world_model.csv"
-# Landmark i (from 0) and its mirror image, iBUG-68.
-MIRROR = np.array([*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46,
-                   39, 38, 37, 36, 41, 40, 54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65])
-# yaw, pitch, roll in degrees and facial actions: near frontal, where dlib is at its best and the contour is the jaw.
-POSES = ((0, 0, 0, ()), (10, 2, 0, ()), (-10, -2, 0, ()),
-         (3, 4, 0, (("jawOpen", .45), ("mouthLowerDownLeft", .2), ("mouthLowerDownRight", .2))),
-         (-4, -5, 0, (("mouthSmileLeft", .3), ("mouthSmileRight", .3))))
+# Landmark i (from 0) and its mirror image, iBUG-68: contour, brows, nose, eyes, outer and inner lips.
+# fmt: off
+MIRROR = np.array([
+    *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
+    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+    54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
+])
+# fmt: on
+# yaw, pitch, roll in degrees and facial actions: near frontal, where the contour is the jaw.
+POSES = (
+    (0, 0, 0, ()),
+    (10, 2, 0, ()),
+    (-10, -2, 0, ()),
+    (3, 4, 0, (("jawOpen", 0.45), ("mouthLowerDownLeft", 0.2), ("mouthLowerDownRight", 0.2))),
+    (-4, -5, 0, (("mouthSmileLeft", 0.3), ("mouthSmileRight", 0.3))),
+)
 # A miss beyond this share of the distance between the eyes' outer corners counts no more: dlib failed there.
 CLIP = 0.12
 
@@ -49,9 +59,10 @@ def points(vertices: np.ndarray) -> np.ndarray:
 
 
 def people_model(n: int = 60, first: int = 1000) -> np.ndarray:
-    """(68,3) millimetres in head axes: the mean neutral face of people who are not in the data set, made symmetric."""
+    """(68,3) millimetres in head axes: the mean neutral face of people outside the set, made symmetric."""
     import heads
     import people
+
     found = []
     for seed in range(first, first + n):
         person = people.person(seed)
@@ -62,7 +73,7 @@ def people_model(n: int = 60, first: int = 1000) -> np.ndarray:
 
 
 def write_world_model(model: np.ndarray) -> None:
-    """68 rows index,x,y,z: iBUG number from 1, millimetres, OpenCV axes, origin midway between the eyeballs' centres."""
+    """68 rows index,x,y,z: iBUG number from 1, millimetres, head axes (see heads.py)."""
     lines = ["index,x,y,z"] + [f"{i},{x:.2f},{y:.2f},{z:.2f}" for i, (x, y, z) in enumerate(model, 1)]
     WORLD_MODEL.write_text("\n".join(lines).replace("-0.00", "0.00") + "\n")
 
@@ -70,14 +81,20 @@ def write_world_model(model: np.ndarray) -> None:
 @lru_cache(1)
 def _dlib() -> tuple:
     import dlib
+
     # Found without importing the package, whose import needs an old setuptools.
-    folder = Path(importlib.util.find_spec("face_recognition_models").submodule_search_locations[0]) / "models"
-    return dlib.get_frontal_face_detector(), dlib.shape_predictor(str(folder / "shape_predictor_68_face_landmarks.dat"))
+    folder = (
+        Path(importlib.util.find_spec("face_recognition_models").submodule_search_locations[0]) / "models"
+    )
+    return dlib.get_frontal_face_detector(), dlib.shape_predictor(
+        str(folder / "shape_predictor_68_face_landmarks.dat")
+    )
 
 
 def detect(picture: np.ndarray, upsample: int = 0) -> np.ndarray | None:
     """dlib's 68 points (68,2) float of the largest face in uint8 RGB (H,W,3), or None."""
     import cv2
+
     detector, predictor = _dlib()
     boxes = detector(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), upsample)
     if not boxes:
@@ -87,10 +104,12 @@ def detect(picture: np.ndarray, upsample: int = 0) -> np.ndarray | None:
 
 
 def shoot(seeds: range, work: Path) -> None:
-    """Render the heads of `seeds` in POSES without hair; work/<seed>.npz: pictures, vertices in head axes, R, t, camera."""
+    """Render the heads of `seeds` in POSES without hair; work/<seed>.npz: pictures, vertices in head axes, R,
+    t, camera."""
     import heads
     import people
     import scene
+
     scene.SAMPLES, size = 6, (224, 224)
     work.mkdir(parents=True, exist_ok=True)
     for seed in (s for s in seeds if not (work / f"{s}.npz").exists()):
@@ -102,13 +121,20 @@ def shoot(seeds: range, work: Path) -> None:
             pictures.append(scene._shoot(person, size, i))
         v = np.stack([heads.to_head(heads.vertices(person, p), person) for p in poses])
         r, t = zip(*(heads.rigid(person, p) for p in poses), strict=True)
-        np.savez(work / f"{seed}.npz", im=np.stack(pictures), V=v.astype(np.float32), R=np.stack(r), t=np.stack(t),
-                 K=heads.camera_matrix(person, size))
+        np.savez(
+            work / f"{seed}.npz",
+            im=np.stack(pictures),
+            V=v.astype(np.float32),
+            R=np.stack(r),
+            t=np.stack(t),
+            K=heads.camera_matrix(person, size),
+        )
         heads.basis.cache_clear()
 
 
 def observe(work: Path) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Of every picture in which dlib finds a face: vertices (V,3) mm, projection (3,4), dlib's points (68,2)."""
+    """Of every picture in which dlib finds a face: vertices (V,3) mm, projection (3,4), dlib's points
+    (68,2)."""
     found = []
     for file in sorted(work.glob("*.npz")):
         with np.load(file) as d:
@@ -119,7 +145,8 @@ def observe(work: Path) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
 
 
 def _misses(matrix: sparse.csr_matrix, seen: list, wanted: np.ndarray) -> np.ndarray:
-    """(len(wanted), candidates): mean clipped distance to dlib's points in shares of the outer eye corners' distance."""
+    """(len(wanted), candidates): mean clipped distance to dlib's points in shares of the outer eye corners'
+    distance."""
     total = np.zeros((len(wanted), matrix.shape[0]))
     for v, projection, marks in seen:
         x = (matrix @ v) @ projection[:, :3].T + projection[:, 3]
@@ -131,24 +158,31 @@ def _misses(matrix: sparse.csr_matrix, seen: list, wanted: np.ndarray) -> np.nda
 
 
 def visible(v: np.ndarray, quads: np.ndarray, cell: float = 0.0007, slack: float = 0.0012) -> np.ndarray:
-    """(N,) which vertices (N,3; metres, body axes) are seen from the front: a depth map of densely sampled quads."""
+    """(N,) which vertices (N,3; metres, body axes) are seen from the front: a depth map of densely sampled
+    quads."""
     a, b = (g.ravel()[None, :, None] for g in np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 1, 9)))
     q = v[quads][:, :, None]
-    dense = ((1 - a) * (1 - b) * q[:, 0] + a * (1 - b) * q[:, 1] + a * b * q[:, 2] + (1 - a) * b * q[:, 3]).reshape(-1, 3)
+    dense = (
+        (1 - a) * (1 - b) * q[:, 0] + a * (1 - b) * q[:, 1] + a * b * q[:, 2] + (1 - a) * b * q[:, 3]
+    ).reshape(-1, 3)
     low = v.min(0)
-    width, height = (np.ceil((np.ptp(v, axis=0))[[0, 2]] / cell).astype(int) + 2)
-    index = lambda p: ((p[:, 0] - low[0]) / cell).astype(int) * height + ((p[:, 2] - low[2]) / cell).astype(int)  # noqa: E731
+    width, height = np.ceil((np.ptp(v, axis=0))[[0, 2]] / cell).astype(int) + 2
+
+    def index(p: np.ndarray) -> np.ndarray:
+        return ((p[:, 0] - low[0]) / cell).astype(int) * height + ((p[:, 2] - low[2]) / cell).astype(int)
+
     depth = np.full(width * height, np.inf)
     np.minimum.at(depth, index(dense), dense[:, 1])
     return v[:, 1] <= depth[index(v)] + slack
 
 
 def _around(best: int, quads: np.ndarray, x: np.ndarray, middle: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Points in the quads around vertex `best`: corners (n,4) and weights (n,4); on the midline along its edges alone."""
+    """Points in the quads around vertex `best`: corners (n,4) and weights (n,4); on the midline along its
+    edges alone."""
     near = quads[(quads == best).any(1)]
     if middle:
         ends = [v for v in np.unique(near) if abs(x[v]) < 2e-4 and v != best]
-        share = np.linspace(0, .5, 6)
+        share = np.linspace(0, 0.5, 6)
         corners = np.array([[best, e, best, best] for e in ends for _ in share])
         weights = np.array([[1 - s, s, 0, 0] for _ in ends for s in share])
         return corners, weights
@@ -169,14 +203,15 @@ def _contour_depth(cost: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 
 def fit(seen: list) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """The matrix (68, V) from base.obj's vertices to the points, and each point's mean miss (68,) as a share."""
+    """The matrix (68, V) from base.obj's vertices to the points, and each point's mean miss (68,)."""
     import heads
     import surface
+
     patch, canon = surface.skin(), surface.canon()
     _, twin = cKDTree(canon * [-1, 1, 1]).query(canon)
     jaw = heads.basis(heads.AVERAGE)[1]["jawOpen"]
-    front = visible(canon, patch.quads) | visible(patch.fine(heads.average() + .4 * jaw), patch.quads)
-    front &= (surface.painted("inside-mouth") < .6) & (canon[:, 2] > -.15) & (canon[:, 2] < .06)
+    front = visible(canon, patch.quads) | visible(patch.fine(heads.average() + 0.4 * jaw), patch.quads)
+    front &= (surface.painted("inside-mouth") < 0.6) & (canon[:, 2] > -0.15) & (canon[:, 2] < 0.06)
     candidates = np.flatnonzero(front & front[twin])
     misses = _misses(patch.matrix[candidates], seen, np.arange(68))
     mirrored = misses[:, np.searchsorted(candidates, twin[candidates])]
@@ -190,8 +225,13 @@ def fit(seen: list) -> tuple[sparse.csr_matrix, np.ndarray]:
         corners, weights = _around(candidates[cost.argmin()], patch.quads, canon[:, 0], middle)
         both = []
         for numbers, which in ((corners, i), (twin[corners], MIRROR[i])):
-            pick = sparse.csr_matrix((weights.ravel(), (np.repeat(np.arange(len(corners)), 4), numbers.ravel())),
-                                     (len(corners), len(canon))) @ patch.matrix
+            pick = (
+                sparse.csr_matrix(
+                    (weights.ravel(), (np.repeat(np.arange(len(corners)), 4), numbers.ravel())),
+                    (len(corners), len(canon)),
+                )
+                @ patch.matrix
+            )
             both.append((pick, _misses(pick, seen, np.array([which]))[0]))
         best = (both[0][1] + both[1][1]).argmin()
         rows.append(both[0][0][best])
@@ -208,19 +248,31 @@ def measure(work: Path) -> None:
         row.sum_duplicates()
         keep = np.abs(row.data) > 1e-4
         weights = row.data[keep] / row.data[keep].sum()
-        stored.append({"vertices": row.indices[keep].tolist(), "weights": [round(float(w), 5) for w in weights],
-                       "miss": round(float(m), 4)})
-    head = {"what": "iBUG-68 points as weighted vertices of MakeHuman's base.obj; miss: share of the outer eye corners' distance",
-            "pictures": len(seen)}
+        stored.append(
+            {
+                "vertices": row.indices[keep].tolist(),
+                "weights": [round(float(w), 5) for w in weights],
+                "miss": round(float(m), 4),
+            }
+        )
+    head = {
+        "what": "iBUG-68 points as weighted vertices of MakeHuman's base.obj",
+        "miss": "mean distance from dlib's point, as a share of the outer eye corners' distance",
+        "pictures": len(seen),
+    }
     lines = ",\n".join(json.dumps(p) for p in stored)
     FILE.write_text(json.dumps(head)[:-1] + ', "points": [\n' + lines + "\n]}\n")
     _matrix.cache_clear()
-    print(f"{len(seen)} pictures; mean miss 1-17 {miss[:17].mean():.3f}, 18-68 {miss[17:].mean():.3f}, worst "
-          + " ".join(f"{i + 1}:{miss[i]:.3f}" for i in np.argsort(-miss)[:12]))
+    print(
+        f"{len(seen)} pictures; mean miss 1-17 {miss[:17].mean():.3f}, 18-68 {miss[17:].mean():.3f}, worst "
+        + " ".join(f"{i + 1}:{miss[i]:.3f}" for i in np.argsort(-miss)[:12])
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=["measure", "model"])
     parser.add_argument("--heads", default="100:126")
     parser.add_argument("--work", type=Path)
