@@ -1,0 +1,137 @@
+"""The command `dfd` and the runner of notebooks, on throw-away notebooks of three cells."""
+
+from __future__ import annotations
+
+import io
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from rich.console import Console
+
+from dfdlib import cli, paths, study
+from dfdlib.errors import DfdError
+
+PARAMETERS = 'study: str = "embedded"  # the study to run'
+# jupyter_client binds a socket per kernel and leaves closing it to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty place for notebooks, results and what is built; studies/ stays the real one."""
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.setattr(paths, "notebooks", lambda: tmp_path / "notebooks")
+    monkeypatch.setattr(paths, "build", lambda: tmp_path / "build")
+    monkeypatch.setenv("DFD_RESULTS", str(tmp_path / "results"))
+    return tmp_path
+
+
+def _write(repository: Path, name: str, *sources: str, parameters: str = PARAMETERS) -> Path:
+    cells = [new_markdown_cell(f"# {name}"), new_code_cell(parameters, metadata={"tags": ["parameters"]})]
+    cells += [new_markdown_cell("## The step"), *(new_code_cell(source) for source in sources)]
+    path = repository / "notebooks" / f"{name}.ipynb"
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    return path
+
+
+def _console() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+def _dfd(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr("sys.argv", ["dfd", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    return stop.value.code
+
+
+def test_the_overview_runs_last(repository: Path) -> None:
+    for name in ("00_start_here", "01_first", "02_second"):
+        _write(repository, name)
+    assert [path.stem for path in study.order()] == ["01_first", "02_second", "00_start_here"]
+    assert [path.stem for path in study.order(["02"])] == ["02_second"]
+    with pytest.raises(DfdError, match="no notebook .*'07'.*there are: 00_start_here"):
+        study.order(["07"])
+
+
+def test_a_run_passes_the_study_and_tells_each_step(repository: Path) -> None:
+    _write(repository, "01_first", "print(study)", "# papermill_description=Train_it\nprint(1 + 1)")
+    console = _console()
+    folder = study.run("smoke", console, ["01"])
+    executed = nbformat.read(folder / "01_first.ipynb", as_version=4)
+    printed = [cell.outputs[0].text for cell in executed.cells if cell.get("outputs")]
+    assert printed == ["smoke\n", "2\n"]
+    log = console.file.getvalue()
+    assert "01_first: The step" in log
+    assert "01_first: Train it" in log
+
+
+def test_a_failing_cell_stops_the_run_with_one_sentence(repository: Path) -> None:
+    _write(
+        repository,
+        "01_first",
+        "print('kept')",
+        "from dfdlib.errors import DfdError\nraise DfdError('No clip; add one.')",
+    )
+    _write(repository, "02_second", "1 / 0")
+    with pytest.raises(DfdError, match=r"^01_first.ipynb stopped: No clip; add one\. \(The notebook up to there is"):
+        study.run("smoke", _console(), ["01", "02"])
+    assert "kept" in (repository / "build" / "smoke" / "notebooks" / "01_first.ipynb").read_text()
+    assert not (repository / "build" / "smoke" / "notebooks" / "02_second.ipynb").exists()
+    with pytest.raises(DfdError, match="02_second.ipynb stopped: ZeroDivisionError: division by zero"):
+        study.run("smoke", _console(), ["02"])
+
+
+def test_another_parameter_is_refused_before_the_run(repository: Path) -> None:
+    _write(repository, "01_first", parameters="studdy: str = 'embedded'")
+    with pytest.raises(DfdError, match=r"01_first.ipynb takes the parameters \['studdy'\]"):
+        study.run("smoke", _console(), ["01"])
+
+
+def test_a_second_run_in_place_changes_no_byte(repository: Path) -> None:
+    path = _write(repository, "01_first", "print(study)")
+    study.run("embedded", _console(), ["01"], in_place=True)
+    first = path.read_bytes()
+    study.run("embedded", _console(), ["01"], in_place=True)
+    assert path.read_bytes() == first
+    cells = nbformat.read(path, as_version=4).cells
+    assert [cell.execution_count for cell in cells if cell.cell_type == "code"] == [1, 2]
+    assert not any("papermill" in cell.metadata for cell in cells)
+    assert not any("injected-parameters" in cell.metadata.get("tags", []) for cell in cells)
+
+
+def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _dfd("--version", monkeypatch=monkeypatch) == 0
+    assert capsys.readouterr().out == f"dfd {version('dfdlib')}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "nosuch"], "There is no study 'nosuch'"),
+        (["run", "smoke", "--in-place"], "Only the embedded study may go into notebooks/, not 'smoke'"),
+        (["data", "verify", "nowhere"], "There is no folder nowhere"),
+        (["run", "smoke", "77"], "no notebook ['77']"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(
+    arguments: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _dfd(*arguments, monkeypatch=monkeypatch) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("dfd: ") and sentence in err
+    assert len(err.splitlines()) == 1
+    assert out == ""
+
+
+def test_a_copy_of_uadfv_with_nothing_in_it_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _dfd("data", "verify", str(tmp_path), monkeypatch=monkeypatch) == 2
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 98
+    assert "differs from the manifest in 98 of 98 videos" in err
