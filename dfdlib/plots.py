@@ -118,7 +118,7 @@ def landmarks(image: np.ndarray, points: np.ndarray) -> Figure:
     low, high = points.min(0), points.max(0)
     pad = 0.12 * (high - low).max()
     axes[0, 0].set(xlim=(low[0] - pad, high[0] + pad), ylim=(high[1] + pad, low[1] - pad))
-    axes[0, 0].legend(loc="lower center", ncols=3, bbox_to_anchor=(0.5, -0.06), fontsize=9)
+    axes[0, 0].legend(loc="lower left", ncols=3, bbox_to_anchor=(0, -0.06), fontsize=9)
     return fig
 
 
