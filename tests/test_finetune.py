@@ -1,0 +1,65 @@
+"""A ResNet-18 on tiny crops, from the first epoch to the scores that the notebooks read."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from dfdlib import finetune, resnet, train
+from dfdlib.frames import COLUMNS, FrameSet
+from dfdlib.profile import ResNetParams, Study
+
+PARAMS = ResNetParams(arch="resnet18", input_size=32, epochs=2, batch=8, bfloat16=False)
+STUDY = Study("tiny", resnet=PARAMS)
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch, tmp_path):
+    monkeypatch.setenv("DFD_RUNS", str(tmp_path))
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def _frames() -> FrameSet:
+    """Dark fakes and bright reals: 16 to train on, 4 to validate, 4 to test."""
+    parts = ["train"] * 16 + ["val"] * 4 + ["test"] * 4
+    rows = [(f"c{i}", i, i % 2, f"p{i // 2}", f"p{i // 2}", part) for i, part in enumerate(parts)]
+    noise = np.random.default_rng(0).integers(0, 60, (24, 36, 36, 3))
+    crops = (noise + 150 * (1 - np.arange(24) % 2)[:, None, None, None]).astype(np.uint8)
+    return FrameSet(pd.DataFrame(rows, columns=COLUMNS), crops, np.zeros((24, 68, 2)), np.full((24, 2), 36))
+
+
+def test_a_run_keeps_every_epochs_scores_and_the_best_epochs_weights(monkeypatch) -> None:
+    frames = _frames()
+    run = finetune.fine_tune(STUDY, frames, 0.01)
+    assert list(run.history["epoch"]) == [1, 2] and "random" in run.origin
+    assert run.history.loc[0, "train_loss"] == pytest.approx(np.log(2), abs=0.5), "a fresh network tosses a coin"
+    scores = run.scores(run.best)
+    assert set(scores["split"]) == {"val", "test"} and len(scores) == 8
+    for part in ("val", "test"):
+        rows = scores[scores["split"] == part]
+        right = ((rows["p_fake"] >= 0.5) == rows["label"]).mean()
+        assert run.history.loc[run.best - 1, f"{part}_acc"] == right
+        loss = -np.log(np.where(rows["label"] == 1, rows["p_fake"], 1 - rows["p_fake"])).mean()
+        assert run.history.loc[run.best - 1, f"{part}_loss"] == pytest.approx(loss, rel=1e-4)
+
+    again = run.score(run.held_out, STUDY)  # the weights on disk give the scores on disk
+    assert again["p_fake"].to_numpy() == pytest.approx(scores["p_fake"].to_numpy(), abs=1e-6)
+    assert [p.stem for p in run.folder.glob("epoch_*.safetensors")] == [f"epoch_{run.best:02d}"]
+
+    monkeypatch.setattr(resnet, "batches", lambda *args: pytest.fail("a finished run is trained again"))
+    finished = finetune.fine_tune(STUDY, frames, 0.01)
+    assert finished.history.equals(run.history)
+    assert train.epoch_arrays(finished.folder, 1)["logits"].shape == (8, 2)
+
+
+def test_best_epochs_are_chosen_on_validation_and_shown_on_test() -> None:
+    history = pd.DataFrame({"epoch": [1, 2, 3], "val_acc": [0.6, 0.9, 0.9], "test_acc": [0.9, 0.7, 0.8]})
+    slow = finetune.Run(0.001, history, None, "", None)
+    fast = finetune.Run(0.01, history.assign(val_acc=[0.5, 0.95, 0.6]), None, "", None)
+    assert (slow.best, slow.best_on_test) == (2, 1)
+    assert finetune.choose([slow, fast]) is fast and finetune.choose([slow, slow]) is slow

@@ -1,0 +1,103 @@
+"""From a folder of videos to one table of frames; the split, the cache and the counts on the way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dfdlib import faces, frames
+from dfdlib.data import Clip
+from dfdlib.errors import DfdError
+from dfdlib.faces import FaceTrack
+from dfdlib.profile import FaceParams, Study
+from tests.media import astronaut, noise_frames, write_video
+
+STUDY = Study("mine", "folder", threads=1, faces=FaceParams(max_frames=2, upsample=1, size=32))
+PARTS = {"anna": "train", "bela": "val", "cara": "test"}
+
+
+@pytest.fixture
+def videos(tmp_path, monkeypatch):
+    """Three people with a real clip and a fake one of two frames each; the fakes are darker."""
+    rows = ["file,label,pair,person,split"]
+    for number, (person, part) in enumerate(PARTS.items()):
+        for label in (0, 1):
+            name = f"{person}_{label}.mp4"
+            image = np.roll(astronaut(256), 4 * number, axis=1) // (1 + label)
+            write_video(tmp_path / "videos" / name, [image] * 2)
+            rows.append(f"{name},{label},{person},{person},{part}")
+    (tmp_path / "videos" / "clips.csv").write_text("\n".join(rows) + "\n")
+    monkeypatch.setenv("DFD_VIDEOS", str(tmp_path / "videos"))
+    monkeypatch.setenv("DFD_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "videos"
+
+
+def test_a_folder_of_videos_becomes_a_table_of_frames(videos, monkeypatch) -> None:
+    found = frames.load(STUDY)
+    assert len(found.table) == 12 and found.crops.shape == (12, 32, 32, 3) and found.points.shape == (12, 68, 2)
+    assert (found.sizes == 256).all()
+    real, fake = (found.crops[found.labels == label].mean() for label in (0, 1))
+    assert real > 1.5 * fake, "a crop stands beside the label of its own clip"
+    test = found.part("test")
+    assert set(test.table["person"]) == {"cara"} and len(test.crops) == 4
+    row = test.table.iloc[1]
+    assert frames.image(STUDY, row).shape == (256, 256, 3) and row["frame"] == 1
+    counts = frames.counts(frames.clips(STUDY))
+    assert counts.loc[("val", 1)].tolist() == [1, 1, 1]
+
+    # One broken clip stops the run with its name, and what was computed stays: the others need no detector.
+    write_video(videos / "cara_1.mp4", noise_frames(2))
+    with pytest.raises(DfdError, match="cara_1.mp4; leave the clip out"):
+        frames.load(STUDY)
+    monkeypatch.setattr(faces, "detect", None)
+    others = [clip for clip in frames.clips(STUDY) if clip.clip_id != "cara_1"]
+    assert len(frames.stack(others, frames.tracks(STUDY, others)).table) == 10
+
+
+def test_a_pair_on_both_sides_stops_the_study(videos) -> None:
+    table = videos / "clips.csv"
+    table.write_text(table.read_text().replace("anna_1.mp4,1,anna,anna,train", "anna_1.mp4,1,anna,anna,test"))
+    with pytest.raises(DfdError, match="The split leaks: pair anna is in more than one part; split by pair"):
+        frames.clips(STUDY)
+
+
+def _clip_and_track(clip_id: str, label: int, person: str, seen: list[int]) -> tuple[Clip, FaceTrack]:
+    count = len(seen)
+    clip = Clip(clip_id, None, label, person, person, "test", split="test")
+    crops = np.full((count, 4, 4, 3), sum(seen), np.uint8)
+    corners, scale = np.zeros((count, 2), np.float32), np.ones(count, np.float32)
+    return clip, FaceTrack(clip_id, np.array(seen), np.zeros((count, 68, 2)), crops, corners, scale, (64, 48), 5)
+
+
+MADE = [
+    _clip_and_track("r", 0, "anna", [0, 3, 7]),
+    _clip_and_track("f", 1, "anna", [2]),
+    _clip_and_track("alone", 0, "bela", [0]),
+]
+
+
+def test_rows_crops_and_sizes_stay_side_by_side() -> None:
+    found = frames.stack(*zip(*MADE, strict=True))
+    assert found.table[["clip_id", "frame"]].to_numpy().tolist() == [
+        ["r", 0],
+        ["r", 3],
+        ["r", 7],
+        ["f", 2],
+        ["alone", 0],
+    ]
+    assert found.crops[:, 0, 0, 0].tolist() == [10, 10, 10, 2, 0] and found.sizes[3].tolist() == [64, 48]
+    doubled = frames.map_crops(found, lambda crop: 2 * crop)
+    assert doubled.crops[:, 0, 0, 0].tolist() == [20, 20, 20, 4, 0] and doubled.table is found.table
+    assert found.scored(np.arange(5) / 4)["p_fake"].tolist() == [0, 0.25, 0.5, 0.75, 1]
+
+
+def test_a_pair_is_shown_by_the_middle_frames_of_its_clips() -> None:
+    shown = frames.side_by_side(frames.stack(*zip(*MADE, strict=True)), 4)
+    # bela has no fake clip and is left out; of anna's real frames 0, 3 and 7 the middle one is row 1.
+    assert shown[["person", "pair", "real", "fake"]].to_numpy().tolist() == [["anna", "anna", 1, 3]]
+
+
+def test_tracks_of_other_clips_are_refused() -> None:
+    clips, tracks = zip(*MADE, strict=True)
+    with pytest.raises(DfdError, match="not of the same clips in the same order"):
+        frames.stack(clips, tracks[::-1])

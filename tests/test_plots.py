@@ -1,0 +1,124 @@
+"""Figures by their content: what is drawn, in which place, under which name."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from dfdlib import headpose, paths, plots
+from dfdlib.profile import Study
+
+
+@pytest.fixture(autouse=True)
+def own_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("DFD_FIGURES", str(tmp_path))
+    yield
+    plt.close("all")
+
+
+def _legend(fig: Figure, axis: int = 0) -> list[str]:
+    return [text.get_text() for text in fig.axes[axis].get_legend().get_texts()]
+
+
+def _lines(fig: Figure, axis: int = 0) -> dict[str, list[float]]:
+    return {line.get_label(): list(line.get_ydata()) for line in fig.axes[axis].lines}
+
+
+def _pictures(count: int, side: int = 8) -> list[np.ndarray]:
+    return [np.full((side, side, 3), 20 * i, np.uint8) for i in range(1, count + 1)]
+
+
+def test_real_above_fake() -> None:
+    fig = plots.real_and_fake(_pictures(2), _pictures(4)[2:], ["anna", "bela"])
+    shown = {axis.get_title(): int(axis.images[0].get_array()[0, 0, 0]) for axis in fig.axes}
+    assert shown == {"anna real": 20, "bela real": 40, "anna fake": 60, "bela fake": 80}
+    assert [axis.get_subplotspec().rowspan.start for axis in fig.axes] == [0, 0, 1, 1]
+
+
+def test_a_face_is_framed_by_its_box() -> None:
+    fig = plots.tracked(_pictures(1, 50), [np.array([5, 10, 25, 30])], ["anna"])
+    line = fig.axes[0].lines[0]
+    assert (min(line.get_xdata()), max(line.get_xdata())) == (5, 25)
+    assert (min(line.get_ydata()), max(line.get_ydata())) == (10, 30)
+
+
+def test_sizes_are_named_width_first() -> None:
+    large, small = np.zeros((20, 12, 3), np.uint8), np.zeros((10, 6, 3), np.uint8)
+    fig = plots.downsampled([large], [small], 2)
+    assert [axis.get_title() for axis in fig.axes] == ["12 x 20 px", "6 x 10 px (1/2)"]
+    assert [axis.images[0].get_array().shape for axis in fig.axes] == [(20, 12, 3), (10, 6, 3)]
+
+
+def test_a_learning_curve_is_in_decibels() -> None:
+    history = pd.DataFrame({"epoch": [1, 2], "test_mse": [65.025, 6.5025]})
+    fig = plots.learning_curve(history, 650.25)
+    lines = _lines(fig)
+    assert lines["FSRCNN"] == pytest.approx([30, 40]) and lines["bicubic"] == pytest.approx([20, 20])
+    assert _legend(fig) == ["FSRCNN", "bicubic"] and "dB" in fig.axes[0].get_ylabel()
+
+
+def test_histograms_are_shares_of_each_class() -> None:
+    values, labels = np.array([0.1, 0.1, 0.9, 0.9, 7.0]), np.array([0, 0, 0, 1, 1])
+    fig = plots.two_histograms(values, labels, "p_fake", np.array([0, 0.5, 1]))
+    heights = {patch.get_label(): patch.get_xy()[:, 1].max() for patch in fig.axes[0].patches}
+    assert heights == pytest.approx({"real": 2 / 3, "fake": 1}), "what lies beyond the last bin is counted in it"
+    assert sorted(_legend(fig)) == ["fake", "real"] and fig.axes[0].get_xlabel() == "p_fake"
+
+
+def test_a_perfect_branch_reaches_the_corner() -> None:
+    perfect = pd.DataFrame({"label": [0, 0, 1, 1], "p_fake": [0.1, 0.2, 0.8, 0.9]})
+    fig = plots.roc({"ResNet": perfect, "head pose": perfect.assign(p_fake=0.5)})
+    line = fig.axes[0].lines[0]
+    assert (0, 1) in set(zip(line.get_xdata(), line.get_ydata(), strict=True))
+    assert _lines(fig)["head pose"] == [0, 1] and _legend(fig) == ["ResNet", "head pose"]
+
+
+def test_intervals_stand_beside_their_names() -> None:
+    rows = pd.DataFrame(
+        {"name": ["a", "b"], "value": [0.9, 0.6], "low": [0.8, 0.5], "high": [0.95, 0.8], "paper": [0.949, np.nan]}
+    )
+    fig = plots.intervals(rows, "accuracy")
+    axis = fig.axes[0]
+    bars = axis.containers[0].lines[2][0].get_segments()
+    places = dict(zip([t.get_text() for t in axis.get_yticklabels()], axis.get_yticks(), strict=True))
+    for row, bar in zip(rows.itertuples(), bars, strict=True):
+        assert bar[:, 0] == pytest.approx([row.low, row.high]) and set(bar[:, 1]) == {places[row.name]}
+    paper = next(line for line in axis.lines if line.get_label() == "paper")
+    assert paper.get_xdata()[0] == 0.949 and paper.get_ydata()[0] == places["a"]
+
+
+def test_poses_are_drawn_from_the_projected_origin() -> None:
+    camera = headpose.camera_matrix(100, 80)
+    frontal = headpose.Poses(np.zeros((1, 3)), np.array([[0.0, 0, 500]]), np.zeros(1))
+    turned = headpose.Poses(np.array([[0, 0.5, 0]]), np.array([[20.0, 0, 500]]), np.zeros(1))
+    both = headpose.join(frontal, turned)
+    fig = plots.poses(np.zeros((80, 100, 3), np.uint8), {"right": both, "mirrored": both}, camera)
+    assert [axis.get_title() for axis in fig.axes] == ["right", "mirrored"]
+    assert _legend(fig) == ["v_a, whole face", "v_c, central points"]
+    whole, central = fig.axes[0].texts
+    assert whole.xyann == pytest.approx((50, 40)) and whole.xy == pytest.approx((50, 40)), "towards the viewer"
+    # x = 50 + 100 * 20 / 500; a head turned about y by 0.5 rad points along -z, which moves to -sin(0.5) in x.
+    assert central.xyann == pytest.approx((54, 40))
+    tip = 50 + 100 * (20 - 90 * np.sin(0.5)) / (500 - 90 * np.cos(0.5))
+    assert central.xy == pytest.approx((tip, 40))
+    table = plots.pose_table({"right": (frontal, turned)})
+    assert table["points"].tolist() == ["whole", "central"] and table["t_x"].tolist() == [0, 20]
+
+
+def test_only_embedded_data_are_marked_synthetic() -> None:
+    numbers = pd.DataFrame({"x": [0.123456]})
+    for dataset, marks in (("embedded", 1), ("folder", 0)):
+        fig = plots.enlarged({"one": _pictures(1)[0]})
+        plots.save(fig, Study("x", dataset), dataset, numbers)
+        assert len(fig.texts) == marks
+        assert (paths.figures("x") / f"{dataset}.csv").read_text() == "x\n0.1235\n"
+        assert (paths.figures("x") / f"{dataset}.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_landmarks_are_numbered_from_one_in_the_table_too() -> None:
+    points = np.arange(136.0).reshape(68, 2)
+    table = plots.point_table(points)
+    assert table["number"].tolist() == list(range(1, 69)) and table.loc[0, ["x", "y"]].tolist() == [0, 1]
