@@ -15,8 +15,6 @@ from dfdlib import cli, paths, study
 from dfdlib.errors import DfdError
 
 PARAMETERS = 'study: str = "embedded"  # the study to run'
-# jupyter_client binds a socket per kernel and leaves closing it to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture
