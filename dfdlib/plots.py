@@ -45,7 +45,8 @@ def save(fig: Figure, study: Study, name: str, numbers: pd.DataFrame) -> None:
     folder = paths.figures(study.name)
     folder.mkdir(parents=True, exist_ok=True)
     if study.dataset == "embedded":
-        fig.text(0.995, 0.005, "synthetic data: rendered faces", ha="right", va="bottom", fontsize=7, color="0.4")
+        mark = {"ha": "right", "va": "bottom", "fontsize": 7, "bbox": {"fc": "white", "lw": 0, "pad": 1.5}}
+        fig.text(0.995, 0.005, "synthetic data: rendered faces", **mark)
     fig.savefig(folder / f"{name}.png", metadata={"Software": None})  # no version: the same bytes every time
     numbers.to_csv(folder / f"{name}.csv", index=False, float_format="%.4f")
 
