@@ -37,9 +37,14 @@ def has_bfloat16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported())
 
 
+def machine() -> str:
+    """The kind of processor: PyTorch promises equal results on the same kind alone, others differ by rounding."""
+    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}{' bfloat16' * has_bfloat16()}"
+
+
 def run_record() -> dict[str, str]:
     """Versions, processor and commit of this run."""
-    record = {"python": platform.python_version(), "machine": platform.machine(), "commit": _commit()}
+    record = {"python": platform.python_version(), "machine": machine(), "commit": _commit()}
     return record | {name: version(name) for name in RECORDED}
 
 

@@ -85,7 +85,9 @@ def record_run(study: str) -> None:
 
 
 def verdict(row: dict) -> str:
-    """The paper's number against our interval, in words; empty where the paper has none."""
+    """The paper's number against our interval, in words, or a gain against zero; else empty."""
+    if row["id"].endswith("gain"):
+        return "a gain" if row["low"] > 0 else "a loss" if row["high"] < 0 else "no effect seen: 0 lies in the interval"
     if row["paper"] is None:
         return ""
     if row["low"] <= row["paper"] <= row["high"]:

@@ -14,7 +14,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from rich.console import Console
 
-from dfdlib import paths, profile, results
+from dfdlib import paths, profile, repro, results
 from dfdlib.errors import DfdError
 
 CELL_TIMEOUT = 6 * 3600  # seconds; the longest cell trains the paper's ResNet-50 for 20 epochs on a CPU
@@ -134,11 +134,15 @@ def step_name(cells: Sequence, index: int) -> str:
 
 
 def write_clean(source: Path, target: Path) -> None:
-    """Write a notebook without what changes from run to run (times, versions), so that a second run gives no diff."""
+    """Write a notebook without what changes from run to run (times, versions), so that a second run gives no diff.
+
+    Its metadata keep the kind of processor: trained numbers can be compared digit by digit on the same kind alone.
+    """
     notebook = nbformat.read(source, as_version=4)
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
+        "dfd": {"machine": repro.machine()},
     }
     for cell in notebook.cells:
         cell.metadata = {key: value for key, value in cell.metadata.items() if key in KEPT_METADATA}

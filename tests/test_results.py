@@ -32,7 +32,7 @@ def test_a_number_is_kept_with_its_interval_and_verdict() -> None:
     assert rows["resnet.frame_acc"]["value"] == 0.83 and rows["resnet.frame_acc"]["paper"] == 0.949
     assert rows["resnet.frame_acc"]["verdict"] == "not reproduced: ours is lower"
     assert rows["system.frame_acc"]["verdict"] == "not reproduced: ours is higher"
-    assert "reproduced: the" in results.verdict({"paper": 0.5, "low": 0.4, "high": 0.6})
+    assert "reproduced: the" in results.verdict({"id": "x", "paper": 0.5, "low": 0.4, "high": 0.6})
     results.clear("x")
     assert results.load("x") == []
 
