@@ -11,7 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from rich.console import Console
 
-from dfdlib import cli, paths, study
+from dfdlib import cli, paths, repro, study
 from dfdlib.errors import DfdError
 
 PARAMETERS = 'study: str = "embedded"  # the study to run'
@@ -96,7 +96,9 @@ def test_a_second_run_in_place_changes_no_byte(repository: Path) -> None:
     first = path.read_bytes()
     study.run("embedded", _console(), ["01"], in_place=True)
     assert path.read_bytes() == first
-    cells = nbformat.read(path, as_version=4).cells
+    notebook = nbformat.read(path, as_version=4)
+    cells = notebook.cells
+    assert notebook.metadata["dfd"]["machine"] == repro.machine()
     assert [cell.execution_count for cell in cells if cell.cell_type == "code"] == [1, 2]
     assert not any("papermill" in cell.metadata for cell in cells)
     assert not any("injected-parameters" in cell.metadata.get("tags", []) for cell in cells)

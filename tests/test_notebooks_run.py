@@ -12,10 +12,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 
-from dfdlib import paths, study
+from dfdlib import paths, repro, study
 
 pytestmark = pytest.mark.notebooks
 
@@ -27,6 +28,9 @@ EXPECTED = {  # id: where its value must lie on the embedded study
     "system.frame_acc": (0.5, 1.0),
     "fsrcnn.x2.stills_psnr_gain": (0.05, 6.0),
 }
+
+
+UNTRAINED = ("01", "04")  # notebooks whose numbers no network made
 
 
 @pytest.fixture(scope="session")
@@ -93,11 +97,14 @@ def test_papermill_finds_values_in_their_range(embedded: Path, key: str) -> None
 
 
 def test_committed_results_are_those_of_a_new_run(embedded: Path) -> None:
-    new = json.loads((embedded / "results" / "embedded.json").read_text())["rows"]
-    committed = json.loads((paths.root() / "results" / "embedded.json").read_text())["rows"]
-    assert [row["id"] for row in new] == [row["id"] for row in committed]
-    for ours, theirs in zip(new, committed, strict=True):
-        assert ours["value"] == pytest.approx(theirs["value"], abs=0.002), ours["id"]
+    new = json.loads((embedded / "results" / "embedded.json").read_text())
+    committed = json.loads((paths.root() / "results" / "embedded.json").read_text())
+    assert [row["id"] for row in new["rows"]] == [row["id"] for row in committed["rows"]]
+    same_machine = committed["run"].get("machine") == repro.machine()
+    for ours, theirs in zip(new["rows"], committed["rows"], strict=True):
+        assert max(ours["low"], theirs["low"]) <= min(ours["high"], theirs["high"]), ours["id"]
+        if same_machine:
+            assert ours["value"] == pytest.approx(theirs["value"], abs=0.002), ours["id"]
 
 
 def test_every_figure_has_its_numbers(embedded: Path) -> None:
@@ -109,9 +116,20 @@ def test_every_figure_has_its_numbers(embedded: Path) -> None:
         assert (paths.root() / "figures" / f"{name}.png").is_file(), "committed by `make study`"
 
 
+def _comparable() -> list[str]:
+    """The committed notebooks, and on another kind of processor only those that train nothing.
+
+    PyTorch's arithmetic differs in the last digit between kinds, and training makes that a different second digit.
+    """
+    every = _in_order(paths.notebooks())
+    made_on = {nbformat.read(path, as_version=4).metadata["dfd"]["machine"] for path in every}
+    return every if made_on == {repro.machine()} else [path for path in every if Path(path).name[:2] in UNTRAINED]
+
+
 def test_nbval_compares_the_committed_notebooks(embedded: Path) -> None:
-    summary = _nbval(embedded, "--nbval-lax", *_in_order(paths.notebooks()))
-    assert int(re.search(r"(\d+) passed", summary)[1]) >= 60, summary
+    notebooks = _comparable()
+    summary = _nbval(embedded, "--nbval-lax", *notebooks)
+    assert int(re.search(r"(\d+) passed", summary)[1]) >= 10 * len(notebooks), summary
     assert "failed" not in summary
 
 

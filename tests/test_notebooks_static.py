@@ -75,6 +75,10 @@ def test_it_was_run_from_top_to_bottom(notebook) -> None:
     assert counts == list(range(1, len(counts) + 1)), "run `make notebooks`: nbval checks nothing in cells never run"
 
 
+def test_it_says_on_what_kind_of_processor_it_was_run(notebook) -> None:
+    assert notebook.metadata["dfd"]["machine"], "run `make notebooks`: it writes what nbval has to know"
+
+
 def test_outputs_are_clean_and_small(path, notebook) -> None:
     outputs = [output for cell in _cells(notebook, "code") for output in cell.outputs]
     assert not [o for o in outputs if o.output_type == "error"]
