@@ -65,9 +65,7 @@ def test_clips_hold_the_frames_that_the_manifest_states(table):
 
 def test_fakes_differ_from_their_originals_inside_the_mask_alone(table):
     for clip in table[table["label"] == 1].itertuples():
-        real, fake = (
-            check.frames(DATA / f"clips/{clip.person}_{k}.mp4").astype(float) for k in ("real", "fake")
-        )
+        real, fake = (check.frames(DATA / f"clips/{clip.person}_{k}.mp4").astype(float) for k in ("real", "fake"))
         mask = check.truth(DATA, clip.clip_id)["swap_mask"]
         difference = np.abs(real - fake).mean(3)
         assert 0.02 < mask.mean() < 0.5
@@ -116,7 +114,5 @@ def test_world_model_is_a_symmetric_face_in_millimetres():
 
 def test_one_frame_renders_again(tmp_path: Path):
     if "DFD_RENDER_PYTHON" not in os.environ:
-        pytest.skip(
-            "the renderer is not installed: DFD_RENDER_PYTHON names no Python (tools/render/README.md)"
-        )
+        pytest.skip("the renderer is not installed: DFD_RENDER_PYTHON names no Python (tools/render/README.md)")
     assert check.rerender_psnr(DATA, tmp_path) >= 40
