@@ -43,6 +43,7 @@ def run(study: str, console: Console, names: Sequence[str] = (), in_place: bool 
     message of the first cell that fails; everything computed before it stays on disk.
     """
     profile.load(study)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait sleep; spinning costs others half a core
     folder = paths.build() / study / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
     if not names:

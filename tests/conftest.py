@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
+import matplotlib
 import pytest
 
-os.environ.setdefault("MPLBACKEND", "agg")
+matplotlib.use("agg")  # here and not in MPLBACKEND, which kernels would inherit: then they show no figure
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
