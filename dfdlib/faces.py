@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,9 @@ def _assemble(clip_id: str, images: dict, frames: list[int], points: list, param
 def detect(image: np.ndarray, upsample: int = 0) -> list[np.ndarray]:
     """Boxes (4,) of the frontal faces in a uint8 RGB image, by dlib's detector on its grey values."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return [np.array([r.left(), r.top(), r.right(), r.bottom()]) for r in _detector()(grey, upsample)]
+    return [
+        np.array([r.left(), r.top(), r.right(), r.bottom()]) for r in _detector(threading.get_ident())(grey, upsample)
+    ]
 
 
 def landmarks(image: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -170,8 +173,9 @@ def read_image(path: Path) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-@functools.lru_cache(maxsize=1)
-def _detector() -> dlib.fhog_object_detector:
+@functools.lru_cache
+def _detector(thread: int) -> dlib.fhog_object_detector:
+    """A detector for each thread: it keeps the image in itself, and shared between two it mixes up their boxes."""
     return dlib.get_frontal_face_detector()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+import skimage.data
 
 from dfdlib import faces
 from dfdlib.data import Clip
@@ -112,3 +114,12 @@ def test_a_damaged_image_is_named(tmp_path) -> None:
     (tmp_path / "bad.jpg").write_text("no picture")
     with pytest.raises(DfdError, match=r"bad\.jpg is missing or not an image"):
         faces.read_image(tmp_path / "bad.jpg")
+
+
+def test_threads_find_the_same_faces_as_one_thread() -> None:
+    picture = skimage.data.astronaut()
+    pictures = [np.ascontiguousarray(picture[:, shift : 400 + shift]) for shift in range(0, 96, 8)]
+    alone = [[box.tolist() for box in faces.detect(p)] for p in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        together = [[box.tolist() for box in found] for found in pool.map(faces.detect, pictures * 3)]
+    assert together == alone * 3
