@@ -67,9 +67,7 @@ def truth(data: Path, clip_id: str) -> dict[str, np.ndarray]:
     with np.load(data / f"truth/{clip_id}.npz", allow_pickle=False) as file:
         found = dict(file)
     if "swap_mask" in found:
-        found["swap_mask"] = np.unpackbits(found["swap_mask"], axis=-1)[..., : found["mask_shape"][2]].astype(
-            bool
-        )
+        found["swap_mask"] = np.unpackbits(found["swap_mask"], axis=-1)[..., : found["mask_shape"][2]].astype(bool)
     return found
 
 
@@ -80,11 +78,7 @@ def wrong_files(data: Path) -> list[str]:
         rows = pd.read_csv(data / table)
         named.update(zip(rows["file"], rows["sha256"], strict=True))
     there = {str(p.relative_to(data)) for kind in ("clips", "stills") for p in (data / kind).iterdir()}
-    bad = [
-        f
-        for f in sorted(there & set(named))
-        if hashlib.sha256((data / f).read_bytes()).hexdigest() != named[f]
-    ]
+    bad = [f for f in sorted(there & set(named)) if hashlib.sha256((data / f).read_bytes()).hexdigest() != named[f]]
     return bad + sorted(there ^ set(named))
 
 
@@ -180,9 +174,7 @@ def rerender_psnr(data: Path, folder: Path) -> float:
     picture."""
     command = [os.environ["DFD_RENDER_PYTHON"], "-c", RERENDER, str(ROOT / "tools/render"), str(folder)]
     subprocess.run(command, check=True, capture_output=True)
-    return cv2.PSNR(
-        cv2.imread(str(folder / "frame_000.png")), cv2.imread(str(data / "reference/p00_real_000.png"))
-    )
+    return cv2.PSNR(cv2.imread(str(folder / "frame_000.png")), cv2.imread(str(data / "reference/p00_real_000.png")))
 
 
 def _dots(picture: np.ndarray, points: np.ndarray, colour: tuple[int, int, int], radius: int) -> None:
@@ -198,9 +190,7 @@ def person_rows(data: Path, person: str, picks: tuple[int, ...] = (0, 5, 10)) ->
         x, t, i = frames(data / f"clips/{person}_{kind}.mp4"), truth(data, f"{person}_{kind}"), picks[-1]
         marked = x[i].copy()
         if kind == "fake":
-            outline = cv2.findContours(
-                t["swap_mask"][i].astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-            )[0]
+            outline = cv2.findContours(t["swap_mask"][i].astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
             cv2.drawContours(marked, outline, -1, (255, 0, 0), 1)
         else:
             _dots(marked, t["points_2d"][i], (0, 255, 0), 2)
@@ -226,9 +216,7 @@ def sheets(data: Path, build: Path) -> None:
     shrink = [
         np.vstack(
             [
-                cv2.resize(
-                    frames(data / f"clips/{n}_{kind}.mp4")[0], (tile, tile), interpolation=cv2.INTER_AREA
-                )
+                cv2.resize(frames(data / f"clips/{n}_{kind}.mp4")[0], (tile, tile), interpolation=cv2.INTER_AREA)
                 for kind in ("real", "fake")
             ]
         )
@@ -248,9 +236,7 @@ def report(data: Path) -> None:
         cue_auc(cues(data)),
     )
     stills = pd.read_csv(data / "stills.csv")
-    counts = (
-        f"people {table['person'].nunique()}, clips {len(table)}, frames {len(found)}, stills {len(stills)}"
-    )
+    counts = f"people {table['person'].nunique()}, clips {len(table)}, frames {len(found)}, stills {len(stills)}"
     print(f"{counts}, {size(data):.1f} MB")
     print("split  " + ", ".join(f"{k} {v}" for k, v in table.groupby("split")["person"].nunique().items()))
     print(f"files that do not match the manifest: {len(wrong_files(data))}")
@@ -270,9 +256,7 @@ def report(data: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT / "data/embedded")
     parser.add_argument("--build", type=Path, default=ROOT / "build")
     args = parser.parse_args()

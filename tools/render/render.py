@@ -8,6 +8,7 @@ DIR/stills/p00_00.png                       photographs, 178x218
 Several words may be given; each person is finished before the next begins. DIR/done/p00 says that clip and donor are
 whole. What exists is kept, and files appear whole or not at all.
 """
+
 from __future__ import annotations
 
 import argparse

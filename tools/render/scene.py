@@ -4,6 +4,7 @@
 
 stage.py makes the objects and says how Blender's world is laid out.
 """
+
 from __future__ import annotations
 
 import tempfile
@@ -50,14 +51,14 @@ def _settings(size: tuple[int, int]) -> None:
     cycles.denoising_input_passes, cycles.use_light_tree = "RGB_ALBEDO_NORMAL", False
     cycles.max_bounces, cycles.diffuse_bounces = 3, 1
     cycles.glossy_bounces, cycles.transmission_bounces = 2, 2
-    cycles.transparent_max_bounces, cycles.sample_clamp_indirect = 4, 2.
+    cycles.transparent_max_bounces, cycles.sample_clamp_indirect = 4, 2.0
     scene.cycles_curves.shape, scene.cycles_curves.subdivisions = "RIBBONS", 2
     render_.resolution_x, render_.resolution_y = size
     render_.use_persistent_data, render_.film_transparent = True, True
     render_.threads_mode, render_.threads = "FIXED", 1
     render_.image_settings.file_format, render_.image_settings.color_mode = "PNG", "RGBA"
     scene.view_settings.view_transform, scene.view_settings.look = "Filmic", "Medium High Contrast"
-    scene.view_settings.exposure = .25
+    scene.view_settings.exposure = 0.25
 
 
 def pose(stage: Stage, pose_: Pose) -> None:
@@ -91,8 +92,8 @@ def _matrix(r: np.ndarray, t: np.ndarray) -> Matrix:
 
 def _gaze(pose_: Pose) -> Matrix:
     """The eyes stay mostly on the camera while the head turns, as far as 22 degrees aside, 5 up and 8 down."""
-    aside = np.clip(.8 * pose_.yaw + pose_.gaze[0], -22, 22)
-    up = np.clip(.5 * pose_.pitch + pose_.gaze[1], -8, 5)
+    aside = np.clip(0.8 * pose_.yaw + pose_.gaze[0], -22, 22)
+    up = np.clip(0.5 * pose_.pitch + pose_.gaze[1], -8, 5)
     return Matrix.Rotation(np.radians(aside), 4, "Z") @ Matrix.Rotation(np.radians(-up), 4, "X")
 
 
@@ -101,10 +102,10 @@ def _bend(person: Person, pose_: Pose, v: np.ndarray, rest: np.ndarray, chin: fl
     r, t = heads.rigid(person, pose_)
     x = 1000 * v @ heads.TO_OPENCV.T
     head = x @ r.T + t
-    still = heads.rigid(person, Pose(0, 0, 0))[1] + .6 * np.array(pose_.shift)
-    turned = heads.rotation(.25 * pose_.yaw, .15 * pose_.pitch, .15 * pose_.roll)
+    still = heads.rigid(person, Pose(0, 0, 0))[1] + 0.6 * np.array(pose_.shift)
+    turned = heads.rotation(0.25 * pose_.yaw, 0.15 * pose_.pitch, 0.15 * pose_.roll)
     body = (x - NECK) @ turned.T + NECK + still
-    w = surface.smooth_step(rest[:, 2], chin - .105, chin - .012)[:, None]
+    w = surface.smooth_step(rest[:, 2], chin - 0.105, chin - 0.012)[:, None]
     return (w * head + (1 - w) * body) @ heads.TO_OPENCV / 1000
 
 
@@ -124,8 +125,8 @@ def _shoot(person: Person, size: tuple[int, int], grain_seed: int) -> np.ndarray
     alpha = picture[..., 3:]
     picture[..., :3] *= alpha
     # The denoiser leaves the alpha channel noisy: soften hair's edge against the background, but not the face.
-    soft = cv2.GaussianBlur(picture, (0, 0), .8)
-    partly = (alpha[..., 0] < .97).astype(np.float32) * (alpha[..., 0] > 0)
+    soft = cv2.GaussianBlur(picture, (0, 0), 0.8)
+    partly = (alpha[..., 0] < 0.97).astype(np.float32) * (alpha[..., 0] > 0)
     edge = cv2.GaussianBlur(partly, (0, 0), 1.2)[..., None]
     picture = picture + np.clip(2 * edge, 0, 1) * (soft - picture)
     out = picture[..., :3] + (1 - picture[..., 3:]) * backdrop.picture(person.background, size)
@@ -189,5 +190,5 @@ def _border(person: Person, pose_: Pose, size: tuple[int, int]) -> None:
     (x0, y0), (x1, y1) = p.min(0) / size, p.max(0) / size
     render_ = bpy.context.scene.render
     render_.use_border, render_.use_crop_to_border = True, False
-    render_.border_min_x, render_.border_max_x = max(x0 - .03, 0), min(x1 + .03, 1)
-    render_.border_min_y, render_.border_max_y = max(1 - y1 - .03, 0), min(1 - y0 + .03, 1)
+    render_.border_min_x, render_.border_max_x = max(x0 - 0.03, 0), min(x1 + 0.03, 1)
+    render_.border_min_y, render_.border_max_y = max(1 - y1 - 0.03, 0), min(1 - y0 + 0.03, 1)

@@ -3,6 +3,7 @@
 Blender's world has the body's axes (x right, y away from the camera, z up) with the camera at the origin, so that
 x_world = TO_OPENCV.T @ x_cam / 1000; the camera looks along +y.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -22,11 +23,13 @@ from mathutils import Vector
 from traits import RGB, Person, Pose
 
 # How far below the chin the neckline's plane passes, 10 cm behind the eyes (metres), and its slope.
-NECKLINES = {"crew": (.022, .5), "vee": (.024, .80), "polo": (.013, .45), "high": (.004, .25)}
-CLOTH_THICKNESS = {"high": .009, "polo": .007}
+NECKLINES = {"crew": (0.022, 0.5), "vee": (0.024, 0.80), "polo": (0.013, 0.45), "high": (0.004, 0.25)}
+CLOTH_THICKNESS = {"high": 0.009, "polo": 0.007}
 # Teeth and tongue: MakeHuman's helper meshes, albedo, roughness.
 INSIDE = (
-    ("upper-teeth", (.62, .56, .47), .25), ("lower-teeth", (.58, .52, .43), .25), ("tongue", (.33, .09, .08), .4),
+    ("upper-teeth", (0.62, 0.56, 0.47), 0.25),
+    ("lower-teeth", (0.58, 0.52, 0.43), 0.25),
+    ("tongue", (0.33, 0.09, 0.08), 0.4),
 )
 
 Moving = hair.Strands | facial.Lashes
@@ -61,8 +64,15 @@ def fill(person: Person, only: str) -> Stage:
     if only == "all" and (strands := hair.scalp(person, fine)):
         rigid.append(_curves("scalp", strands.points(fine), strands.radius, look.hair(person.hair.colour)))
     return Stage(
-        person, _skin(person, fine), _eyes(person, v), rigid, _moving(person, v, fine), _inside(v),
-        cloth(person, v) if only == "all" else [], origin, v,
+        person,
+        _skin(person, fine),
+        _eyes(person, v),
+        rigid,
+        _moving(person, v, fine),
+        _inside(v),
+        cloth(person, v) if only == "all" else [],
+        origin,
+        v,
     )
 
 
@@ -114,7 +124,7 @@ def _skin(person: Person, fine: np.ndarray) -> bpy.types.Object:
     _attribute(ob, "tint", "FLOAT_COLOR", np.concatenate([tint, np.ones((len(tint), 1))], 1))
     _attribute(ob, "canon", "FLOAT_VECTOR", surface.canon())
     _attribute(ob, "stubble", "FLOAT", paint.beard())
-    freckle = paint.blob((.03, -.02, -.025), (.035, .04, .022)) * (1 - surface.painted("lips"))
+    freckle = paint.blob((0.03, -0.02, -0.025), (0.035, 0.04, 0.022)) * (1 - surface.painted("lips"))
     _attribute(ob, "freckle", "FLOAT", freckle)
     return ob
 
@@ -134,10 +144,10 @@ def _moving(person: Person, v: np.ndarray, fine: np.ndarray) -> list[tuple[bpy.t
     brows, lashes, beard = facial.brows(person, fine), facial.lashes(v), facial.beard(person, fine)
     out = [
         (_curves("brows", brows.points(fine), brows.radius, look.hair(person.brows.colour)), brows),
-        (_curves("lashes", lashes.points(v), lashes.radius, look.hair((.012, .009, .008))), lashes),
+        (_curves("lashes", lashes.points(v), lashes.radius, look.hair((0.012, 0.009, 0.008))), lashes),
     ]
     if beard:
-        colour = tuple(.8 * c for c in person.hair.colour)
+        colour = tuple(0.8 * c for c in person.hair.colour)
         out.append((_curves("beard", beard.points(fine), beard.radius, look.hair(colour)), beard))
     return out
 
@@ -152,14 +162,14 @@ def _inside(v: np.ndarray) -> list[tuple[bpy.types.Object, surface.Patch]]:
 
 def cloth(person: Person, v: np.ndarray) -> list[tuple[bpy.types.Object, np.ndarray]]:
     """The body's own tights, cut along a smooth plane at the neck and thickened; v (V,3): the neutral head."""
-    part = surface.patch("helper-tights", 2, -.45)
+    part = surface.patch("helper-tights", 2, -0.45)
     drop, tilt = NECKLINES[person.neckline]
-    knit = look.plain("cloth", person.cloth, .85, 500 if person.neckline != "high" else 250)
+    knit = look.plain("cloth", person.cloth, 0.85, 500 if person.neckline != "high" else 250)
     ob = _mesh("cloth", part.fine(v), part.quads, knit)
-    _cut(ob.data, (0, .10, chin(v) - drop), (0, -tilt, 1))
+    _cut(ob.data, (0, 0.10, chin(v) - drop), (0, -tilt, 1))
     ob.data.polygons.foreach_set("use_smooth", [True] * len(ob.data.polygons))
     thick = ob.modifiers.new("thickness", "SOLIDIFY")
-    thick.thickness, thick.offset = CLOTH_THICKNESS.get(person.neckline, .005), 1.
+    thick.thickness, thick.offset = CLOTH_THICKNESS.get(person.neckline, 0.005), 1.0
     rest = np.empty(3 * len(ob.data.vertices), np.float32)
     ob.data.vertices.foreach_get("co", rest)
     return [(ob, rest.reshape(-1, 3).astype(float))]
@@ -172,7 +182,7 @@ def _cut(data: bpy.types.Mesh, at: tuple[float, float, float], normal: tuple[flo
 
     def raise_sides(sign: float) -> None:
         for p in mesh.verts:
-            p.co.z += sign * 1.5 * max(0., abs(p.co.x) - .055)
+            p.co.z += sign * 1.5 * max(0.0, abs(p.co.x) - 0.055)
 
     raise_sides(-1)
     geometry = mesh.verts[:] + mesh.edges[:] + mesh.faces[:]
@@ -185,13 +195,13 @@ def _cut(data: bpy.types.Mesh, at: tuple[float, float, float], normal: tuple[flo
 def chin(v: np.ndarray) -> float:
     """Height of the chin, metres above the eyes: the lowest skin on the midline in front. v (V,3)."""
     x, y, z = heads.average().T
-    front = (np.abs(x) < .003) & (np.abs(z + .112) < .004) & (y < .01)
+    front = (np.abs(x) < 0.003) & (np.abs(z + 0.112) < 0.004) & (y < 0.01)
     return float(v[front, 2].min())
 
 
 def camera(person: Person) -> None:
     data = bpy.data.cameras.new("camera")
-    data.sensor_fit, data.sensor_width, data.clip_start = "HORIZONTAL", 36., .02
+    data.sensor_fit, data.sensor_width, data.clip_start = "HORIZONTAL", 36.0, 0.02
     data.lens = person.camera.focal
     ob = _add("camera", data)
     ob.rotation_euler = (np.pi / 2, 0, 0)
@@ -200,7 +210,7 @@ def camera(person: Person) -> None:
 
 def _warmth(kelvin: float) -> RGB:
     """A lamp's colour: straight lines, by eye, between a bulb, daylight and shade."""
-    bulb_day_shade = ((1, 1, .78), (.72, 1, .90), (.46, 1, 1))
+    bulb_day_shade = ((1, 1, 0.78), (0.72, 1, 0.90), (0.46, 1, 1))
     return tuple(float(np.interp(kelvin, [3000, 6500, 9000], c)) for c in bulb_day_shade)
 
 
@@ -218,13 +228,13 @@ def lights(person: Person) -> None:
     """Key, fill and rim light, small enough to glint in the eyes; an even sky in the background's mean colour."""
     light = person.lights
     centre = Vector((heads.rigid(person, Pose(0, 0, 0))[1] @ heads.TO_OPENCV / 1000).tolist())
-    _lamp(centre, light.side, light.height, 1.1, .26, 13 * light.key, _warmth(light.kelvin))
-    _lamp(centre, -light.side * .8, 5, 1.4, .40, 11 * light.fill, _warmth(9500 - .5 * light.kelvin))
-    _lamp(centre, 180 - light.side, 35, 1.2, .5, 12 * light.rim, _warmth(6500))
+    _lamp(centre, light.side, light.height, 1.1, 0.26, 13 * light.key, _warmth(light.kelvin))
+    _lamp(centre, -light.side * 0.8, 5, 1.4, 0.40, 11 * light.fill, _warmth(9500 - 0.5 * light.kelvin))
+    _lamp(centre, 180 - light.side, 35, 1.2, 0.5, 12 * light.rim, _warmth(6500))
     world = bpy.data.worlds.new("world")
     world.use_nodes = True
     sky = world.node_tree.nodes["Background"]
     tone = backdrop.picture(person.background, (64, 64)).mean((0, 1)) ** 2.2
-    sky.inputs[0].default_value = (*(.5 * tone + .5 * tone.mean()) / max(tone.mean(), .02), 1)
-    sky.inputs[1].default_value = .55 * light.ambient
+    sky.inputs[0].default_value = (*(0.5 * tone + 0.5 * tone.mean()) / max(tone.mean(), 0.02), 1)
+    sky.inputs[1].default_value = 0.55 * light.ambient
     bpy.context.scene.world = world

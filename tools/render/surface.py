@@ -3,6 +3,7 @@
 Subdivision is linear in the vertices, so that an expression or another person costs one matrix product.
 Units: metres, body axes, origin midway between the eyes.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -21,22 +22,25 @@ def catmull_clark(faces: np.ndarray, n: int) -> tuple[sparse.csr_matrix, np.ndar
     edges, inverse = np.unique(np.sort(ends, 1), axis=0, return_inverse=True)
     inverse = inverse.reshape(-1)
     e, owner = len(edges), np.repeat(np.arange(f), 4)
-    face_points = sparse.csr_matrix((np.full(4 * f, .25), (owner, faces.reshape(-1))), (f, n))
+    face_points = sparse.csr_matrix((np.full(4 * f, 0.25), (owner, faces.reshape(-1))), (f, n))
     touching = sparse.csr_matrix((np.ones(4 * f), (inverse, owner)), (e, f))
     uses = np.asarray(touching.sum(1)).ravel()
-    middle = sparse.csr_matrix((np.full(2 * e, .5), (np.repeat(np.arange(e), 2), edges.reshape(-1))), (e, n))
+    middle = sparse.csr_matrix((np.full(2 * e, 0.5), (np.repeat(np.arange(e), 2), edges.reshape(-1))), (e, n))
     inner = uses == 2
     diag = sparse.diags
-    edge_points = diag(np.where(inner, .5, 1.)) @ middle + diag(np.where(inner, .25, 0.)) @ touching @ face_points
+    edge_points = diag(np.where(inner, 0.5, 1.0)) @ middle + diag(np.where(inner, 0.25, 0.0)) @ touching @ face_points
     # Vertices: (Q + 2R + (k-3)S) / k inside, 1/8 6/8 1/8 along a border.
     at_edge = sparse.csr_matrix((np.ones(2 * e), (edges.reshape(-1), np.repeat(np.arange(e), 2))), (n, e))
     at_face = sparse.csr_matrix((np.ones(4 * f), (faces.reshape(-1), owner)), (n, f))
     k = np.maximum(np.asarray(at_edge.sum(1)).ravel(), 1)
     border_edge = at_edge @ sparse.diags((~inner).astype(float))
     on_border = np.asarray(border_edge.sum(1)).ravel() > 0
-    smooth = (diag(1 / np.maximum(np.asarray(at_face.sum(1)).ravel(), 1) / k) @ at_face @ face_points
-              + diag(2 / k / k) @ at_edge @ middle + diag((k - 3) / k))
-    border = .25 * border_edge @ middle + diag(np.full(n, .5))
+    smooth = (
+        diag(1 / np.maximum(np.asarray(at_face.sum(1)).ravel(), 1) / k) @ at_face @ face_points
+        + diag(2 / k / k) @ at_edge @ middle
+        + diag((k - 3) / k)
+    )
+    border = 0.25 * border_edge @ middle + diag(np.full(n, 0.5))
     vertex_points = diag((~on_border).astype(float)) @ smooth + diag(on_border.astype(float)) @ border
     v, mid, centre = faces, n + inverse.reshape(f, 4), n + e + np.arange(f)[:, None].repeat(4, 1)
     quads = np.stack([v, mid, centre, np.roll(mid, 1, 1)], 2).reshape(-1, 4)
@@ -75,7 +79,7 @@ def patch(group: str, levels: int = 2, above: float = -9.0) -> Patch:
 
 
 def skin() -> Patch:
-    return patch("body", 2, -.24)
+    return patch("body", 2, -0.24)
 
 
 @lru_cache(8)
@@ -87,7 +91,7 @@ def painted(name: str) -> np.ndarray:
     value = np.zeros(total)
     at = np.clip(np.round(topology.uv[topology.face_uv] * side), 0, side).astype(int)
     np.maximum.at(value, topology.faces.reshape(-1), picture[side - at[..., 1], at[..., 0]].reshape(-1))
-    return np.clip(skin().matrix @ np.where(value > .5, 1., 0.), 0, 1)
+    return np.clip(skin().matrix @ np.where(value > 0.5, 1.0, 0.0), 0, 1)
 
 
 @lru_cache(1)
@@ -110,8 +114,7 @@ def normals(v: np.ndarray, quads: np.ndarray) -> np.ndarray:
     return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
 
 
-def scatter(rng: np.random.Generator, density: np.ndarray, v: np.ndarray,
-            n: int) -> tuple[np.ndarray, np.ndarray]:
+def scatter(rng: np.random.Generator, density: np.ndarray, v: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """n random points on the fine skin, by area times density (N,): corners (n,4) and their weights (n,4)."""
     quads = skin().quads
     area = np.linalg.norm(np.cross(v[quads[:, 2]] - v[quads[:, 0]], v[quads[:, 3]] - v[quads[:, 1]]), axis=1)

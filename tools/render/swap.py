@@ -37,13 +37,9 @@ def draw(seed: int) -> SwapParams:
     strength = float(rng.random())
     template = int(rng.choice([64, 96, 128], p=[0.55, 0.27, 0.18]))
     hull = str(
-        rng.choice(
-            ["face", "inner", "low"], p=[0.35 + 0.3 * strength, 0.4 - 0.15 * strength, 0.25 - 0.15 * strength]
-        )
+        rng.choice(["face", "inner", "low"], p=[0.35 + 0.3 * strength, 0.4 - 0.15 * strength, 0.25 - 0.15 * strength])
     )
-    alpha, match, feather = np.clip(
-        np.array([strength, 1 - strength, 1 - strength]) + rng.normal(0, 0.15, 3), 0, 1
-    )
+    alpha, match, feather = np.clip(np.array([strength, 1 - strength, 1 - strength]) + rng.normal(0, 0.15, 3), 0, 1)
     scaled = 0.75 + 0.25 * alpha, 0.7 + 0.3 * match, 1.5 + 4 * feather
     return SwapParams(template, round(strength, 3), *(round(float(x), 3) for x in scaled), hull)
 
@@ -120,9 +116,7 @@ def swap(
     small = align(donor, donor_points, goal, params.template)
     back = similarity(target_points[INNER], goal[INNER])
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    face = cv2.warpAffine(small, back, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(
-        float
-    )
+    face = cv2.warpAffine(small, back, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(float)
     covered = cv2.warpAffine(np.ones((params.template,) * 2, np.float32), back, (width, height), flags=flags)
     mask = hull_mask(target_points, covered, params.hull, params.feather * width / 256)
     face = match_colours(face, target.astype(float), mask, params.match)

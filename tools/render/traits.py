@@ -2,6 +2,7 @@
 
 Lengths are metres, head shifts millimetres, angles degrees, colours linear RGB in [0,1].
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -108,19 +109,52 @@ class Pose:
 
 # The local targets that make faces differ, and how widely; the body model's other targets stay neutral.
 LOCAL = {
-    "cheek-bones-incr": .35, "cheek-volume-incr": .35, "cheek-inner-incr": .3, "ear-scale-incr": .4,
-    "ear-wing-incr": .4, "eye-scale-incr": .2, "eye-height2-incr": .2, "eye-corner1-up": .25,
-    "eye-corner2-up": .25, "eye-bag-incr": .3, "eye-eyefold-angle-up": .3, "chin-height-incr": .3,
-    "chin-prominent-incr": .3, "chin-width-incr": .4, "chin-jaw-drop-incr": .25, "chin-bones-incr": .3,
-    "chin-cleft-incr": .3, "forehead-scale-vert-incr": .25, "forehead-temple-incr": .3,
-    "forehead-nubian-incr": .2, "head-scale-horiz-incr": .25, "head-fat-incr": .3, "head-scale-vert-incr": .2,
-    "mouth-scale-horiz-incr": .3, "mouth-lowerlip-volume-incr": .35, "mouth-upperlip-volume-incr": .35,
-    "mouth-upperlip-height-incr": .3, "mouth-lowerlip-height-incr": .3, "mouth-cupidsbow-incr": .4,
-    "mouth-trans-up": .25, "mouth-angles-up": .2, "nose-scale-vert-incr": .3, "nose-scale-horiz-incr": .35,
-    "nose-scale-depth-incr": .35, "nose-hump-incr": .4, "nose-point-width-incr": .35, "nose-width1-incr": .35,
-    "nose-width2-incr": .35, "nose-width3-incr": .35, "nose-point-up": .35, "nose-base-up": .3,
-    "nose-flaring-incr": .3, "nose-curve-convex": .35, "eyebrows-angle-up": .25, "eyebrows-trans-forward": .3,
-    "neck-scale-horiz-incr": .2,
+    "cheek-bones-incr": 0.35,
+    "cheek-volume-incr": 0.35,
+    "cheek-inner-incr": 0.3,
+    "ear-scale-incr": 0.4,
+    "ear-wing-incr": 0.4,
+    "eye-scale-incr": 0.2,
+    "eye-height2-incr": 0.2,
+    "eye-corner1-up": 0.25,
+    "eye-corner2-up": 0.25,
+    "eye-bag-incr": 0.3,
+    "eye-eyefold-angle-up": 0.3,
+    "chin-height-incr": 0.3,
+    "chin-prominent-incr": 0.3,
+    "chin-width-incr": 0.4,
+    "chin-jaw-drop-incr": 0.25,
+    "chin-bones-incr": 0.3,
+    "chin-cleft-incr": 0.3,
+    "forehead-scale-vert-incr": 0.25,
+    "forehead-temple-incr": 0.3,
+    "forehead-nubian-incr": 0.2,
+    "head-scale-horiz-incr": 0.25,
+    "head-fat-incr": 0.3,
+    "head-scale-vert-incr": 0.2,
+    "mouth-scale-horiz-incr": 0.3,
+    "mouth-lowerlip-volume-incr": 0.35,
+    "mouth-upperlip-volume-incr": 0.35,
+    "mouth-upperlip-height-incr": 0.3,
+    "mouth-lowerlip-height-incr": 0.3,
+    "mouth-cupidsbow-incr": 0.4,
+    "mouth-trans-up": 0.25,
+    "mouth-angles-up": 0.2,
+    "nose-scale-vert-incr": 0.3,
+    "nose-scale-horiz-incr": 0.35,
+    "nose-scale-depth-incr": 0.35,
+    "nose-hump-incr": 0.4,
+    "nose-point-width-incr": 0.35,
+    "nose-width1-incr": 0.35,
+    "nose-width2-incr": 0.35,
+    "nose-width3-incr": 0.35,
+    "nose-point-up": 0.35,
+    "nose-base-up": 0.3,
+    "nose-flaring-incr": 0.3,
+    "nose-curve-convex": 0.35,
+    "eyebrows-angle-up": 0.25,
+    "eyebrows-trans-forward": 0.3,
+    "neck-scale-horiz-incr": 0.2,
 }
 PAIRED = ("cheek-", "ear-", "eye-")
 
@@ -131,19 +165,45 @@ TONES = {
     "caucasian": ((0.47, 0.265, 0.180), (0.67, 0.420, 0.315)),
 }
 HAIR_COLOURS = {
-    "black": (0.010, 0.008, 0.007), "dark": (0.030, 0.017, 0.010), "brown": (0.070, 0.036, 0.018),
-    "auburn": (0.130, 0.045, 0.018), "blond": (0.260, 0.160, 0.075), "grey": (0.200, 0.190, 0.180),
+    "black": (0.010, 0.008, 0.007),
+    "dark": (0.030, 0.017, 0.010),
+    "brown": (0.070, 0.036, 0.018),
+    "auburn": (0.130, 0.045, 0.018),
+    "blond": (0.260, 0.160, 0.075),
+    "grey": (0.200, 0.190, 0.180),
 }
 HAIR_LENGTHS = {
-    "buzz": .006, "curly": .05, "bald": .0, "short": .028, "parted": .075, "swept": .07, "afro": .06, "tied": .10,
-    "long": .34, "bob": .21,
+    "buzz": 0.006,
+    "curly": 0.05,
+    "bald": 0.0,
+    "short": 0.028,
+    "parted": 0.075,
+    "swept": 0.07,
+    "afro": 0.06,
+    "tied": 0.10,
+    "long": 0.34,
+    "bob": 0.21,
 }
 IRISES = {
-    "brown": (0.070, 0.030, 0.012), "dark": (0.030, 0.014, 0.008), "hazel": (0.120, 0.075, 0.025),
-    "green": (0.095, 0.105, 0.045), "grey": (0.120, 0.140, 0.145), "blue": (0.070, 0.094, 0.115),
+    "brown": (0.070, 0.030, 0.012),
+    "dark": (0.030, 0.014, 0.008),
+    "hazel": (0.120, 0.075, 0.025),
+    "green": (0.095, 0.105, 0.045),
+    "grey": (0.120, 0.140, 0.145),
+    "blue": (0.070, 0.094, 0.115),
 }
 CLOTHS = (
-    (.020, .025, .045), (.30, .30, .29), (.012, .012, .013), (.20, .030, .035), (.045, .10, .065), (.10, .13, .19),
-    (.34, .27, .19), (.060, .040, .090), (.09, .09, .095), (.02, .06, .12), (.40, .38, .35), (.15, .07, .03),
+    (0.020, 0.025, 0.045),
+    (0.30, 0.30, 0.29),
+    (0.012, 0.012, 0.013),
+    (0.20, 0.030, 0.035),
+    (0.045, 0.10, 0.065),
+    (0.10, 0.13, 0.19),
+    (0.34, 0.27, 0.19),
+    (0.060, 0.040, 0.090),
+    (0.09, 0.09, 0.095),
+    (0.02, 0.06, 0.12),
+    (0.40, 0.38, 0.35),
+    (0.15, 0.07, 0.03),
 )
 NECKLINES = ("crew", "vee", "polo", "high")
