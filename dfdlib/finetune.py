@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import joblib
@@ -95,4 +95,5 @@ def _evaluate(model: nn.Module, held_out: FrameSet, study: Study) -> tuple[dict,
 
 def _key(study: Study, frames: FrameSet, lr: float, origin: str) -> str:
     code = cache.code_version("resnet", "train")
-    return joblib.hash((study.resnet, study.seed, lr, origin, frames.crops, frames.table, code))[:12]
+    recipe = replace(study.resnet, learning_rates=())  # a run is of one rate, whatever others the study names
+    return joblib.hash((recipe, study.seed, lr, origin, frames.crops, frames.table, code))[:12]

@@ -156,9 +156,13 @@ def behind_camera(poses: Poses) -> np.ndarray:
 
 
 def most_turned(poses: Poses, at_most: float) -> int:
-    """The frame whose head is turned furthest from the camera, but not by more than `at_most` degrees."""
+    """The frame whose head is turned furthest from the camera, but by no more than `at_most` degrees.
+
+    Only the better-fitted half of the frames is asked: where landmarks fail, the pose can be anything.
+    """
     turn = np.degrees(np.arccos(np.clip(np.abs(poses.direction[:, 2]), 0, 1)))
-    return int(np.argmax(np.where(turn <= at_most, turn, -1)))
+    asked = (turn <= at_most) & (poses.residual <= np.median(poses.residual))
+    return int(np.argmax(np.where(asked, turn, -1)))
 
 
 def hand_placed(model: np.ndarray, share: float, seed: int) -> np.ndarray:

@@ -245,6 +245,7 @@ def intervals(rows: pd.DataFrame, xlabel: str) -> Figure:
     axes[0, 0].errorbar(rows["value"], y, xerr=errors, fmt="o", color=REAL, capsize=4, label="this study, 95 %")
     axes[0, 0].plot(rows["paper"], y, "X", ms=9, color=FAKE, label="paper")
     axes[0, 0].axvline(0.5, color="0.6", lw=1)
-    axes[0, 0].set(yticks=y, yticklabels=rows["name"], xlabel=xlabel, xlim=(0.25, 1.02))
-    axes[0, 0].legend(fontsize=9, loc="lower left")
+    axes[0, 0].set(yticks=y, yticklabels=rows["name"], xlim=(0.2, 1.02))
+    axes[0, 0].set_xlabel(xlabel, loc="left")
+    axes[0, 0].legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return fig

@@ -27,8 +27,8 @@ def split(clips: Sequence[Clip], seed: int) -> list[Clip]:
 def published_uadfv(clips: Sequence[Clip], seed: int) -> list[Clip]:
     """The published 35 + 35 / 14 + 14 split by pair, with 7 of the 35 pairs or a few more kept for validation.
 
-    Validation takes whole people, so that near-duplicate clips stay together. The published test part does not:
-    `shared(clips, "person")` names who is on both sides.
+    Validation takes whole people, so that near-duplicate clips stay together. By data.UADFV_PEOPLE nobody of the
+    published test part is in the other 35 pairs.
     """
     test = {f"{number:04d}" for number in UADFV_TEST}
     rest = sorted({clip.person for clip in clips if clip.pair not in test})
