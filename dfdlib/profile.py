@@ -47,7 +47,7 @@ class ResNetParams:
 
     arch: str = "resnet50"
     input_size: int = 112  # side of the square that the network sees, cut from the crop
-    weights: str = ""  # a local ImageNet weight file; empty: try torchvision's download, then random weights
+    weights: str = ""  # a local weight file; "imagenet": torchvision's, else random ones; empty: random ones
     weights_sha256: str = ""
     learning_rates: tuple[float, ...] = (0.001, 0.01)  # FWA's rate, then the one that the paper settled on
     momentum: float = 0.9
