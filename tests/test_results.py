@@ -69,7 +69,7 @@ def test_a_changed_number_in_readme_is_noticed(monkeypatch, tmp_path) -> None:
 def test_every_study_file_is_read() -> None:
     for path in paths.studies().glob("*.yaml"):
         assert profile.load(path.stem).name == path.stem
-    assert profile.load("uadfv").resnet.learning_rates == (0.01,)
+    assert profile.load("uadfv").resnet.learning_rates == (0.001, 0.01)
 
 
 @pytest.mark.parametrize(
