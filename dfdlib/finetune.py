@@ -10,11 +10,12 @@ import joblib
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from dfdlib import cache, paths, resnet, train
 from dfdlib.frames import FrameSet
-from dfdlib.profile import Study
+from dfdlib.profile import ResNetParams, Study
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,12 @@ class Run:
 
     def score(self, frames: FrameSet, study: Study) -> pd.DataFrame:
         """p_fake of other frames, or of the same ones changed, by the best epoch on validation."""
-        return frames.scored(resnet.p_fake(resnet.logits(self.model(study), frames.crops, study.resnet)))
+        return frames.scored(_p_fake(frames.crops, self.weights, cache.sha256(self.weights), study.resnet))
 
-    def model(self, study: Study) -> nn.Module:
-        """The network with the weights of the best epoch on validation."""
-        model, _ = resnet.build(study.resnet)
-        return train.load_epoch(model, self.folder, self.best)
+    @property
+    def weights(self) -> Path:
+        """The file with the weights of the best epoch on validation."""
+        return self.folder / f"epoch_{self.best:02d}.safetensors"
 
 
 def fine_tune(study: Study, frames: FrameSet, lr: float, on_epoch: Callable = lambda row: None) -> Run:
@@ -80,6 +81,13 @@ def fine_tune(study: Study, frames: FrameSet, lr: float, on_epoch: Callable = la
 def choose(runs: Sequence[Run]) -> Run:
     """The run whose best epoch has the highest accuracy on validation (the first of equals)."""
     return max(runs, key=lambda run: run.history["val_acc"].max())
+
+
+@cache.stage("resnet")
+def _p_fake(crops: np.ndarray, weights: Path, sha256: str, params: ResNetParams) -> np.ndarray:
+    model, _ = resnet.build(replace(params, weights=""))
+    model.load_state_dict(load_file(weights))
+    return resnet.p_fake(resnet.logits(model, crops, params))
 
 
 def _evaluate(model: nn.Module, held_out: FrameSet, study: Study) -> tuple[dict, dict]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -102,8 +102,3 @@ def counts(found: Sequence[Clip]) -> pd.DataFrame:
     table = pd.DataFrame([(c.split, c.label, c.clip_id, c.pair, c.person) for c in found])
     table.columns = ["split", "label", "clips", "pairs", "people"]
     return table.groupby(["split", "label"], sort=False).nunique()
-
-
-def map_crops(frames: FrameSet, change: Callable[[np.ndarray], np.ndarray]) -> FrameSet:
-    """The same frames with each crop (S, S, 3) changed by a function."""
-    return frames.with_crops(np.stack([change(crop) for crop in frames.crops]))

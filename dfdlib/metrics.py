@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from dfdlib import repro
 from dfdlib.data import check_labels
 from dfdlib.errors import DfdError
 
-Statistic = Callable[[np.ndarray, np.ndarray, np.ndarray], float]  # labels, p_fake, weights -> number
+# labels (N,), p_fake (N,), weights (resamples, N) -> the statistic of each resample (resamples,)
+Statistic = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 THRESHOLD = 0.5  # p_fake from which a verdict is "fake"
 
 
@@ -32,43 +32,55 @@ class Estimate:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}], n = {self.n} {self.unit}"
 
 
-def accuracy(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> float:
+def accuracy(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Share of right verdicts at THRESHOLD."""
-    return float(np.average((p_fake >= THRESHOLD) == labels, weights=weights))
+    return weights @ ((p_fake >= THRESHOLD) == labels) / weights.sum(1)
 
 
-def auc(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> float:
+def auc(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Area under the ROC curve; nan where a class is missing."""
-    if _one_class(labels, weights):
-        return float("nan")
-    return float(roc_auc_score(labels, p_fake, sample_weight=weights))
+    alarm, hit = _curve(labels, p_fake, weights)
+    return (np.diff(alarm) * (hit[:, 1:] + hit[:, :-1]) / 2).sum(1)
 
 
-def eer(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> float:
+def eer(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Equal error rate: where false alarms and misses are as frequent, interpolated on the ROC curve.
 
     nan where a class is missing.
     """
-    if _one_class(labels, weights):
-        return float("nan")
-    false_alarm, hit, _ = roc_curve(labels, p_fake, sample_weight=weights, drop_intermediate=False)
-    gap = false_alarm - (1 - hit)  # rises from -1 to 1 along the curve
-    after = int(np.argmax(gap >= 0))
-    if after == 0:
-        return float(false_alarm[0])
-    step = -gap[after - 1] / (gap[after] - gap[after - 1])
-    return float(false_alarm[after - 1] + step * (false_alarm[after] - false_alarm[after - 1]))
+    alarm, hit = _curve(labels, p_fake, weights)
+    gap = alarm - (1 - hit)  # rises from -1 to 1 along the curve
+    rows, after = np.arange(len(gap)), np.argmax(gap >= 0, axis=1)  # never the first point, whose gap is -1
+    before = after - 1
+    step = gap[rows, before] / (gap[rows, before] - gap[rows, after])
+    return alarm[rows, before] + step * (alarm[rows, after] - alarm[rows, before])
 
 
-def average_precision(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> float:
-    """Average precision of the class fake; nan where a class is missing."""
-    if _one_class(labels, weights):
-        return float("nan")
-    return float(average_precision_score(labels, p_fake, sample_weight=weights))
+def average_precision(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Average precision of the class fake: precision at each threshold, weighted by the gain in hits there.
+
+    nan where a class is missing.
+    """
+    alarm, hit = _curve(labels, p_fake, weights)
+    hits = hit * (weights @ labels)[:, None]
+    called = hits + alarm * (weights @ (1 - labels))[:, None]
+    precision = np.divide(hits, called, out=np.zeros_like(hits), where=called != 0)
+    return (np.diff(hit) * precision[:, 1:]).sum(1)
 
 
-def _one_class(labels: np.ndarray, weights: np.ndarray) -> bool:
-    return len(np.unique(labels[weights > 0])) < 2
+def _curve(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """ROC curves of all resamples: false alarm and hit rates (resamples, thresholds + 1), strictest first.
+
+    nan where a class is missing. Rows of equal p_fake share a threshold, which makes the AUC count ties as half.
+    """
+    order = np.argsort(-p_fake, kind="stable")
+    last = np.flatnonzero(np.diff(p_fake[order], append=-np.inf))
+    rates = []
+    for of_class in (1 - labels[order], labels[order]):
+        counts = np.cumsum(weights[:, order] * of_class, axis=1)[:, last]
+        total = np.where(counts[:, -1:] > 0, counts[:, -1:], np.nan)
+        rates.append(np.hstack([np.zeros((len(weights), 1)), counts]) / total)
+    return rates[0], rates[1]
 
 
 STATISTICS: dict[str, Statistic] = {"acc": accuracy, "auc": auc, "eer": eer, "ap": average_precision}
@@ -91,7 +103,7 @@ def estimate(table: pd.DataFrame, statistic: str, unit: str, resamples: int, see
     if not np.isfinite(table["p_fake"]).all():
         raise DfdError("The score table holds a p_fake that is not a number; find the frame and leave it out.")
     labels, p_fake = table["label"].to_numpy(), table["p_fake"].to_numpy()
-    value = STATISTICS[statistic](labels, p_fake, np.ones(len(table)))
+    value = float(STATISTICS[statistic](labels, p_fake, np.ones((1, len(table))))[0])
     if statistic == "acc" and unit == "videos":
         low, high = binomtest(round(value * len(table)), len(table)).proportion_ci(method="wilson")
     else:
@@ -110,7 +122,7 @@ def evaluate(frames: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
 def bootstrap(table: pd.DataFrame, statistic: Statistic, resamples: int, seed: int) -> np.ndarray:
     """The statistic on `resamples` redrawn sets of people, shape (resamples,)."""
     labels, p_fake = table["label"].to_numpy(), table["p_fake"].to_numpy()
-    return np.array([statistic(labels, p_fake, w) for w in person_weights(table["person"], resamples, seed)])
+    return statistic(labels, p_fake, person_weights(table["person"], resamples, seed))
 
 
 def person_weights(people: pd.Series, resamples: int, seed: int) -> np.ndarray:
@@ -124,12 +136,10 @@ def difference(a: pd.DataFrame, b: pd.DataFrame, statistic: str, unit: str, resa
     """Statistic of `a` minus that of `b` on the same rows, with the interval of the paired difference."""
     if not a[["clip_id", "label"]].reset_index(drop=True).equals(b[["clip_id", "label"]].reset_index(drop=True)):
         raise DfdError("A paired difference needs two score tables of the same frames in the same order; sort them.")
-    ones, function = np.ones(len(a)), STATISTICS[statistic]
     labels, p, q = a["label"].to_numpy(), a["p_fake"].to_numpy(), b["p_fake"].to_numpy()
-    value = function(labels, p, ones) - function(labels, q, ones)
-    weights = person_weights(a["person"], resamples, seed)
-    draws = [function(labels, p, w) - function(labels, q, w) for w in weights]
-    return Estimate(value, *(float(v) for v in np.nanpercentile(draws, [2.5, 97.5])), len(a), unit)
+    weights = np.vstack([np.ones(len(a)), person_weights(a["person"], resamples, seed)])  # the first: as observed
+    value, *draws = STATISTICS[statistic](labels, p, weights) - STATISTICS[statistic](labels, q, weights)
+    return Estimate(float(value), *(float(v) for v in np.nanpercentile(draws, [2.5, 97.5])), len(a), unit)
 
 
 def proportion(count: int, n: int, unit: str) -> Estimate:

@@ -86,7 +86,7 @@ def test_rows_crops_and_sizes_stay_side_by_side() -> None:
         ["alone", 0],
     ]
     assert found.crops[:, 0, 0, 0].tolist() == [10, 10, 10, 2, 0] and found.sizes[3].tolist() == [64, 48]
-    doubled = frames.map_crops(found, lambda crop: 2 * crop)
+    doubled = found.with_crops(2 * found.crops)
     assert doubled.crops[:, 0, 0, 0].tolist() == [20, 20, 20, 4, 0] and doubled.table is found.table
     assert found.scored(np.arange(5) / 4)["p_fake"].tolist() == [0, 0.25, 0.5, 0.75, 1]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from dfdlib import arbiter, metrics
 from dfdlib.errors import DfdError
@@ -30,20 +30,35 @@ def test_auc_is_the_chance_that_a_fake_scores_higher() -> None:
     rng = np.random.default_rng(0)
     labels, p = rng.integers(0, 2, 60), rng.integers(0, 8, 60) / 8  # with ties
     pairs = [(f > r) + 0.5 * (f == r) for f in p[labels == 1] for r in p[labels == 0]]
-    assert metrics.auc(labels, p, np.ones(60)) == pytest.approx(np.mean(pairs), abs=1e-12)
+    assert metrics.auc(labels, p, np.ones((1, 60)))[0] == pytest.approx(np.mean(pairs), abs=1e-12)
+
+
+def test_all_resamples_at_once_give_scikit_learns_scores_one_by_one() -> None:
+    rng = np.random.default_rng(5)
+    labels, p = rng.integers(0, 2, 200), rng.integers(0, 30, 200) / 30  # with ties
+    weights = rng.integers(0, 3, (50, 200)).astype(float)  # some rows are left out
+    for name, reference in {"auc": roc_auc_score, "ap": average_precision_score}.items():
+        expected = [reference(labels, p, sample_weight=w) for w in weights]
+        assert metrics.STATISTICS[name](labels, p, weights) == pytest.approx(expected, abs=1e-12), name
+    crossings = []
+    for w in weights:
+        alarm, hit, _ = roc_curve(labels, p, sample_weight=w, drop_intermediate=False)
+        rate = np.linspace(0, 1, 200_001)
+        crossings.append(rate[np.argmin(np.abs(rate - (1 - np.interp(rate, alarm, hit))))])
+    assert metrics.eer(labels, p, weights) == pytest.approx(crossings, abs=1e-4)
 
 
 def test_accuracy_calls_half_fake() -> None:
     labels = np.array([0, 0, 1, 1])
-    assert metrics.accuracy(labels, np.array([0.49, 0.5, 0.5, 0.1]), np.ones(4)) == 0.5
+    assert metrics.accuracy(labels, np.array([0.49, 0.5, 0.5, 0.1]), np.ones((1, 4))) == 0.5
 
 
 def test_equal_error_rate_by_hand() -> None:
     # At a threshold of 0.5 one of four reals is called fake and one of four fakes is missed.
     p = np.array([0.1, 0.2, 0.3, 0.7, 0.4, 0.6, 0.8, 0.9])
-    assert metrics.eer(np.repeat([0, 1], 4), p, np.ones(8)) == pytest.approx(0.25)
-    assert metrics.eer(np.repeat([0, 1], 4), np.repeat([0.1, 0.9], 4), np.ones(8)) == 0
-    assert metrics.eer(np.repeat([0, 1], 4), np.full(8, 0.5), np.ones(8)) == pytest.approx(0.5)
+    assert metrics.eer(np.repeat([0, 1], 4), p, np.ones((1, 8))) == pytest.approx(0.25)
+    assert metrics.eer(np.repeat([0, 1], 4), np.repeat([0.1, 0.9], 4), np.ones((1, 8))) == 0
+    assert metrics.eer(np.repeat([0, 1], 4), np.full(8, 0.5), np.ones((1, 8))) == pytest.approx(0.5)
 
 
 def test_resamples_without_both_classes_are_left_out() -> None:
@@ -60,8 +75,8 @@ def test_weights_count_rows_as_copies() -> None:
     rng = np.random.default_rng(1)
     labels, p, w = np.tile([0, 1], 20), rng.random(40), rng.integers(1, 4, 40)
     for name, statistic in metrics.STATISTICS.items():
-        copies = statistic(np.repeat(labels, w), np.repeat(p, w), np.ones(w.sum()))
-        assert statistic(labels, p, w.astype(float)) == pytest.approx(copies, abs=1e-9), name
+        copies = statistic(np.repeat(labels, w), np.repeat(p, w), np.ones((1, w.sum())))
+        assert statistic(labels, p, w[None].astype(float)) == pytest.approx(copies, abs=1e-9), name
 
 
 def test_videos_are_means_of_frames() -> None:
