@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help study test lint unit notebooks readme contact-sheet clean
+.PHONY: help study test lint unit notebooks readme benchmarks contact-sheet clean
 
 help: ## show this text
 	@echo "A reproducible study of a deepfake-detection paper. Needs git, make and Python 3.11."
@@ -45,6 +45,9 @@ notebooks: $(VENV)/installed ## run the embedded study and put its outputs into 
 
 readme: $(VENV)/installed ## fill README's tables from results/*.json
 	@$(BIN)/dfd readme
+
+benchmarks: $(VENV)/installed ## measure speed as ratios; writes benchmarks/*.md
+	@for file in benchmarks/*.py; do $(BIN)/python $$file; done
 
 contact-sheet: $(VENV)/installed ## measure the embedded data and draw their contact sheets
 	@$(BIN)/python tools/render/check.py

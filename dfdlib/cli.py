@@ -39,14 +39,14 @@ def run(
     in_place: Annotated[bool, typer.Option(help="Write the outputs into notebooks/ (embedded study only).")] = False,
 ) -> None:
     """Run a study's notebooks and print its claim table."""
-    from dfdlib import results
+    from dfdlib import claims
     from dfdlib import study as runner
 
     if in_place and study != "embedded":
         raise DfdError(f"Only the embedded study may go into notebooks/, not {study!r}; leave --in-place out.")
     console = Console() if sys.stdout.isatty() else Console(width=160)  # a log file has no width of its own
     folder = runner.run(study, console, notebooks or (), in_place)
-    console.print(_claims(results.claim_table(study), study))
+    console.print(_claims(claims.claim_table(study), study))
     console.print(f"Executed notebooks: {paths.notebooks() if in_place else folder}", soft_wrap=True)
     console.print(f"Figures:            {paths.figures(study)}", soft_wrap=True)
     console.print(f"Results:            {paths.results(study) / f'{study}.json'}", soft_wrap=True)
@@ -69,9 +69,9 @@ def readme(
     check: Annotated[bool, typer.Option(help="Only say whether the tables are those of results/*.json.")] = False,
 ) -> None:
     """Fill README's tables from results/*.json."""
-    from dfdlib import results
+    from dfdlib import claims
 
-    results.check_readme() if check else results.write_readme()
+    claims.check_readme() if check else claims.write_readme()
 
 
 @data_app.command()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,19 +20,30 @@ from dfdlib.profile import ResNetParams, Study
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """How a network is trained."""
+
+    lr: float  # the highest learning rate
+    epochs: int
+    schedule: Callable[[float], float]  # share of the training done, in [0, 1) -> learning rate
+    train_on: tuple[str, ...]  # parts of the split; the others are scored after each epoch
+    more: tuple = ()  # what else tells this recipe from others
+
+
+@dataclass(frozen=True)
 class Run:
     """A finished training run. Its frames are those of `held_out`, in this order."""
 
-    lr: float
-    history: pd.DataFrame  # epoch, train_loss, val_loss, val_acc, test_loss, test_acc, seconds
+    lr: float  # of the one-cycle schedule: its peak
+    history: pd.DataFrame  # epoch, train_loss, then loss and acc of each held-out part (val_loss ...), seconds
     folder: Path
     origin: str  # where the first weights came from
-    held_out: FrameSet  # validation and test frames
+    held_out: FrameSet  # validation and test frames, or test frames alone
 
     @property
     def best(self) -> int:
-        """The epoch with the highest accuracy on the validation frames (the first of equals)."""
-        return train.best_epoch(self.history, "val_acc")
+        """The epoch with the highest accuracy on validation (the first of equals); without validation, the last."""
+        return train.best_epoch(self.history, "val_acc") if "val_acc" in self.history else len(self.history)
 
     @property
     def best_on_test(self) -> int:
@@ -58,22 +70,53 @@ def fine_tune(study: Study, frames: FrameSet, lr: float, on_epoch: Callable = la
     After each epoch validation and test frames are scored. The test scores take no part in any choice but
     that of `Run.best_on_test`, which imitates the paper.
     """
+    return _train(study, frames, Recipe(lr, study.resnet.epochs, lambda done: lr, ("train",)), on_epoch)
+
+
+def one_cycle(study: Study, frames: FrameSet, on_epoch: Callable = lambda row: None) -> Run:
+    """Train the same network with a rate that rises and falls once (Smith and Topin, arXiv 1708.07120).
+
+    Nothing is chosen, neither an epoch (the last one counts) nor anything else, so validation frames train too.
+    """
+    how = study.one_cycle
+    recipe = Recipe(how.peak, how.epochs, lambda done: rate(done, how.peak), ("train", "val"), (how,))
+    return _train(study, frames, recipe, on_epoch)
+
+
+def rate(done: float, peak: float) -> float:
+    """The one-cycle learning rate after a share `done` of the training: up for 30 % of it, then down, by cosines."""
+    up, start, end = 0.3, peak / 25, peak / 1e4
+    if done < up:
+        return start + (peak - start) * (1 - math.cos(math.pi * done / up)) / 2
+    return end + (peak - end) * (1 + math.cos(math.pi * (done - up) / (1 - up))) / 2
+
+
+def _train(study: Study, frames: FrameSet, recipe: Recipe, on_epoch: Callable) -> Run:
     torch.manual_seed(study.seed)  # the last layer's first weights
     model, origin = resnet.build(study.resnet)
-    part, held_out = frames.part("train"), frames.part("val", "test")
+    part = frames.part(*recipe.train_on)
+    held_out = frames.part(*({"train", "val", "test"} - set(recipe.train_on)))
     how = resnet.Augment(study.seed)
-    folder = paths.runs() / study.name / f"resnet-{_key(study, frames, lr, origin)}"
+    optimizer = torch.optim.SGD(model.parameters(), lr=recipe.lr, momentum=study.resnet.momentum)
+    steps = len(range(0, len(part.labels) - 1, study.resnet.batch))  # batches an epoch
+
+    def batches(epoch: int) -> Iterator:
+        for step, batch in enumerate(resnet.batches(part.crops, part.labels, study.resnet, epoch, how)):
+            optimizer.param_groups[0]["lr"] = recipe.schedule((epoch - 1 + step / steps) / recipe.epochs)
+            yield batch
+
+    folder = paths.runs() / study.name / f"resnet-{_key(study, frames, recipe, origin)}"
     history = train.fit(
         model,
-        torch.optim.SGD(model.parameters(), lr=lr, momentum=study.resnet.momentum),
-        lambda epoch: resnet.batches(part.crops, part.labels, study.resnet, epoch, how),
+        optimizer,
+        batches,
         lambda model, images, labels: resnet.loss(model, images, labels, study.resnet),
         lambda model: _evaluate(model, held_out, study),
-        study.resnet.epochs,
+        recipe.epochs,
         folder,
         on_epoch,
     )
-    run = Run(lr, history, folder, origin, held_out)
+    run = Run(recipe.lr, history, folder, origin, held_out)
     train.prune(folder, {run.best})
     return run
 
@@ -93,7 +136,7 @@ def _p_fake(crops: np.ndarray, weights: Path, sha256: str, params: ResNetParams)
 def _evaluate(model: nn.Module, held_out: FrameSet, study: Study) -> tuple[dict, dict]:
     logits = resnet.logits(model, held_out.crops, study.resnet)
     numbers: dict[str, float] = {}
-    for name in ("val", "test"):
+    for name in held_out.table["split"].unique():
         rows = (held_out.table["split"] == name).to_numpy()
         right = (resnet.p_fake(logits[rows]) >= 0.5) == held_out.labels[rows]
         numbers[f"{name}_loss"] = resnet.cross_entropy(logits[rows], held_out.labels[rows])
@@ -101,7 +144,8 @@ def _evaluate(model: nn.Module, held_out: FrameSet, study: Study) -> tuple[dict,
     return numbers, {"logits": logits}
 
 
-def _key(study: Study, frames: FrameSet, lr: float, origin: str) -> str:
+def _key(study: Study, frames: FrameSet, recipe: Recipe, origin: str) -> str:
     code = cache.code_version("resnet", "train")
-    recipe = replace(study.resnet, learning_rates=())  # a run is of one rate, whatever others the study names
-    return joblib.hash((recipe, study.seed, lr, origin, frames.crops, frames.table, code))[:12]
+    network = replace(study.resnet, learning_rates=())  # a run is of one rate, whatever others the study names
+    what = network, study.seed, recipe.lr, origin, frames.crops, frames.table, code, *recipe.more
+    return joblib.hash(what)[:12]

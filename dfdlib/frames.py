@@ -102,3 +102,12 @@ def counts(found: Sequence[Clip]) -> pd.DataFrame:
     table = pd.DataFrame([(c.split, c.label, c.clip_id, c.pair, c.person) for c in found])
     table.columns = ["split", "label", "clips", "pairs", "people"]
     return table.groupby(["split", "label"], sort=False).nunique()
+
+
+def smoothed(frames: FrameSet, reach: int = 3) -> np.ndarray:
+    """Landmarks (N, 68, 2), each the median of those in its clip up to `reach` frames before and after it."""
+    found = frames.points.copy()
+    for rows in frames.table.groupby("clip_id").indices.values():
+        for i in range(len(rows)):
+            found[rows[i]] = np.median(frames.points[rows[max(0, i - reach) : i + reach + 1]], axis=0)
+    return found

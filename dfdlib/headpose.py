@@ -1,19 +1,13 @@
-"""Head pose from landmarks by solvePnP, and the classifier on its inconsistencies (paper, section II.B)."""
+"""Head pose from landmarks by solvePnP (paper, section II.B, equation 1)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
-from scipy.special import expit
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
-from dfdlib import paths, repro
 from dfdlib.errors import DfdError
 
 # The paper counts landmarks from 1, arrays from 0: the only place where the two meet.
@@ -21,10 +15,30 @@ CENTRAL = np.array([*range(18, 37), 49, 55]) - 1  # brows, nose, corners of the 
 WHOLE = np.array([*range(1, 37), 49, 55]) - 1  # the same and the contour: v_a
 FORWARD = np.array([0.0, 0.0, 1.0])  # w of Yang et al.: the head's own z axis
 
-SOLVERS = {
-    "iterative": cv2.SOLVEPNP_ITERATIVE,  # OpenCV's default, and so the paper's
-    "epnp": cv2.SOLVEPNP_EPNP,
-    "sqpnp": cv2.SOLVEPNP_SQPNP,
+# A solver takes model points (n, 3) mm, pixels (n, 2) and the camera; it gives success, rvec and tvec.
+Solver = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple]
+FLATNESS = 1e-3  # landmarks whose spread across is less than this share of the spread along lie on one line
+
+
+def _frontal_guess(model: np.ndarray, points: np.ndarray, camera: np.ndarray) -> tuple:
+    """Start from a head that looks into the camera, at the distance that its width asks for."""
+    distance = camera[0, 0] * np.ptp(model[:, 0]) / np.ptp(points[:, 0])
+    start = np.array([0.0, 0.0, distance])
+    return cv2.solvePnP(model, points, camera, None, np.zeros(3), start, True, cv2.SOLVEPNP_ITERATIVE)
+
+
+def _sqpnp_refined(model: np.ndarray, points: np.ndarray, camera: np.ndarray) -> tuple:
+    """SQPnP minimizes an algebraic error; Levenberg-Marquardt then goes on to the least error in pixels."""
+    done, rvec, tvec = cv2.solvePnP(model, points, camera, None, flags=cv2.SOLVEPNP_SQPNP)
+    return (done, *cv2.solvePnPRefineLM(model, points, camera, None, rvec, tvec))
+
+
+SOLVERS: dict[str, Solver] = {
+    "iterative": lambda m, p, k: cv2.solvePnP(m, p, k, None),  # OpenCV's default, and so the paper's
+    "iterative, frontal guess": _frontal_guess,
+    "epnp": lambda m, p, k: cv2.solvePnP(m, p, k, None, flags=cv2.SOLVEPNP_EPNP),
+    "sqpnp": lambda m, p, k: cv2.solvePnP(m, p, k, None, flags=cv2.SOLVEPNP_SQPNP),
+    "sqpnp, refined": _sqpnp_refined,
 }
 
 
@@ -35,6 +49,10 @@ class Poses:
     rvec: np.ndarray  # (T, 3) Rodrigues vectors, radians
     tvec: np.ndarray  # (T, 3) millimetres
     residual: np.ndarray  # (T,) root mean square reprojection error, pixels
+
+    def rows(self, index: np.ndarray) -> Poses:
+        """The poses of some frames, by index (n,) or mask (T,)."""
+        return Poses(self.rvec[index], self.tvec[index], self.residual[index])
 
     @property
     def rotation(self) -> np.ndarray:
@@ -47,46 +65,20 @@ class Poses:
         return FORWARD @ self.rotation
 
 
-def load_world_model(name: str) -> np.ndarray:
-    """68 points (68, 3) in millimetres, x right, y down, z away from the camera, from a CSV with columns x, y, z.
-
-    `name` is a file in dfdlib/assets or a path. A plain list of 204 numbers (all x, all y, all z) is read too.
-    """
-    path = paths.assets() / name if (paths.assets() / name).is_file() else Path(name)
-    if not path.is_file():
-        raise DfdError(f"There is no world model {name!r}; name a file in dfdlib/assets or a path to a CSV.")
-    try:
-        model = _read_points(path)
-    except (KeyError, ValueError):
-        raise DfdError(f"{path} is no list of points; a world model is a CSV of 68 rows of x, y and z.") from None
-    if model.shape != (68, 3) or not np.isfinite(model).all():
-        raise DfdError(f"{path} holds points of shape {model.shape}; a world model is 68 rows of x, y and z.")
-    return model
-
-
-def _read_points(path: Path) -> np.ndarray:
-    if path.suffix == ".csv":
-        return pd.read_csv(path)[["x", "y", "z"]].to_numpy(float)
-    return np.loadtxt(path).reshape(3, -1).T
-
-
-def camera_matrix(width: int, height: int) -> np.ndarray:
-    """Camera (3, 3) guessed as Yang et al. do: focal length = image width, centre = image centre, pixels."""
+def camera_matrix(width: int, height: int, focal: float = 1.0) -> np.ndarray:
+    """Camera (3, 3) guessed as Yang et al. do: focal length = `focal` x image width, centre = image centre, pixels."""
     if width <= 0 or height <= 0:
         raise DfdError(f"The image size is {width} x {height} pixels; both must be positive.")
-    return np.array([[width, 0, width / 2], [0, width, height / 2], [0, 0, 1]], float)
+    return np.array([[focal * width, 0, width / 2], [0, focal * width, height / 2], [0, 0, 1]], float)
 
 
 def solve(points: np.ndarray, model: np.ndarray, camera: np.ndarray, which: np.ndarray, solver: str) -> Poses:
     """Equation 1 of the paper for each of T frames, with the landmarks `which` (indices from 0).
 
-    points: (T, 68, 2) pixels; model: (68, 3) mm; camera: (3, 3). Raises DfdError for points of another
-    shape, for values that are not numbers and for an unknown solver.
+    points: (T, 68, 2) pixels; model: (68, 3) mm; camera: (3, 3). Raises DfdError for what `check_landmarks`
+    refuses and for an unknown solver.
     """
-    if points.ndim != 3 or points.shape[1:] != (68, 2):
-        raise DfdError(f"Landmarks have shape {points.shape}; (frames, 68, 2) is needed.")
-    if not np.isfinite(points).all():
-        raise DfdError("The landmarks hold values that are not numbers; leave these frames out.")
+    check_landmarks(points)
     if solver not in SOLVERS:
         raise DfdError(f"There is no solver {solver!r}; choose one of: {', '.join(SOLVERS)}.")
     found = [_solve_frame(p[which].astype(float), model[which], camera, SOLVERS[solver]) for p in points]
@@ -94,10 +86,28 @@ def solve(points: np.ndarray, model: np.ndarray, camera: np.ndarray, which: np.n
     return Poses(rvec, tvec, residual)
 
 
-def _solve_frame(p: np.ndarray, model: np.ndarray, camera: np.ndarray, flag: int) -> tuple:
-    done, rvec, tvec = cv2.solvePnP(model, p, camera, None, flags=flag)
+def check_landmarks(points: np.ndarray) -> None:
+    """DfdError for landmarks of another shape than (T, 68, 2), that are not numbers or that lie on one line.
+
+    Landmarks outside the image are fine: dlib completes a face that the image cuts off.
+    """
+    if points.ndim != 3 or points.shape[1:] != (68, 2):
+        raise DfdError(f"Landmarks have shape {points.shape}; (frames, 68, 2) is needed.")
+    if not len(points):
+        raise DfdError("There are no frames with landmarks; check that a face was found.")
+    bad = np.flatnonzero(~np.isfinite(points).all((1, 2)))
+    if len(bad):
+        raise DfdError(f"The landmarks of frame {bad[0]} hold values that are not numbers; leave such frames out.")
+    spread = np.linalg.svd(points - points.mean(1, keepdims=True), compute_uv=False)  # (T, 2), along and across
+    flat = np.flatnonzero(spread[:, 1] <= FLATNESS * spread[:, 0])
+    if len(flat):
+        raise DfdError(f"The landmarks of frame {flat[0]} lie on one line, which fixes no pose; leave such frames out.")
+
+
+def _solve_frame(p: np.ndarray, model: np.ndarray, camera: np.ndarray, solver: Solver) -> tuple:
+    done, rvec, tvec = solver(model, p, camera)
     if not done:
-        raise DfdError("solvePnP found no pose; the landmarks may lie on one line: leave the frame out.")
+        raise DfdError("solvePnP found no pose for a frame; look at its landmarks and leave it out.")
     projected = project(model, rvec, tvec, camera)
     return rvec.ravel(), tvec.ravel(), float(np.sqrt(((projected - p) ** 2).sum(1).mean()))
 
@@ -107,36 +117,27 @@ def project(model: np.ndarray, rvec: np.ndarray, tvec: np.ndarray, camera: np.nd
     return cv2.projectPoints(model.astype(float), rvec, tvec, camera, None)[0].reshape(-1, 2)
 
 
-def whole_and_central(points: np.ndarray, sizes: np.ndarray, model: np.ndarray, solver: str) -> tuple[Poses, Poses]:
+def whole_and_central(
+    points: np.ndarray, sizes: np.ndarray, model: np.ndarray, solver: str, focal: float = 1.0
+) -> tuple[Poses, Poses]:
     """Poses by the whole face (a) and by its central points (c).
 
-    points: (T, 68, 2) pixels; sizes: (T, 2) width and height of each frame, pixels; model: (68, 3) mm.
+    points: (T, 68, 2) pixels; sizes: (T, 2) width and height of each frame, pixels; model: (68, 3) mm; focal:
+    the camera's focal length as a multiple of the image's width.
     """
-    return _by_size(points, sizes, model, WHOLE, solver), _by_size(points, sizes, model, CENTRAL, solver)
+    whole, central = (_by_size(points, sizes, model, which, solver, focal) for which in (WHOLE, CENTRAL))
+    return whole, central
 
 
-def _by_size(points: np.ndarray, sizes: np.ndarray, model: np.ndarray, which: np.ndarray, solver: str) -> Poses:
-    found = [
-        solve(p[None], model, camera_matrix(*size), which, solver)
-        for p, size in zip(points, sizes.tolist(), strict=True)
+def _by_size(
+    points: np.ndarray, sizes: np.ndarray, model: np.ndarray, which: np.ndarray, solver: str, focal: float
+) -> Poses:
+    kinds, kind = np.unique(sizes, axis=0, return_inverse=True)  # frames of one size share a camera
+    solved = [
+        solve(points[kind == i], model, camera_matrix(*size, focal), which, solver) for i, size in enumerate(kinds)
     ]
-    return Poses(*(np.concatenate([getattr(f, name) for f in found]) for name in ("rvec", "tvec", "residual")))
-
-
-def paper_features(whole: Poses, central: Poses) -> np.ndarray:
-    """The paper's feature (T, 6): v_c and v_a side by side."""
-    return np.hstack([central.direction, whole.direction])
-
-
-def yang_features(whole: Poses, central: Poses) -> np.ndarray:
-    """The feature of Yang et al. (T, 12): R_a - R_c, flattened, and t_a - t_c."""
-    rotation = (whole.rotation - central.rotation).reshape(len(whole.rvec), 9)
-    return np.hstack([rotation, whole.tvec - central.tvec])
-
-
-def cosine_distance(whole: Poses, central: Poses) -> np.ndarray:
-    """1 - cos of the angle between v_a and v_c, (T,) (Yang et al., Fig. 3)."""
-    return 1 - (whole.direction * central.direction).sum(1)
+    order = np.argsort(np.concatenate([np.flatnonzero(kind == i) for i in range(len(kinds))]))
+    return join(*solved).rows(order)
 
 
 def angle_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -163,32 +164,3 @@ def most_turned(poses: Poses, at_most: float) -> int:
     turn = np.degrees(np.arccos(np.clip(np.abs(poses.direction[:, 2]), 0, 1)))
     asked = (turn <= at_most) & (poses.residual <= np.median(poses.residual))
     return int(np.argmax(np.where(asked, turn, -1)))
-
-
-def hand_placed(model: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """The model (68, 3) as if placed by hand: each coordinate off by a normal error of `share` of its width."""
-    width = np.ptp(model[:, 0])
-    return model + repro.rng(seed).normal(0, share * width, model.shape)
-
-
-def mirrored(model: np.ndarray) -> np.ndarray:
-    """The model (68, 3) with z turned round: a hollow face, as in the code released with Yang et al."""
-    return model * [1, 1, -1]
-
-
-def paper_classifier() -> SVC:
-    """scikit-learn's SVM with default arguments, as in the paper."""
-    return SVC()
-
-
-def yang_classifier() -> Pipeline:
-    """Standardized features and an RBF SVM, as Yang et al. describe."""
-    return make_pipeline(StandardScaler(), SVC())
-
-
-def p_fake(classifier: SVC | Pipeline, features: np.ndarray) -> np.ndarray:
-    """Scores (T,) in [0, 1]: the logistic function of the SVM's margin, 0.5 on its decision border.
-
-    Monotone in the margin, so verdicts and AUC are the SVM's own; as a probability it is not calibrated.
-    """
-    return expit(classifier.decision_function(features))

@@ -79,6 +79,12 @@ def videos() -> Path:
     return _given("DFD_VIDEOS", "your videos and their clips.csv")
 
 
+def world_model() -> Path | None:
+    """A world model of the reader's own to compare with, where DFD_WORLD_MODEL names one."""
+    value = os.environ.get("DFD_WORLD_MODEL")
+    return Path(value).resolve() if value else None
+
+
 def _given(name: str, what: str) -> Path:
     value = os.environ.get(name)
     if not value:

@@ -26,7 +26,6 @@ STYLE = {
     "grid.alpha": 0.3,
     "figure.constrained_layout.use": True,
 }
-AXIS_MM = 90.0  # length of the axes drawn on a face
 # The pipeline as the code runs it: stage, the dfdlib module that computes it.
 STAGES = {
     "Video": "video",
@@ -40,18 +39,22 @@ STAGES = {
 }
 
 
-def save(fig: Figure, study: Study, name: str, numbers: pd.DataFrame) -> None:
-    """Write `<name>.png` and `<name>.csv` into the study's figure folder; embedded data are marked synthetic."""
+def save(fig: Figure, study: Study, name: str, numbers: pd.DataFrame, data: str = "") -> None:
+    """Write `<name>.png` and `<name>.csv` into the study's figure folder.
+
+    `data` says in the picture what its numbers come from; embedded data are marked synthetic without being told.
+    """
     folder = paths.figures(study.name)
     folder.mkdir(parents=True, exist_ok=True)
-    if study.dataset == "embedded":
+    data = data or ("synthetic data: rendered faces" if study.dataset == "embedded" else "")
+    if data:
         mark = {"ha": "right", "va": "bottom", "fontsize": 7, "bbox": {"fc": "white", "lw": 0, "pad": 1.5}}
-        fig.text(0.995, 0.005, "synthetic data: rendered faces", **mark)
+        fig.text(0.995, 0.005, data, **mark)
     fig.savefig(folder / f"{name}.png", metadata={"Software": None})  # no version: the same bytes every time
     numbers.to_csv(folder / f"{name}.csv", index=False, float_format="%.4f")
 
 
-def _axes(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
+def grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
     with plt.rc_context(STYLE):
         fig, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
     return fig, axes
@@ -66,7 +69,7 @@ def show_image(axis: Axes, image: np.ndarray, title: str = "") -> None:
 
 def real_and_fake(reals: Sequence[np.ndarray], fakes: Sequence[np.ndarray], people: Sequence[str]) -> Figure:
     """Paper Fig. 1: the same person real (above) and fake (below), one column a person."""
-    fig, axes = _axes(2, len(reals), 1.7 * len(reals), 3.9)
+    fig, axes = grid(2, len(reals), 1.7 * len(reals), 3.9)
     for column, (real, fake, person) in enumerate(zip(reals, fakes, people, strict=True)):
         show_image(axes[0, column], real, f"{person} real")
         show_image(axes[1, column], fake, f"{person} fake")
@@ -75,7 +78,7 @@ def real_and_fake(reals: Sequence[np.ndarray], fakes: Sequence[np.ndarray], peop
 
 def tracked(images: Sequence[np.ndarray], boxes: Sequence[np.ndarray], names: Sequence[str]) -> Figure:
     """Whole frames, each with the face rectangle (4,) that its crop is cut from."""
-    fig, axes = _axes(1, len(images), 2.3 * len(images), 2.6)
+    fig, axes = grid(1, len(images), 2.3 * len(images), 2.6)
     for axis, image, (x0, y0, x1, y1), name in zip(axes[0], images, boxes, names, strict=True):
         show_image(axis, image, name)
         axis.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=THIRD, lw=2)
@@ -84,7 +87,7 @@ def tracked(images: Sequence[np.ndarray], boxes: Sequence[np.ndarray], names: Se
 
 def pipeline() -> Figure:
     """Paper Fig. 2: the stages of STAGES, each with the module that computes it."""
-    fig, axes = _axes(1, 1, 10.5, 3.2)
+    fig, axes = grid(1, 1, 10.5, 3.2)
     places = [(0, 1), (1.5, 1), (3, 1.6), (4.5, 1.6), (6, 1.6), (3, 0.4), (6, 0.4), (7.5, 1)]
     for (name, module), (x, y) in zip(STAGES.items(), places, strict=True):
         box = FancyBboxPatch((x - 0.55, y - 0.34), 1.1, 0.68, boxstyle="round,pad=0.03", fc="#E8F1F8", ec=REAL)
@@ -105,7 +108,7 @@ def _arrow(axis: Axes, start: tuple[float, float], end: tuple[float, float]) -> 
 
 def landmarks(image: np.ndarray, points: np.ndarray) -> Figure:
     """Paper Fig. 3: the 68 landmarks, numbered from 1; central, contour and unused points apart."""
-    fig, axes = _axes(1, 1, 7.5, 7.5)
+    fig, axes = grid(1, 1, 7.5, 7.5)
     show_image(axes[0, 0], image)
     contour = np.setdiff1d(headpose.WHOLE, headpose.CENTRAL)
     unused = np.setdiff1d(np.arange(68), headpose.WHOLE)
@@ -130,7 +133,7 @@ def point_table(points: np.ndarray) -> pd.DataFrame:
 
 def downsampled(hr: Sequence[np.ndarray], lr: Sequence[np.ndarray], scale: int) -> Figure:
     """Paper Fig. 4: originals above, the same images made smaller below, pixels as squares."""
-    fig, axes = _axes(2, len(hr), 1.7 * len(hr), 4.4)
+    fig, axes = grid(2, len(hr), 1.7 * len(hr), 4.4)
     for column, (large, small) in enumerate(zip(hr, lr, strict=True)):
         show_image(axes[0, column], large, f"{large.shape[1]} x {large.shape[0]} px")
         show_image(axes[1, column], small, f"{small.shape[1]} x {small.shape[0]} px (1/{scale})")
@@ -139,47 +142,15 @@ def downsampled(hr: Sequence[np.ndarray], lr: Sequence[np.ndarray], scale: int) 
 
 def enlarged(images: dict[str, np.ndarray]) -> Figure:
     """One row of images, each under its name; a title may carry the image's PSNR."""
-    fig, axes = _axes(1, len(images), 2.3 * len(images), 3.0)
+    fig, axes = grid(1, len(images), 2.3 * len(images), 3.0)
     for axis, (name, image) in zip(axes[0], images.items(), strict=True):
         show_image(axis, image, name)
     return fig
 
 
-def poses(image: np.ndarray, solved: dict[str, headpose.Poses], camera: np.ndarray) -> Figure:
-    """Paper Fig. 5: the head's axes on the face, one panel for each set of world coordinates.
-
-    Each value of `solved` holds two poses, by the whole face (v_a) and by its central points (v_c).
-    """
-    fig, axes = _axes(1, len(solved), 3.6 * len(solved), 4.1)
-    for axis, (name, found) in zip(axes[0], solved.items(), strict=True):
-        show_image(axis, image, name)
-        for index, (label, colour) in enumerate([("v_a, whole face", REAL), ("v_c, central points", FAKE)]):
-            _draw_axis(axis, found, index, camera, colour, label)
-        axis.set(xlim=(0, image.shape[1]), ylim=(image.shape[0], 0))
-    axes[0, 0].legend(loc="lower left", fontsize=8)
-    return fig
-
-
-def pose_table(solved: dict[str, tuple[headpose.Poses, headpose.Poses]]) -> pd.DataFrame:
-    """The poses that `poses` draws as rows: model, set of points, direction v, tvec (mm), residual (px)."""
-    rows = [
-        (name, part, *found.direction[0], *found.tvec[0], found.residual[0])
-        for name, pair in solved.items()
-        for part, found in zip(("whole", "central"), pair, strict=True)
-    ]
-    return pd.DataFrame(rows, columns=["model", "points", "v_x", "v_y", "v_z", "t_x", "t_y", "t_z", "residual_px"])
-
-
-def _draw_axis(axis: Axes, found: headpose.Poses, index: int, camera: np.ndarray, colour: str, label: str) -> None:
-    ends = np.array([[0, 0, 0], [0, 0, -AXIS_MM]])  # out of the face, towards the viewer of a frontal head
-    start, tip = headpose.project(ends, found.rvec[index], found.tvec[index], camera)
-    axis.annotate("", xy=tip, xytext=start, arrowprops={"arrowstyle": "->", "color": colour, "lw": 2.5})
-    axis.plot([], [], color=colour, lw=2.5, label=label)
-
-
 def training(histories: dict[str, pd.DataFrame]) -> Figure:
     """Paper Fig. 6: accuracy and loss per epoch, a column for each learning rate."""
-    fig, axes = _axes(2, len(histories), 4.6 * len(histories), 5.6)
+    fig, axes = grid(2, len(histories), 4.6 * len(histories), 5.6)
     for column, (name, history) in enumerate(histories.items()):
         for part, colour, style in [("val", REAL, "-"), ("test", FAKE, "--")]:
             axes[0, column].plot(history["epoch"], history[f"{part}_acc"], style, color=colour, label=part)
@@ -194,7 +165,7 @@ def training(histories: dict[str, pd.DataFrame]) -> Figure:
 
 def learning_curve(history: pd.DataFrame, bicubic_mse: float) -> Figure:
     """FSRCNN's error on held-out images per epoch, in dB, beside bicubic interpolation."""
-    fig, axes = _axes(1, 1, 5.5, 3.6)
+    fig, axes = grid(1, 1, 5.5, 3.6)
     axes[0, 0].plot(history["epoch"], _to_db(history["test_mse"]), "o-", color=REAL, label="FSRCNN")
     axes[0, 0].axhline(_to_db(bicubic_mse), color=FAKE, ls="--", label="bicubic")
     axes[0, 0].set(xlabel="epoch", ylabel="PSNR of all held-out pixels (dB)")
@@ -208,7 +179,7 @@ def _to_db(mse: float | pd.Series) -> float | pd.Series:
 
 def two_histograms(values: np.ndarray, labels: np.ndarray, xlabel: str, bins: np.ndarray) -> Figure:
     """Shares of real and fake frames over a quantity (Yang et al., Fig. 3)."""
-    fig, axes = _axes(1, 1, 5.5, 3.6)
+    fig, axes = grid(1, 1, 5.5, 3.6)
     for label, name, colour in [(0, "real", REAL), (1, "fake", FAKE)]:
         chosen = np.clip(values[labels == label], bins[0], bins[-1])
         weights = np.full(len(chosen), 1 / max(len(chosen), 1))
@@ -225,7 +196,7 @@ def unit_bins() -> np.ndarray:
 
 def roc(tables: dict[str, pd.DataFrame]) -> Figure:
     """ROC curves of score tables (columns label, p_fake), one line a branch."""
-    fig, axes = _axes(1, 1, 4.6, 4.4)
+    fig, axes = grid(1, 1, 4.6, 4.4)
     for (name, table), colour, style in zip(
         tables.items(), [REAL, FAKE, THIRD, FOURTH], ["-", "--", "-.", ":"], strict=False
     ):
@@ -239,7 +210,7 @@ def roc(tables: dict[str, pd.DataFrame]) -> Figure:
 
 def intervals(rows: pd.DataFrame, xlabel: str) -> Figure:
     """Numbers (columns name, value, low, high, paper) as dots with 95 % intervals; the paper's number as a cross."""
-    fig, axes = _axes(1, 1, 7.5, 0.45 * len(rows) + 1.3)
+    fig, axes = grid(1, 1, 9.0, 0.4 * len(rows) + 1.3)
     y = np.arange(len(rows))[::-1]
     errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
     axes[0, 0].errorbar(rows["value"], y, xerr=errors, fmt="o", color=REAL, capsize=4, label="this study, 95 %")

@@ -57,12 +57,19 @@ class ResNetParams:
 
 
 @dataclass(frozen=True)
+class OneCycleParams:
+    """The study's own recipe for the same network, beside the paper's; batch and momentum are the paper's."""
+
+    peak: float = 0.05  # highest learning rate
+    epochs: int = 20
+
+
+@dataclass(frozen=True)
 class HeadPoseParams:
     """Pose by solvePnP and the classifier on it (paper, section II.B)."""
 
     world_model: str = "world_model.csv"  # a file in dfdlib/assets, or a path of the reader's own
     solver: str = "sqpnp"
-    max_reprojection: float = 0.1  # flag frames whose fit is worse than this share of the face's width
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,7 @@ class Study:
     faces: FaceParams = field(default_factory=FaceParams)
     superres: SuperResParams = field(default_factory=SuperResParams)
     resnet: ResNetParams = field(default_factory=ResNetParams)
+    one_cycle: OneCycleParams = field(default_factory=OneCycleParams)
     headpose: HeadPoseParams = field(default_factory=HeadPoseParams)
 
 

@@ -1,9 +1,8 @@
-"""Numbers and score tables on disk, and the tables that README and notebooks print from them."""
+"""Numbers, score tables and other tables on disk."""
 
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,8 @@ from dfdlib import paths, repro
 from dfdlib.errors import DfdError
 from dfdlib.metrics import Estimate
 
+TELLING = 0.10  # an interval wider than ten points holds too many numbers to confirm one of them
+GROUPS = {"embedded": "embedded (synthetic)", "uadfv": "UADFV"}  # how figures name the studies
 SCORE_COLUMNS = ["clip_id", "frame", "label", "pair", "person", "split", "branch", "p_fake"]
 KEYS = ["branch", "clip_id", "frame"]
 # The paper's three accuracies; it says neither "frames" nor "videos", so both of ours stand beside them.
@@ -23,21 +24,6 @@ PAPER = {
     "headpose.paper.video_acc": 0.501,
     "system.frame_acc": 0.955,
     "system.video_acc": 0.955,
-}
-CLAIMS = {
-    "resnet.frame_acc": "ResNet alone, accuracy of frames",
-    "resnet.video_acc": "ResNet alone, accuracy of videos",
-    "headpose.paper.frame_acc": "Head pose as in the paper, accuracy of frames",
-    "headpose.paper.video_acc": "Head pose as in the paper, accuracy of videos",
-    "system.frame_acc": "The whole, accuracy of frames",
-    "system.video_acc": "The whole, accuracy of videos",
-    "sr.native.frame_acc_gain": "Gain by super-resolution first, accuracy of frames",
-    "resnet.frame_auc": "ResNet alone, AUC of frames",
-    "resnet.video_auc": "ResNet alone, AUC of videos",
-    "headpose.yang.frame_auc": "Head pose as in Yang et al., AUC of frames",
-    "headpose.yang.video_auc": "Head pose as in Yang et al., AUC of videos",
-    "headpose.mirrored.frame_auc": "The same with the released, mirrored model, AUC of frames",
-    "headpose.mirrored.video_auc": "The same with the released, mirrored model, AUC of videos",
 }
 
 
@@ -67,11 +53,24 @@ def record_all(study: str, branch: str, estimates: dict[str, Estimate]) -> None:
 def write_curves(study: str, curves: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Put training histories into `results/curves/<study>.csv`, one block of rows a run; returns that table."""
     table = pd.concat([history.assign(run=name) for name, history in curves.items()], ignore_index=True)
-    path = paths.results(study) / "curves" / f"{study}.csv"
+    return write_table(study, "curves", table.drop(columns="seconds"))
+
+
+def write_table(study: str, name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Put a table into `results/<name>/<study>.csv`, numbers with four decimals; returns it as written."""
+    path = paths.results(study) / name / f"{study}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    table = table.drop(columns="seconds").round(4)
+    table = table.round(4)
     table.to_csv(path, index=False)
     return table
+
+
+def committed_table(study: str, name: str) -> pd.DataFrame:
+    """A table that came with the repository; DfdError where it did not."""
+    path = paths.root() / "results" / name / f"{study}.csv"
+    if not path.is_file():
+        raise DfdError(f"There is no {path}; it belongs to the repository: check it out again.")
+    return pd.read_csv(path)
 
 
 def note(study: str, **facts: Any) -> None:
@@ -91,7 +90,8 @@ def verdict(row: dict) -> str:
     if row["paper"] is None:
         return ""
     if row["low"] <= row["paper"] <= row["high"]:
-        return "reproduced: the paper's number lies in our interval"
+        wide = row["high"] - row["low"] > TELLING
+        return "cannot be told at this n: the interval is too wide" if wide else "reproduced: within our interval"
     return "not reproduced: ours is " + ("higher" if row["low"] > row["paper"] else "lower")
 
 
@@ -101,6 +101,18 @@ def load(study: str, committed: bool = False) -> list[dict]:
     `committed` reads the file that came with the repository, also where this run writes elsewhere.
     """
     return _document(study, committed)["rows"]
+
+
+def rows_of(study: str, prefix: str, statistic: str) -> pd.DataFrame:
+    """The rows `<prefix><name>.<statistic>` of a study: columns group, name, value, low, high, n, unit.
+
+    UADFV's rows are those that came with the repository, whatever study runs.
+    """
+    found = {row["id"]: row for row in load(study, committed=study == "uadfv")}
+    chosen = {key: row for key, row in found.items() if key.startswith(prefix) and key.endswith(f".{statistic}")}
+    table = pd.DataFrame(chosen.values(), columns=["id", "value", "low", "high", "n", "unit"])
+    names = [key.removeprefix(prefix).removesuffix(f".{statistic}").replace("_", " ") for key in chosen]
+    return table.drop(columns="id").assign(name=names, group=GROUPS.get(study, study))
 
 
 def facts(study: str, committed: bool = False) -> dict[str, Any]:
@@ -163,76 +175,6 @@ def _read_scores(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=text) if path.is_file() else pd.DataFrame(columns=SCORE_COLUMNS)
 
 
-def claim_table(study: str, committed: bool = False) -> list[tuple[str, str, str, str, str]]:
-    """Rows of the claim table: claim, paper, this study, 95 % interval with n, verdict."""
-    found = {row["id"]: row for row in load(study, committed)}
-    return [_claim(CLAIMS[key], found[key]) for key in CLAIMS if key in found]
-
-
-def _claim(name: str, row: dict) -> tuple[str, str, str, str, str]:
-    as_number = "{:.3f}".format if "auc" in row["id"] else _percent
-    paper = "" if row["paper"] is None else as_number(row["paper"])
-    if row["id"].endswith("gain"):
-        paper = "no evident effect"
-    interval = f"{as_number(row['low'])} to {as_number(row['high'])} ({row['n']} {row['unit']})"
-    return name, paper, as_number(row["value"]), interval, row["verdict"]
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
-
-
-def text_table(study: str, committed: bool = False) -> str:
-    """The claim table as plain text, one line a claim; says so where the study has not been run."""
-    rows = [
-        f"{claim:52s} paper {paper or '-':17s} here {value:8s} {interval:34s} {outcome}".rstrip()
-        for claim, paper, value, interval, outcome in claim_table(study, committed)
-    ]
-    return "\n".join(rows) or f"No results of the study {study!r} yet."
-
-
-def claim_frame(study: str) -> pd.DataFrame:
-    """The claims that are shares in [0, 1], for a figure: name, value, low, high, paper, n, unit."""
-    rows = [row | {"name": CLAIMS[row["id"]]} for row in load(study) if row["id"] in CLAIMS and row["low"] >= 0]
-    table = pd.DataFrame([row for row in rows if not row["id"].endswith("gain")])
-    return table[["name", "value", "low", "high", "paper", "n", "unit"]].astype({"paper": float})
-
-
 def side_by_side(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Score tables of the same frames under each other, named in a column `name`."""
     return pd.concat([table.assign(name=name) for name, table in tables.items()], ignore_index=True)
-
-
-def markdown_table(study: str) -> str:
-    """The claim table as Markdown."""
-    head = ("Claim", "Paper", "This study", "95 % interval", "Verdict")
-    lines = ["| " + " | ".join(row) + " |" for row in [head, ("---",) * 5, *claim_table(study, committed=True)]]
-    return "\n".join(lines)
-
-
-def markdown_facts(study: str) -> str:
-    """What `note` kept, as a Markdown list."""
-    return "\n".join(f"- {name.replace('_', ' ')}: {fact}" for name, fact in facts(study, committed=True).items())
-
-
-def readme_text(text: str) -> str:
-    """README with every block from `<!-- table:STUDY -->` or `<!-- facts:STUDY -->` to `<!-- end -->` filled."""
-    writers = {"table": markdown_table, "facts": markdown_facts}
-
-    def fill(match: re.Match) -> str:
-        return f"{match[1]}\n{writers[match[2]](match[3])}\n{match[4]}"
-
-    return re.sub(r"(<!-- (table|facts):(\w+) -->)\n.*?(<!-- end -->)", fill, text, flags=re.DOTALL)
-
-
-def write_readme() -> None:
-    """Fill README's tables from results/*.json."""
-    path = paths.root() / "README.md"
-    path.write_text(readme_text(path.read_text()))
-
-
-def check_readme() -> None:
-    """DfdError where README's tables are not those of results/*.json."""
-    path = paths.root() / "README.md"
-    if path.read_text() != readme_text(path.read_text()):
-        raise DfdError("README.md's tables differ from results/*.json; run `make readme`.")

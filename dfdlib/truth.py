@@ -18,11 +18,25 @@ EYE_CORNERS = (36, 45)  # the outer ones, points 37 and 46; their distance is th
 
 def points(clip_id: str) -> np.ndarray:
     """The rendered landmarks (T, 68, 2) of every frame of an embedded clip, in pixels."""
+    return _known(clip_id, "points_2d")
+
+
+def rotations(clip_id: str) -> np.ndarray:
+    """The rendered head's rotations (T, 3, 3) from head to camera, OpenCV's axes."""
+    return _known(clip_id, "R")
+
+
+def head(clip_id: str) -> np.ndarray:
+    """The rendered head's own landmarks (68, 3) in millimetres, in its first frame."""
+    return _known(clip_id, "points_3d")[0]
+
+
+def _known(clip_id: str, name: str) -> np.ndarray:
     path = paths.embedded() / "truth" / f"{clip_id}.npz"
     if not path.is_file():
         raise DfdError(f"There is no {path}; the truth is part of the embedded data: check out data/embedded again.")
     with np.load(path, allow_pickle=False) as known:
-        return known["points_2d"]
+        return known[name]
 
 
 def landmark_errors(clips: Sequence[Clip], tracks: Sequence[FaceTrack]) -> pd.DataFrame:

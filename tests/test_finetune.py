@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ import torch
 
 from dfdlib import finetune, resnet, train
 from dfdlib.frames import COLUMNS, FrameSet
-from dfdlib.profile import ResNetParams, Study
+from dfdlib.profile import OneCycleParams, ResNetParams, Study
 
 PARAMS = ResNetParams(arch="resnet18", input_size=32, epochs=2, batch=8, bfloat16=False)
 STUDY = Study("tiny", resnet=PARAMS)
@@ -63,3 +65,31 @@ def test_best_epochs_are_chosen_on_validation_and_shown_on_test() -> None:
     fast = finetune.Run(0.01, history.assign(val_acc=[0.5, 0.95, 0.6]), None, "", None)
     assert (slow.best, slow.best_on_test) == (2, 1)
     assert finetune.choose([slow, fast]) is fast and finetune.choose([slow, slow]) is slow
+
+
+def test_one_cycle_rises_falls_and_ends_near_nothing() -> None:
+    rates = [finetune.rate(done, 0.05) for done in np.linspace(0, 1, 101)]
+    assert np.argmax(rates) == 30 and max(rates) == pytest.approx(0.05)
+    assert rates[0] == pytest.approx(0.002) and rates[-1] == pytest.approx(5e-6)
+    assert (np.diff(rates[:31]) > 0).all() and (np.diff(rates[30:]) < 0).all()
+
+
+def test_one_cycle_follows_torchs_own_schedule() -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.05)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.05, total_steps=1001, final_div_factor=400)
+    seen = []
+    for _ in range(1000):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        theirs.step()
+    ours = [finetune.rate(step / 1000, 0.05) for step in range(1000)]
+    assert ours == pytest.approx(seen, abs=2e-4)
+
+
+def test_one_cycle_trains_on_validation_too_and_takes_its_last_epoch() -> None:
+    frames = _frames()
+    run = finetune.one_cycle(replace(STUDY, one_cycle=OneCycleParams(peak=0.02, epochs=3)), frames)
+    assert len(run.history) == 3 and run.best == 3 and "val_acc" not in run.history
+    assert set(run.scores(run.best)["split"]) == {"test"}
+    plain = finetune.fine_tune(STUDY, frames, 0.02)
+    assert run.folder != plain.folder

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from dfdlib import headpose, paths, plots
+from dfdlib import headpose, paths, plots, poselab, poseplots
 from dfdlib.profile import Study
 
 
@@ -95,7 +95,7 @@ def test_poses_are_drawn_from_the_projected_origin() -> None:
     frontal = headpose.Poses(np.zeros((1, 3)), np.array([[0.0, 0, 500]]), np.zeros(1))
     turned = headpose.Poses(np.array([[0, 0.5, 0]]), np.array([[20.0, 0, 500]]), np.zeros(1))
     both = headpose.join(frontal, turned)
-    fig = plots.poses(np.zeros((80, 100, 3), np.uint8), {"right": both, "mirrored": both}, camera)
+    fig = poseplots.poses(np.zeros((80, 100, 3), np.uint8), {"right": both, "mirrored": both}, camera)
     assert [axis.get_title() for axis in fig.axes] == ["right", "mirrored"]
     assert _legend(fig) == ["v_a, whole face", "v_c, central points"]
     whole, central = fig.axes[0].texts
@@ -104,7 +104,7 @@ def test_poses_are_drawn_from_the_projected_origin() -> None:
     assert central.xyann == pytest.approx((54, 40))
     tip = 50 + 100 * (20 - 90 * np.sin(0.5)) / (500 - 90 * np.cos(0.5))
     assert central.xy == pytest.approx((tip, 40))
-    table = plots.pose_table({"right": (frontal, turned)})
+    table = poseplots.pose_table({"right": (frontal, turned)})
     assert table["points"].tolist() == ["whole", "central"] and table["t_x"].tolist() == [0, 20]
 
 
@@ -122,3 +122,44 @@ def test_landmarks_are_numbered_from_one_in_the_table_too() -> None:
     points = np.arange(136.0).reshape(68, 2)
     table = plots.point_table(points)
     assert table["number"].tolist() == list(range(1, 69)) and table.loc[0, ["x", "y"]].tolist() == [0, 1]
+
+
+def test_a_picture_says_what_its_numbers_come_from() -> None:
+    numbers = pd.DataFrame({"a": [1]})
+    for data, words in (("", "synthetic data: rendered faces"), ("real data: UADFV", "real data: UADFV")):
+        fig = plots.two_histograms(np.array([0.2, 0.7]), np.array([0, 1]), "x", plots.unit_bins())
+        plots.save(fig, Study("embedded"), "fig", numbers, data)
+        assert [text.get_text() for text in fig.texts] == [words]
+    fig = plots.two_histograms(np.array([0.2, 0.7]), np.array([0, 1]), "x", plots.unit_bins())
+    plots.save(fig, Study("uadfv", dataset="uadfv"), "fig", numbers)
+    assert not fig.texts
+
+
+def test_an_error_is_drawn_over_its_yaw() -> None:
+    table = pd.DataFrame({"yaw": [-1.0, 1, 9, 11], "whole": [2.0, 4, 10, 12], "central": [1.0, 1, 5, 5]})
+    lines = _lines(poseplots.error_by_yaw(table))
+    assert lines["whole, median"] == [3, 11] and lines["central, median"] == [1, 5]
+
+
+def test_the_experiment_has_a_panel_a_factor_and_a_dot_a_cell() -> None:
+    levels = {factor: ["a", "b"] for factor in poselab.FACTORS}
+    cells = pd.MultiIndex.from_product(levels.values(), names=list(levels)).to_frame(index=False)
+    cells = cells.assign(frame_acc=np.linspace(0.4, 0.8, len(cells)))
+    fig = poseplots.factorial(cells, "frame_acc", "accuracy", paper=0.501)
+    assert [axis.get_ylabel() for axis in fig.axes] == poselab.FACTORS
+    dots = [len(line.get_xdata()) for line in fig.axes[0].lines if line.get_marker() == "."]
+    assert dots == [8, 8] and fig.axes[0].lines[-1].get_xdata()[0] == 0.501
+
+
+def test_scores_of_two_studies_stand_in_one_row() -> None:
+    rows = [("embedded (synthetic)", "shape", 0.5), ("UADFV", "shape", 0.9), ("UADFV", "pose", 0.8)]
+    table = pd.DataFrame(rows, columns=["group", "name", "value"])
+    fig = poseplots.by_feature(table.assign(low=table["value"] - 0.1, high=table["value"] + 0.1), "AUC")
+    assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["shape", "pose"]
+    assert _legend(fig) == ["embedded (synthetic)", "UADFV"]
+
+
+def test_a_clip_is_drawn_frame_by_frame() -> None:
+    both = headpose.Poses(np.zeros((2, 3)), np.tile([0.0, 0, 500], (2, 1)), np.zeros(2))
+    fig = poseplots.through_a_clip(_pictures(3, 60), [both] * 3, headpose.camera_matrix(60, 60))
+    assert len(fig.axes) == 3 and _legend(fig) == ["v_a, whole face", "v_c, central points"]

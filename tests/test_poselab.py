@@ -1,0 +1,192 @@
+"""Features, SVMs, folds and the experiment, on poses and tables that are small enough to follow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dfdlib import frames, headpose, posecues, posefeatures, poselab, posetruth, profile, svmfile, transfer, worldmodel
+from dfdlib.errors import DfdError
+
+WORLD = worldmodel.load("world_model.csv")
+
+
+def _one(rvec: tuple, tvec: tuple, residual: float = 0.0) -> headpose.Poses:
+    return headpose.Poses(np.array([rvec], float), np.array([tvec], float), np.array([residual]))
+
+
+def _table(people: int = 10, each: int = 4) -> pd.DataFrame:
+    """Two clips a person, one pair, real and fake; the first six people train, two validate, two test."""
+    rows = [
+        (f"{person}-{label}", i, label, f"pair{person // 2}-{person}", f"p{person}", "train test".split()[person > 6])
+        for person in range(people)
+        for label in (0, 1)
+        for i in range(each)
+    ]
+    return pd.DataFrame(rows, columns=frames.COLUMNS)
+
+
+def test_features_are_zero_where_the_poses_agree() -> None:
+    a, c = _one((0.1, 0.2, 0.3), (1, 2, 500)), _one((0.1, 0.2, 0.3), (1, 2, 500))
+    for name, feature in posefeatures.FEATURES.items():
+        assert name == "v_c, v_a" or not feature(a, c).any(), name
+    assert posefeatures.cosine_distance(a, c)[0] == pytest.approx(0, abs=1e-12)
+
+
+def test_the_rows_of_yangs_table_have_their_sizes() -> None:
+    a, c = _one((0.1, 0.2, 0.3), (1, 2, 500)), _one((0.0, 0.2, 0.3), (1, 4, 480))
+    sizes = {name: feature(a, c).shape[1] for name, feature in posefeatures.FEATURES.items()}
+    assert list(sizes.values()) == [6, 3, 3, 9, 6, 6, 12]
+    assert posefeatures.yang(a, c)[0, 9:].tolist() == [0, -2, 20], "t_a - t_c"
+    assert posefeatures.rvec_difference(a, c)[0] == pytest.approx([0.1, 0, 0]), "r_a - r_c"
+    assert posefeatures.rotation_difference(a, c)[0].reshape(3, 3) == pytest.approx((a.rotation - c.rotation)[0])
+    assert posefeatures.direction_difference(a, c)[0] == pytest.approx((a.direction - c.direction)[0])
+    assert posefeatures.paper(a, c)[0] == pytest.approx([*c.direction[0], *a.direction[0]]), "v_c first"
+
+
+def test_shape_forgets_place_size_and_roll_and_nothing_else() -> None:
+    face = posetruth.simulated(WORLD, 1, 0.0, seed=0).points[0]
+    angle = np.radians(25)
+    turned = face @ np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * 1.7 + [40, -9]
+    wider = face * [1.1, 1]
+    same, moved, changed = posefeatures.aligned_shape(np.stack([face, turned, wider]), face)
+    assert moved == pytest.approx(same, abs=1e-6) and np.abs(changed - same).max() > 1
+    assert same == pytest.approx(np.hstack([*(face - face.mean(0)).T]), abs=1e-6)
+
+
+def test_the_verdict_of_p_fake_is_the_svms() -> None:
+    rng = np.random.default_rng(0)
+    features, labels = rng.normal(0, 1, (80, 4)), np.tile([0, 1], 40)
+    for make in posefeatures.SVMS.values():
+        classifier = make().fit(features + labels[:, None], labels)
+        scores = posefeatures.p_fake(classifier, features)
+        assert ((scores >= 0.5) == classifier.predict(features)).all()
+        assert ((scores >= 0) & (scores <= 1)).all()
+
+
+def test_folds_keep_their_unit_on_one_side() -> None:
+    table = _table()
+    for protocol in ("pair", "person"):
+        for train, test in poselab.folds(table, protocol, 0):
+            assert not set(table[protocol].iloc[train]) & set(table[protocol].iloc[test])
+    leaks = [set(table["clip_id"].iloc[a]) & set(table["clip_id"].iloc[b]) for a, b in poselab.folds(table, "frame", 0)]
+    assert all(leaks), "a split of frames leaks, on purpose"
+    ((train, test),) = poselab.folds(table, "published", 0)
+    assert set(table["split"].iloc[train]) == {"train"} and set(table["split"].iloc[test]) == {"test"}
+    with pytest.raises(DfdError, match="no protocol 'clip'"):
+        list(poselab.folds(table, "clip", 0))
+
+
+def test_everybody_is_scored_once_by_a_stranger() -> None:
+    table = _table()
+    rng = np.random.default_rng(1)
+    features = rng.normal(0, 1, (len(table), 3)) + 2 * table["label"].to_numpy()[:, None]
+    scores = poselab.out_of_fold(features, table, "person", 0)
+    assert scores.drop(columns="p_fake").equals(table), "all rows, in their order"
+    found = poselab.summary(scores, 50)
+    assert found["frame_auc"] > 0.9 and found["frame_acc_low"] <= found["frame_acc"] <= found["frame_acc_high"]
+    tuned = poselab.out_of_fold(features, table, "person", 0, "tuned")
+    assert poselab.summary(tuned, 50)["frame_auc"] > 0.9
+
+
+def test_a_person_that_the_svm_knows_is_recognised_and_a_stranger_is_not() -> None:
+    """A feature that is the person and the label's coin: it leaks through a split of frames alone."""
+    table = _table(each=10)
+    rng = np.random.default_rng(2)
+    marks = {clip: rng.normal(0, 3, 8) for clip in table["clip_id"].unique()}
+    features = np.stack([marks[clip] for clip in table["clip_id"]]) + rng.normal(0, 0.1, (len(table), 8))
+    auc = {p: poselab.summary(poselab.out_of_fold(features, table, p, 0), 20)["frame_auc"] for p in ("frame", "person")}
+    assert auc["frame"] > 0.95 > 0.8 > auc["person"]
+
+
+def test_the_experiment_has_every_combination_once(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("DFD_CACHE", str(tmp_path))
+    table = _table()
+    known = posetruth.simulated(WORLD, len(table), 1.0, seed=3)
+    sizes = np.tile([posetruth.WIDTH, posetruth.HEIGHT], (len(table), 1))
+    models = {"own": WORLD, "mirrored": worldmodel.mirrored(WORLD)}
+    poses = poselab.solve_all(known.points, sizes, models)
+    cells = poselab.factorial(table, poses, "published", 0, 1)
+    assert len(cells) == 7 * 3 * 5 * 2 and not cells[poselab.FACTORS].duplicated().any()
+    effects = poselab.main_effects(cells, "frame_acc")
+    assert len(effects) == 7 + 3 + 5 + 2
+    row = effects[(effects["factor"] == "model") & (effects["level"] == "own")].iloc[0]
+    assert row["median"] == cells.loc[cells["model"] == "own", "frame_acc"].median()
+
+
+def test_a_mistake_changes_what_it_says(monkeypatch, tmp_path) -> None:
+    points = np.arange(2 * 68 * 2, dtype=float).reshape(2, 68, 2)
+    seen = {name: change(points, WORLD) for name, change in poselab.MISTAKES.items()}
+    assert np.array_equal(seen["none"][0], points) and np.array_equal(seen["none"][1], WORLD)
+    shifted, model = seen["numbers from 1 used as indices from 0"]
+    assert np.array_equal(shifted[:, 0], points[:, 1]) and np.array_equal(model[0], WORLD[1])
+    assert np.array_equal(seen["landmarks off by one against the model"][1][1], WORLD[0])
+    assert np.array_equal(seen["x and y exchanged"][0][..., 0], points[..., 1])
+    shuffled = seen["model's points in a random order"][1]
+    assert sorted(map(tuple, shuffled)) == sorted(map(tuple, WORLD)) and not np.array_equal(shuffled, WORLD)
+
+
+def test_known_flaws_are_what_their_names_say() -> None:
+    heads = np.stack([WORLD, WORLD * [1.1, 1, 1], WORLD * [1, 1.1, 1.2], WORLD * [0.9, 1, 1]])
+    own = np.repeat(heads[[1]], 5, axis=0)
+    for name, change in posecues.CHANGES.items():
+        changed = change(own, heads, 1, 7)
+        assert np.array_equal(changed[:, :17], own[:, :17]), f"{name}: the contour stays"
+        assert np.abs(changed - own).max() > 0.5
+    turned = posecues.turned_face(own, heads, 1, 7)[:, posecues.FACE]
+    lengths = [np.linalg.norm(f - f.mean(0), axis=1) for f in (turned[0], own[0, posecues.FACE])]
+    assert lengths[0] == pytest.approx(lengths[1]), "a turn keeps the shape"
+    worn = {name: posecues.CHANGES[name](own, heads, person, 7) for name in ("one donor",) for person in (1, 2)}
+    ratio = np.ptp(worn["one donor"][0, posecues.FACE], axis=0) / np.ptp(WORLD[posecues.FACE], axis=0)
+    assert ratio == pytest.approx(ratio[0], rel=0.02), "the donor's proportions"
+
+
+def test_each_flaw_is_found_by_its_own_feature() -> None:
+    heads = posecues.heads(frames.clips(profile.load("embedded")))
+    table = posecues.answers(heads, {"right": WORLD}, "sqpnp", 2020).set_index(["flaw", "feature"])["frame_auc"]
+    assert table["turned face", "pose, right model"] > 0.8 > table["turned face", "shape alone"]
+    assert table["one donor", "shape alone"] > 0.95 and table["one donor", "pose, right model"] > 0.75
+    assert table["many donors"].max() < 0.65
+
+
+def test_a_stored_svm_gives_the_margins_of_scikit_learn(tmp_path) -> None:
+    rng = np.random.default_rng(4)
+    features, labels = rng.normal(3, 5, (120, 12)), np.tile([0, 1], 60)
+    classifier = posefeatures.SVMS["standardized"]().fit(features + labels[:, None], labels)
+    svmfile.save(classifier, tmp_path / "svm.safetensors")
+    stored = svmfile.load(tmp_path / "svm.safetensors")
+    other = rng.normal(3, 5, (50, 12))
+    assert stored.decision_function(other) == pytest.approx(classifier.decision_function(other), abs=1e-9)
+    with pytest.raises(DfdError, match=r"\(50, 3\); this SVM takes \(frames, 12\)"):
+        stored.decision_function(other[:, :3])
+
+
+def test_a_file_that_is_no_svm_is_refused(tmp_path) -> None:
+    with pytest.raises(DfdError, match="no SVM at"):
+        svmfile.load(tmp_path / "nowhere.safetensors")
+    (tmp_path / "text.safetensors").write_text("hello")
+    with pytest.raises(DfdError, match="does not hold an SVM"):
+        svmfile.load(tmp_path / "text.safetensors")
+
+
+def test_the_shipped_svm_is_the_one_of_its_card() -> None:
+    from dfdlib import cache
+
+    card = svmfile.shipped().with_suffix(".md").read_text()
+    assert cache.sha256(svmfile.shipped()) in card
+    assert len(svmfile.load(svmfile.shipped()).mean) == 12
+
+
+def test_few_people_get_no_interval() -> None:
+    scores = _table(people=2).assign(p_fake=0.25)
+    said = transfer.record(profile.load("smoke"), "headpose.transfer.test", scores)
+    assert said.startswith("0-0 mean p_fake 0.25") and "AUC" not in said
+
+
+def test_smoothing_takes_the_median_inside_a_clip() -> None:
+    table = _table(people=1, each=3)
+    points = np.zeros((6, 68, 2), np.float32)
+    points[:, 0, 0] = [1, 9, 2, 50, 70, 60]
+    found = frames.smoothed(frames.FrameSet(table, np.zeros((6, 2, 2, 3), np.uint8), points, np.ones((6, 2), int)))
+    assert found[:, 0, 0].tolist() == [2, 2, 2, 60, 60, 60]
