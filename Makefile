@@ -27,7 +27,7 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	@$(PIP) --no-deps -e .
 	@touch $@
 
-study: $(VENV)/installed ## run notebooks 00 to 05 and print the claim table (STUDY=embedded)
+study: $(VENV)/installed ## run the notebooks and print the claim table (STUDY=embedded)
 	@$(BIN)/dfd run $(STUDY)
 
 test: $(VENV)/installed ## lint, unit tests, notebooks run and compared (some 15 minutes)

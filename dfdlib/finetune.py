@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from dfdlib import cache, paths, resnet, train
+from dfdlib import cache, paths, poselab, resnet, selfblend, train
 from dfdlib.frames import FrameSet
 from dfdlib.profile import ResNetParams, Study
 
@@ -26,7 +26,8 @@ class Recipe:
     lr: float  # the highest learning rate
     epochs: int
     schedule: Callable[[float], float]  # share of the training done, in [0, 1) -> learning rate
-    train_on: tuple[str, ...]  # parts of the split; the others are scored after each epoch
+    batches: Callable[[int], Iterator]  # epoch (from 1) -> batches of crops and labels
+    steps: int  # batches an epoch
     more: tuple = ()  # what else tells this recipe from others
 
 
@@ -70,7 +71,16 @@ def fine_tune(study: Study, frames: FrameSet, lr: float, on_epoch: Callable = la
     After each epoch validation and test frames are scored. The test scores take no part in any choice but
     that of `Run.best_on_test`, which imitates the paper.
     """
-    return _train(study, frames, Recipe(lr, study.resnet.epochs, lambda done: lr, ("train",)), on_epoch)
+    part = frames.part("train")
+    recipe = Recipe(lr, study.resnet.epochs, lambda done: lr, *_labelled(part, study))
+    return _train(study, frames, frames.part("val", "test"), recipe, on_epoch)
+
+
+def _labelled(part: FrameSet, study: Study) -> tuple[Callable[[int], Iterator], int]:
+    """Batches of crops with their labels, and how many an epoch has."""
+    how = resnet.Augment(study.seed)
+    steps = len(range(0, len(part.labels) - 1, study.resnet.batch))
+    return lambda epoch: resnet.batches(part.crops, part.labels, study.resnet, epoch, how), steps
 
 
 def one_cycle(study: Study, frames: FrameSet, on_epoch: Callable = lambda row: None) -> Run:
@@ -78,9 +88,46 @@ def one_cycle(study: Study, frames: FrameSet, on_epoch: Callable = lambda row: N
 
     Nothing is chosen, neither an epoch (the last one counts) nor anything else, so validation frames train too.
     """
-    how = study.one_cycle
-    recipe = Recipe(how.peak, how.epochs, lambda done: rate(done, how.peak), ("train", "val"), (how,))
-    return _train(study, frames, recipe, on_epoch)
+    part, held_out = frames.part("train", "val"), frames.part("test")
+    return _train(study, frames, held_out, _cycle(study, _labelled(part, study)), on_epoch)
+
+
+def _cycle(study: Study, batches: tuple, *more: object) -> Recipe:
+    peak, epochs = study.one_cycle.peak, study.one_cycle.epochs
+    return Recipe(peak, epochs, lambda done: rate(done, peak), *batches, (study.one_cycle, *more))
+
+
+def small(study: Study, epochs: int | None = None) -> Study:
+    """The study with a ResNet-18, for what has to be trained many times; `epochs` of one cycle where given."""
+    how = study.one_cycle if epochs is None else replace(study.one_cycle, epochs=epochs)
+    return replace(study, resnet=replace(study.resnet, arch="resnet18", weights=""), one_cycle=how)
+
+
+def no_fakes(study: Study, frames: FrameSet) -> Run:
+    """Train by one cycle on real frames alone, against fakes that `selfblend` makes of them; score the test part."""
+    part, held_out = frames.part("train", "val"), frames.part("test")
+    real = part.rows(np.flatnonzero(part.labels == 0))
+    points = selfblend.in_crop(real.points, study.faces)
+    steps = math.ceil(len(real.labels) / max(study.resnet.batch // 2, 1))
+    code = cache.code_version("selfblend")
+
+    def batches(epoch: int) -> Iterator:
+        return selfblend.batches(real.crops, points, study.resnet, epoch, study.seed)
+
+    return _train(study, frames, held_out, _cycle(study, (batches, steps), "no fakes", code), lambda row: None)
+
+
+def in_folds(study: Study, frames: FrameSet, unit: str, tell: Callable[[str], None] = print) -> pd.DataFrame:
+    """The score table of all frames by one-cycle networks that have not seen their fold; `unit` as in poselab.folds."""
+    parts = []
+    for number, (train_rows, test_rows) in enumerate(poselab.folds(frames.table, unit, study.seed)):
+        held_out = frames.rows(test_rows)
+        held_out = replace(held_out, table=held_out.table.assign(split="test"))
+        recipe = _cycle(study, _labelled(frames.rows(train_rows), study), unit, number)
+        run = _train(study, frames, held_out, recipe, lambda row: None)
+        parts.append(run.scores(run.best).set_index(test_rows))
+        tell(f"fold {number + 1} by {unit}: done")
+    return pd.concat(parts).sort_index()
 
 
 def rate(done: float, peak: float) -> float:
@@ -91,18 +138,14 @@ def rate(done: float, peak: float) -> float:
     return end + (peak - end) * (1 + math.cos(math.pi * (done - up) / (1 - up))) / 2
 
 
-def _train(study: Study, frames: FrameSet, recipe: Recipe, on_epoch: Callable) -> Run:
+def _train(study: Study, frames: FrameSet, held_out: FrameSet, recipe: Recipe, on_epoch: Callable) -> Run:
     torch.manual_seed(study.seed)  # the last layer's first weights
     model, origin = resnet.build(study.resnet)
-    part = frames.part(*recipe.train_on)
-    held_out = frames.part(*({"train", "val", "test"} - set(recipe.train_on)))
-    how = resnet.Augment(study.seed)
     optimizer = torch.optim.SGD(model.parameters(), lr=recipe.lr, momentum=study.resnet.momentum)
-    steps = len(range(0, len(part.labels) - 1, study.resnet.batch))  # batches an epoch
 
     def batches(epoch: int) -> Iterator:
-        for step, batch in enumerate(resnet.batches(part.crops, part.labels, study.resnet, epoch, how)):
-            optimizer.param_groups[0]["lr"] = recipe.schedule((epoch - 1 + step / steps) / recipe.epochs)
+        for step, batch in enumerate(recipe.batches(epoch)):
+            optimizer.param_groups[0]["lr"] = recipe.schedule((epoch - 1 + step / recipe.steps) / recipe.epochs)
             yield batch
 
     folder = paths.runs() / study.name / f"resnet-{_key(study, frames, recipe, origin)}"

@@ -29,8 +29,12 @@ class FrameSet:
 
     def part(self, *names: str) -> FrameSet:
         """The frames of some parts of the split, such as "train"."""
-        keep = self.table["split"].isin(names).to_numpy()
-        return FrameSet(self.table[keep].reset_index(drop=True), self.crops[keep], self.points[keep], self.sizes[keep])
+        return self.rows(np.flatnonzero(self.table["split"].isin(names)))
+
+    def rows(self, index: np.ndarray) -> FrameSet:
+        """Some frames, by their numbers (n,) from 0."""
+        table = self.table.iloc[index].reset_index(drop=True)
+        return FrameSet(table, self.crops[index], self.points[index], self.sizes[index])
 
     def with_crops(self, crops: np.ndarray) -> FrameSet:
         """The same frames with other crops."""

@@ -220,3 +220,20 @@ def intervals(rows: pd.DataFrame, xlabel: str) -> Figure:
     axes[0, 0].set_xlabel(xlabel, loc="left")
     axes[0, 0].legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return fig
+
+
+def matrix(table: pd.DataFrame) -> Figure:
+    """AUC of frames (columns network, learned, tested, frame_auc, _low, _high): trained on, down; tested on, across."""
+    table = table.dropna(subset="frame_auc").assign(row=table["network"] + "\nlearned on " + table["learned"])
+    shown = table.pivot(index="row", columns="tested", values="frame_auc")
+    fig, axes = grid(1, 1, 2.2 * shown.shape[1] + 3.4, 0.75 * shown.shape[0] + 1.0)
+    axes[0, 0].imshow(shown, vmin=0, vmax=1, cmap="PuOr", aspect="auto")  # one half is white, in print too
+    for cell in table.itertuples():
+        place = shown.columns.get_loc(cell.tested), shown.index.get_loc(cell.row)
+        text = f"{cell.frame_auc:.2f}\n[{cell.frame_auc_low:.2f}, {cell.frame_auc_high:.2f}]"
+        dark = abs(cell.frame_auc - 0.5) > 0.35
+        axes[0, 0].text(*place, text, ha="center", va="center", fontsize=9, color="white" if dark else "black")
+    axes[0, 0].set(xticks=range(shown.shape[1]), xticklabels=[f"tested on\n{name}" for name in shown.columns])
+    axes[0, 0].set(yticks=range(shown.shape[0]), yticklabels=shown.index)
+    axes[0, 0].grid(False)
+    return fig

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
-from dfdlib import data, frames, headpose, metrics, posefeatures, profile, results
-from dfdlib.frames import FrameSet
-from dfdlib.profile import Study
+from dfdlib import (
+    cache,
+    data,
+    faces,
+    finetune,
+    frames,
+    headpose,
+    metrics,
+    paths,
+    posefeatures,
+    profile,
+    results,
+    worldmodel,
+)
+from dfdlib.errors import DfdError
+from dfdlib.frames import COLUMNS, FrameSet
+from dfdlib.profile import FaceParams, Study
 from dfdlib.svmfile import StoredSvm
 
 FEWEST_PEOPLE = 5  # below this an interval over people means nothing
+ENDS = {"": "value", "_low": "low", "_high": "high"}  # of a column's name, and what stands there
+PRESS = 500  # photographs of CelebA that are looked at
+
+Expert = Callable[[FrameSet], pd.DataFrame]  # frames -> their score table
 
 
 def elsewhere(study: Study, own: FrameSet) -> dict[str, FrameSet]:
-    """Test frames by the name of their data: the study's own, the embedded ones, and those of DFD_VIDEOS if set."""
+    """Test frames by the name of their data: the study's own, the embedded ones, and those of DFD_VIDEOS if set.
+
+    With DFD_CELEBA also its real photographs.
+    """
     found = {study.name: own.part("test")}
     if study.dataset != "embedded":
         found["embedded"] = frames.load(profile.load("embedded")).part("test")
@@ -24,13 +49,102 @@ def elsewhere(study: Study, own: FrameSet) -> dict[str, FrameSet]:
         yours = profile.load("yours")
         clips = data.clips(yours)
         found["yours"] = frames.stack(clips, frames.tracks(yours, clips))
+    if os.environ.get("DFD_CELEBA") and study.dataset != "embedded":
+        found["photographs"] = photographs(study.faces)
     return found
 
 
-def pose_scores(svm: StoredSvm, tested: FrameSet, model: np.ndarray, solver: str) -> pd.DataFrame:
-    """The score table of frames by a stored SVM on the feature of Yang et al."""
+def photographs(params: FaceParams) -> FrameSet:
+    """Real faces on the first PRESS photographs of DFD_CELEBA, each taken as a person of its own; cached.
+
+    Photographs without a face that dlib finds are left out; how many are left says the table's length.
+    """
+    files = tuple(sorted(paths.celeba().glob("*.jpg"))[:PRESS])
+    points, crops, sizes = _photographs(files, params)
+    rows = [(f"photo{i}", 0, 0, f"photo{i}", f"photo{i}", "test") for i in range(len(points))]
+    return FrameSet(pd.DataFrame(rows, columns=COLUMNS), crops, points, sizes)
+
+
+@cache.stage("faces", "transfer")
+def _photographs(files: tuple[Path, ...], params: FaceParams) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    points, crops, sizes = [], [], []
+    for image in map(faces.read_image, files):
+        boxes = faces.detect(image, upsample=1)  # the faces are smaller than dlib's 80 pixels
+        if boxes:
+            points.append(faces.landmarks(image, max(boxes, key=lambda b: b[2] - b[0])))
+            crops.append(faces.crop(image, faces.face_rectangle(points[-1], params.margin), params.size)[0])
+            sizes.append(image.shape[1::-1])
+    if not points:
+        raise DfdError("No face was found in the photographs of DFD_CELEBA; check that they are CelebA's.")
+    return np.stack(points), np.stack(crops), np.array(sizes)
+
+
+def pose_svm(learned: FrameSet, model: np.ndarray, solver: str) -> Pipeline:
+    """The SVM of Yang et al., fitted to the training part of some data."""
+    part = learned.part("train")
+    poses = headpose.whole_and_central(part.points, part.sizes, model, solver)
+    return posefeatures.SVMS["standardized"]().fit(posefeatures.yang(*poses), part.labels)
+
+
+def pose_scores(svm: StoredSvm | Pipeline, tested: FrameSet, model: np.ndarray, solver: str) -> pd.DataFrame:
+    """The score table of frames by an SVM on the feature of Yang et al."""
     poses = headpose.whole_and_central(tested.points, tested.sizes, model, solver)
     return tested.scored(posefeatures.p_fake(svm, posefeatures.yang(*poses)))
+
+
+def _shape_expert(learned: FrameSet) -> Expert:
+    part = learned.part("train")
+    reference = part.points[part.labels == 0].mean(0)
+    svm = posefeatures.SVMS["standardized"]().fit(posefeatures.aligned_shape(part.points, reference), part.labels)
+    return lambda t: t.scored(posefeatures.p_fake(svm, posefeatures.aligned_shape(t.points, reference)))
+
+
+def experts(study: Study) -> dict[str, Expert]:
+    """What a study trained, by name: its ResNet in two ways, a small one without fakes, and two SVMs on landmarks."""
+    found = frames.load(study)
+    world, solver = worldmodel.load(study.headpose.world_model), study.headpose.solver
+    paper = finetune.choose([finetune.fine_tune(study, found, lr) for lr in study.resnet.learning_rates])
+    cycle, svm = finetune.one_cycle(study, found), pose_svm(found, world, solver)
+    small = finetune.small(study)
+    without = finetune.no_fakes(small, found)
+    return {
+        "ResNet, paper's recipe": lambda tested: paper.score(tested, study),
+        "ResNet, one cycle": lambda tested: cycle.score(tested, study),
+        "ResNet-18, no fakes seen": lambda tested: without.score(tested, small),
+        "head pose (Yang et al.)": lambda tested: pose_scores(svm, tested, world, solver),
+        "face shape": _shape_expert(found),
+    }
+
+
+def matrix(study: Study, tests: dict[str, FrameSet]) -> pd.DataFrame:
+    """Everything that was trained on the study's data or on the embedded ones, on every test; one row a combination.
+
+    Columns network, learned, tested and those of `measure`.
+    """
+    studies = {found.name: found for found in (study, profile.load("embedded"))}
+    trained = {name: experts(found) for name, found in studies.items()}
+    rows = [
+        {"network": name, "learned": learned, "tested": tested} | measure(expert(found), study.bootstrap)
+        for learned, (tested, found) in itertools.product(trained, tests.items())
+        for name, expert in trained[learned].items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def measure(scores: pd.DataFrame, resamples: int) -> dict[str, float]:
+    """Counts, the shares of real and of fake frames called fake, and AUC of frames and videos with intervals.
+
+    nan where a class is missing, and for the AUC also where there are fewer than FEWEST_PEOPLE people.
+    """
+    row = {"frames": len(scores), "people": scores["person"].nunique()}
+    for label, name in ((0, "real_called_fake"), (1, "fake_called_fake")):
+        chosen = scores.loc[scores["label"] == label, "p_fake"]
+        row[name] = float((chosen >= metrics.THRESHOLD).mean()) if len(chosen) else np.nan
+    enough = scores["label"].nunique() == 2 and row["people"] >= FEWEST_PEOPLE
+    for unit, table in (("frame", scores), ("video", metrics.to_videos(scores))):
+        found = metrics.estimate(table, "auc", f"{unit}s", resamples) if enough else None
+        row |= {f"{unit}_auc{end}": getattr(found, part, np.nan) for end, part in ENDS.items()}
+    return row
 
 
 def record(study: Study, key: str, scores: pd.DataFrame) -> str:

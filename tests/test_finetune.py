@@ -93,3 +93,27 @@ def test_one_cycle_trains_on_validation_too_and_takes_its_last_epoch() -> None:
     assert set(run.scores(run.best)["split"]) == {"test"}
     plain = finetune.fine_tune(STUDY, frames, 0.02)
     assert run.folder != plain.folder
+
+
+def test_folds_score_every_frame_once_by_a_stranger() -> None:
+    frames = _frames()
+    study = replace(STUDY, one_cycle=OneCycleParams(peak=0.01, epochs=1))
+    said: list[str] = []
+    scores = finetune.in_folds(study, frames, "person", said.append)
+    assert scores["clip_id"].tolist() == frames.table["clip_id"].tolist() and len(said) == 5
+    assert scores["p_fake"].between(0, 1).all()
+
+
+def test_without_fakes_only_real_training_frames_are_read(monkeypatch) -> None:
+    seen = []
+
+    def batches(crops, points, params, epoch, seed):  # noqa: ANN001, ANN202
+        seen.append(crops)
+        yield resnet.to_tensor(resnet.centre(crops, 32)), torch.zeros(len(crops), dtype=torch.long)
+
+    monkeypatch.setattr(finetune.selfblend, "batches", batches)
+    monkeypatch.setattr(finetune.selfblend, "in_crop", lambda points, params: points)
+    frames = _frames()
+    run = finetune.no_fakes(replace(STUDY, one_cycle=OneCycleParams(peak=0.01, epochs=1)), frames)
+    real = frames.crops[(frames.labels == 0) & (frames.table["split"] != "test").to_numpy()]
+    assert np.array_equal(seen[0], real) and set(run.held_out.table["split"]) == {"test"}

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfdlib import frames, headpose, posecues, posefeatures, poselab, posetruth, profile, svmfile, transfer, worldmodel
+from dfdlib import frames, headpose, posecues, posefeatures, poselab, posetruth, profile, svmfile, worldmodel
 from dfdlib.errors import DfdError
 
 WORLD = worldmodel.load("world_model.csv")
@@ -168,20 +168,6 @@ def test_a_file_that_is_no_svm_is_refused(tmp_path) -> None:
     (tmp_path / "text.safetensors").write_text("hello")
     with pytest.raises(DfdError, match="does not hold an SVM"):
         svmfile.load(tmp_path / "text.safetensors")
-
-
-def test_the_shipped_svm_is_the_one_of_its_card() -> None:
-    from dfdlib import cache
-
-    card = svmfile.shipped().with_suffix(".md").read_text()
-    assert cache.sha256(svmfile.shipped()) in card
-    assert len(svmfile.load(svmfile.shipped()).mean) == 12
-
-
-def test_few_people_get_no_interval() -> None:
-    scores = _table(people=2).assign(p_fake=0.25)
-    said = transfer.record(profile.load("smoke"), "headpose.transfer.test", scores)
-    assert said.startswith("0-0 mean p_fake 0.25") and "AUC" not in said
 
 
 def test_smoothing_takes_the_median_inside_a_clip() -> None:

@@ -1,0 +1,72 @@
+"""Fakes made of real faces: where they differ from them, and that nothing else tells them apart."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from dfdlib import faces, frames, profile, repro, selfblend
+from dfdlib.profile import FaceParams, ResNetParams
+
+PARAMS = ResNetParams(input_size=112, batch=8)
+
+
+@pytest.fixture(scope="module")
+def real() -> tuple[np.ndarray, np.ndarray]:
+    """Crops (N, 128, 128, 3) and their landmarks of a few real embedded frames."""
+    study = profile.load("smoke")
+    part = frames.load(study).part("train")
+    part = part.rows(np.flatnonzero(part.labels == 0)[:6])
+    return part.crops, selfblend.in_crop(part.points, study.faces)
+
+
+def test_landmarks_move_with_their_crop() -> None:
+    image = np.zeros((200, 240, 3), np.uint8)
+    points = np.stack([np.linspace(60, 160, 68), 50 + 80 * np.sin(np.linspace(0, 3, 68))], axis=1)
+    image[90, 110] = 255  # a bright pixel, and a landmark on it
+    points[30] = [110, 90]
+    params = FaceParams(margin=0.1, size=128)
+    cut, _, _ = faces.crop(image, faces.face_rectangle(points, params.margin), params.size)
+    x, y = selfblend.in_crop(points[None], params)[0, 30]
+    row, column = np.unravel_index(cut[..., 0].argmax(), cut.shape[:2])
+    assert abs(x - column) <= 1 and abs(y - row) <= 1
+
+
+def test_a_fake_differs_inside_the_face_and_nowhere_else(real) -> None:
+    crops, points = real
+    untouched = 0
+    for i, (crop, marks) in enumerate(zip(crops, points, strict=True)):
+        fake = selfblend.blended(crop, marks, repro.rng(0, i), selfblend.Blend()).astype(int)
+        changed = np.abs(fake - crop).max(-1)
+        face = (selfblend.hull(marks, 128, 0.5)[..., 0] > 0.5).astype(np.uint8)
+        far = cv2.distanceTransform(1 - face, cv2.DIST_L2, 5) > 30  # beyond the softest edge, in pixels
+        assert changed[far].max(initial=0) == 0
+        assert np.median(changed[face > 0]) >= 1
+        untouched += far.sum()
+    assert untouched > 500
+
+
+def test_the_hull_is_full_inside_and_empty_outside() -> None:
+    square = np.array([[40, 40], [90, 40], [90, 90], [40, 90]] * 17, float)
+    mask = selfblend.hull(square, 128, 1.0)[..., 0]
+    assert mask[65, 65] == pytest.approx(1, abs=1e-3) and mask[5, 5] == 0 and mask.min() >= 0 and mask.max() <= 1.001
+
+
+def test_batches_hold_a_real_and_a_fake_of_the_same_crop(real) -> None:
+    crops, points = real
+    found = list(selfblend.batches(crops, points, PARAMS, epoch=1, seed=5))
+    assert [len(labels) for _, labels in found] == [8, 4], "four crops a batch of eight, then the other two"
+    for images, labels in found:
+        assert labels.tolist() == [0, 1] * (len(labels) // 2) and images.shape[1:] == (3, 112, 112)
+        apart = (images[0::2] - images[1::2]).abs().mean(1)
+        assert (apart.mean((1, 2)) > 0.01).all(), "the faces differ"
+        assert apart[:, -8:, :8].mean() < 0.3 * apart[:, 40:72, 40:72].mean(), "and the corners hardly do"
+
+
+def test_batches_depend_on_seed_and_epoch_alone(real) -> None:
+    def first(epoch: int, seed: int) -> np.ndarray:
+        return next(selfblend.batches(*real, PARAMS, epoch, seed))[0].numpy()
+
+    assert np.array_equal(first(1, 5), first(1, 5))
+    assert not np.array_equal(first(1, 5), first(2, 5)) and not np.array_equal(first(1, 5), first(1, 6))

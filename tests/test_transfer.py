@@ -1,0 +1,79 @@
+"""Other data than a study trained on: what is measured, and what a picture of it shows."""
+
+from __future__ import annotations
+
+import cv2
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from dfdlib import cache, frames, plots, profile, svmfile, transfer, worldmodel
+from dfdlib.errors import DfdError
+from tests import media
+
+WORLD = worldmodel.load("world_model.csv")
+
+
+def _scores(people: int, labels: tuple[int, ...] = (0, 1)) -> pd.DataFrame:
+    rows = [(f"{p}-{label}", 0, label, f"p{p}", f"p{p}", "test") for p in range(people) for label in labels]
+    table = pd.DataFrame(rows, columns=frames.COLUMNS)
+    return table.assign(p_fake=np.where(table["label"] == 1, 0.7, 0.2) + 0.01 * np.arange(len(table)) / len(table))
+
+
+def test_alarms_and_finds_are_counted_apart() -> None:
+    scores = _scores(8)
+    scores.loc[scores["person"] == "p0", "p_fake"] = 0.9  # of one person both are called fake
+    scores.loc[scores["person"] == "p1", "p_fake"] = 0.1  # and of another none
+    row = transfer.measure(scores, 50)
+    assert row["frames"] == 16 and row["people"] == 8
+    assert row["real_called_fake"] == 1 / 8 and row["fake_called_fake"] == 7 / 8
+    assert 0.5 < row["frame_auc"] < 1 and row["frame_auc_low"] <= row["frame_auc"] <= row["frame_auc_high"]
+
+
+def test_one_class_has_alarms_and_no_auc() -> None:
+    row = transfer.measure(_scores(8, labels=(0,)), 50)
+    assert row["real_called_fake"] == 0 and np.isnan(row["fake_called_fake"]) and np.isnan(row["frame_auc"])
+
+
+def test_few_people_get_no_auc() -> None:
+    assert np.isnan(transfer.measure(_scores(transfer.FEWEST_PEOPLE - 1), 50)["frame_auc"])
+    said = transfer.record(profile.load("smoke"), "headpose.transfer.test", _scores(2))
+    assert said.startswith("0-0 mean p_fake 0.20") and "AUC" not in said
+
+
+def test_the_shipped_svm_is_the_one_of_its_card() -> None:
+    card = svmfile.shipped().with_suffix(".md").read_text()
+    assert cache.sha256(svmfile.shipped()) in card
+    assert len(svmfile.load(svmfile.shipped()).mean) == 12
+
+
+def test_the_shipped_svm_scores_faces() -> None:
+    tested = frames.load(profile.load("smoke")).part("test")
+    scores = transfer.pose_scores(svmfile.load(svmfile.shipped()), tested, WORLD, "sqpnp")
+    assert len(scores) == len(tested.labels) and scores["p_fake"].between(0, 1).all()
+    assert scores["p_fake"].std() > 0.01, "it does not say the same of everybody"
+
+
+def test_photographs_without_a_face_are_left_out(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("DFD_CELEBA", str(tmp_path))
+    monkeypatch.setenv("DFD_CACHE", str(tmp_path / "cache"))
+    for name, image in (("000001", media.astronaut(256)), ("000002", np.full((120, 100, 3), 90, np.uint8))):
+        cv2.imwrite(str(tmp_path / f"{name}.jpg"), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    params = profile.load("smoke").faces
+    found = transfer.photographs(params)
+    assert len(found.labels) == 1 and found.crops.shape == (1, params.size, params.size, 3) and not found.labels.any()
+    (tmp_path / "000001.jpg").unlink()
+    with pytest.raises(DfdError, match="No face was found in the photographs"):
+        transfer.photographs(params)
+
+
+def test_the_matrix_is_drawn_with_its_intervals() -> None:
+    rows = [("net", "uadfv", "uadfv", 0.95), ("net", "uadfv", "embedded", 0.4), ("net", "embedded", "uadfv", 0.5)]
+    rows += [("net", "embedded", "embedded", 0.9), ("net", "uadfv", "photographs", np.nan)]
+    table = pd.DataFrame(rows, columns=["network", "learned", "tested", "frame_auc"])
+    fig = plots.matrix(table.assign(frame_auc_low=table["frame_auc"] - 0.1, frame_auc_high=table["frame_auc"] + 0.05))
+    texts = [text.get_text() for text in fig.axes[0].texts]
+    assert "0.40\n[0.30, 0.45]" in texts and len(texts) == 4, "what has no AUC is not drawn"
+    assert [label.get_text() for label in fig.axes[0].get_xticklabels()] == ["tested on\nembedded", "tested on\nuadfv"]
+    plt.close(fig)
