@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from dfdlib import cache, paths, poselab, resnet, selfblend, train
+from dfdlib import cache, paths, resnet, selfblend, train
 from dfdlib.frames import FrameSet
 from dfdlib.profile import ResNetParams, Study
 
@@ -97,10 +97,9 @@ def _cycle(study: Study, batches: tuple, *more: object) -> Recipe:
     return Recipe(peak, epochs, lambda done: rate(done, peak), *batches, (study.one_cycle, *more))
 
 
-def small(study: Study, epochs: int | None = None) -> Study:
-    """The study with a ResNet-18, for what has to be trained many times; `epochs` of one cycle where given."""
-    how = study.one_cycle if epochs is None else replace(study.one_cycle, epochs=epochs)
-    return replace(study, resnet=replace(study.resnet, arch="resnet18", weights=""), one_cycle=how)
+def small(study: Study) -> Study:
+    """The study with a ResNet-18 from random weights, which trains several times faster."""
+    return replace(study, resnet=replace(study.resnet, arch="resnet18", weights=""))
 
 
 def no_fakes(study: Study, frames: FrameSet) -> Run:
@@ -115,19 +114,6 @@ def no_fakes(study: Study, frames: FrameSet) -> Run:
         return selfblend.batches(real.crops, points, study.resnet, epoch, study.seed)
 
     return _train(study, frames, held_out, _cycle(study, (batches, steps), "no fakes", code), lambda row: None)
-
-
-def in_folds(study: Study, frames: FrameSet, unit: str, tell: Callable[[str], None] = print) -> pd.DataFrame:
-    """The score table of all frames by one-cycle networks that have not seen their fold; `unit` as in poselab.folds."""
-    parts = []
-    for number, (train_rows, test_rows) in enumerate(poselab.folds(frames.table, unit, study.seed)):
-        held_out = frames.rows(test_rows)
-        held_out = replace(held_out, table=held_out.table.assign(split="test"))
-        recipe = _cycle(study, _labelled(frames.rows(train_rows), study), unit, number)
-        run = _train(study, frames, held_out, recipe, lambda row: None)
-        parts.append(run.scores(run.best).set_index(test_rows))
-        tell(f"fold {number + 1} by {unit}: done")
-    return pd.concat(parts).sort_index()
 
 
 def rate(done: float, peak: float) -> float:

@@ -83,7 +83,6 @@ class Study:
     threads: int = 2
     bootstrap: int = 2000  # resamples behind every clustered interval
     small_face: int = 48  # side in pixels of the crops of the low-resolution comparison
-    fold_epochs: int = 6  # of each of the five networks of a cross-validation (notebook 07); 0 leaves it out
     faces: FaceParams = field(default_factory=FaceParams)
     superres: SuperResParams = field(default_factory=SuperResParams)
     resnet: ResNetParams = field(default_factory=ResNetParams)

@@ -95,15 +95,6 @@ def test_one_cycle_trains_on_validation_too_and_takes_its_last_epoch() -> None:
     assert run.folder != plain.folder
 
 
-def test_folds_score_every_frame_once_by_a_stranger() -> None:
-    frames = _frames()
-    study = replace(STUDY, one_cycle=OneCycleParams(peak=0.01, epochs=1))
-    said: list[str] = []
-    scores = finetune.in_folds(study, frames, "person", said.append)
-    assert scores["clip_id"].tolist() == frames.table["clip_id"].tolist() and len(said) == 5
-    assert scores["p_fake"].between(0, 1).all()
-
-
 def test_without_fakes_only_real_training_frames_are_read(monkeypatch) -> None:
     seen = []
 
