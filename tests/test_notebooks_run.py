@@ -24,7 +24,10 @@ EXPECTED = {  # id: where its value must lie on the embedded study
     "faces.found_share": (0.99, 1.0),
     "resnet.frame_acc": (0.4, 1.0),
     "resnet.frame_auc": (0.5, 1.0),
+    "resnet.one_cycle.video_auc": (0.8, 1.0),
     "headpose.yang.frame_auc": (0.4, 1.0),
+    "headpose.by_person.shape_without_pose.frame_auc": (0.0, 0.6),
+    "headpose.transfer.uadfv.embedded.frame_auc": (0.3, 0.7),
     "system.frame_acc": (0.35, 1.0),
     "fsrcnn.x2.stills_psnr_gain": (0.05, 6.0),
 }
