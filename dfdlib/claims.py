@@ -72,7 +72,7 @@ def _percent(value: float) -> str:
 def text_table(study: str, committed: bool = False) -> str:
     """The claim table as plain text, one line a claim; says so where the study has not been run."""
     rows = [
-        f"{claim:52s} paper {paper or '-':17s} here {value:8s} {interval:34s} {outcome}".rstrip()
+        f"{claim:66s} paper {paper or '-':17s} here {value:8s} {interval:34s} {outcome}".rstrip()
         for claim, paper, value, interval, outcome in claim_table(study, committed)
     ]
     return "\n".join(rows) or f"No results of the study {study!r} yet."
