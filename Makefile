@@ -17,7 +17,7 @@ help: ## show this text
 	@echo "yours (a template for your own videos: set DFD_VIDEOS). Choose one with STUDY=NAME; see studies/README.md."
 
 $(VENV)/installed: requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 	  { echo "$(PYTHON) is not Python 3.11; install it, or name it: make PYTHON=<path>."; exit 2; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 	  { echo "$(PYTHON) has no venv module; on Debian: sudo apt install python3-venv"; exit 2; }
@@ -30,7 +30,7 @@ $(VENV)/installed: requirements.txt pyproject.toml
 study: $(VENV)/installed ## run the notebooks and print the claim table (STUDY=embedded)
 	@$(BIN)/dfd run $(STUDY)
 
-test: $(VENV)/installed ## lint, unit tests, notebooks run and compared (some 15 minutes)
+test: $(VENV)/installed ## lint, unit tests, notebooks run and compared (up to twenty minutes)
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
 	@$(BIN)/python -m pytest
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,9 @@ def video_folder() -> list[Clip]:
     """The reader's own videos, named in `DFD_VIDEOS/clips.csv`: file, label, pair, person (donor, split optional)."""
     folder = paths.videos()
     rows = read_table(folder / "clips.csv", {"file", "label", "pair", "person"})
+    twice = [file for file, times in Counter(row["file"] for row in rows).items() if times > 1]
+    if twice:
+        raise DfdError(f"{folder / 'clips.csv'} lists {twice[0]} more than once; keep the row with the right label.")
     return [_clip({"clip_id": Path(row["file"]).stem} | row, folder, folder.name) for row in rows]
 
 
@@ -68,9 +72,12 @@ def read_table(path: Path, columns: set[str]) -> list[dict[str, str]]:
     """The rows of a CSV file; DfdError where it is missing or lacks a column."""
     if not path.is_file():
         raise DfdError(f"There is no {path}; data/README.md says what the folder must hold.")
-    with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets put a mark in front
-        reader = csv.DictReader(file)
-        rows = list(reader)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets put a mark in front
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except UnicodeDecodeError:
+        raise DfdError(f"{path} is not UTF-8 text; save it as CSV in UTF-8.") from None
     missing = sorted(columns - set(reader.fieldnames or ()))
     if missing:
         raise DfdError(f"{path} has no column {missing[0]!r}; it needs: {', '.join(sorted(columns))}.")

@@ -26,6 +26,7 @@ STYLE = {
     "grid.alpha": 0.3,
     "figure.constrained_layout.use": True,
 }
+MARK_INCHES = 0.18  # height of the line that says what a figure's data are
 # The pipeline as the code runs it: stage, the dfdlib module that computes it.
 STAGES = {
     "Video": "video",
@@ -48,8 +49,9 @@ def save(fig: Figure, study: Study, name: str, numbers: pd.DataFrame, data: str 
     folder.mkdir(parents=True, exist_ok=True)
     data = data or ("synthetic data: rendered faces" if study.dataset == "embedded" else "")
     if data:
-        mark = {"ha": "right", "va": "bottom", "fontsize": 7, "bbox": {"fc": "white", "lw": 0, "pad": 1.5}}
-        fig.text(0.995, 0.005, data, **mark)
+        strip = MARK_INCHES / fig.get_figheight()  # below the drawing, which is laid out again above it
+        fig.get_layout_engine().set(rect=(0, strip, 1, 1 - strip))
+        fig.text(0.995, 0.25 * strip, data, ha="right", va="bottom", fontsize=7)
     fig.savefig(folder / f"{name}.png", metadata={"Software": None})  # no version: the same bytes every time
     numbers.to_csv(folder / f"{name}.csv", index=False, float_format="%.4f")
 
@@ -158,7 +160,8 @@ def training(histories: dict[str, pd.DataFrame]) -> Figure:
         axes[1, column].plot(history["epoch"], history["train_loss"], ":", color="0.3", label="train")
         axes[0, column].axhline(0.5, color="0.6", lw=1)
         axes[0, column].set(title=name, ylim=(0.3, 1.02), ylabel="accuracy of frames")
-        axes[1, column].set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, 2))
+        highest = history[["train_loss", "val_loss", "test_loss"]].max(axis=None)
+        axes[1, column].set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, min(2, 1.1 * highest)))
         axes[1, column].legend(fontsize=9)
     return fig
 
@@ -168,7 +171,7 @@ def learning_curve(history: pd.DataFrame, bicubic_mse: float) -> Figure:
     fig, axes = grid(1, 1, 5.5, 3.6)
     axes[0, 0].plot(history["epoch"], _to_db(history["test_mse"]), "o-", color=REAL, label="FSRCNN")
     axes[0, 0].axhline(_to_db(bicubic_mse), color=FAKE, ls="--", label="bicubic")
-    axes[0, 0].set(xlabel="epoch", ylabel="PSNR of all held-out pixels (dB)")
+    axes[0, 0].set(xlabel="epoch", ylabel="PSNR of all held-out pixels (dB)", xticks=history["epoch"])
     axes[0, 0].legend()
     return fig
 

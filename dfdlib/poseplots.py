@@ -29,8 +29,8 @@ def poses(image: np.ndarray, solved: dict[str, headpose.Poses], camera: np.ndarr
 def through_a_clip(images: Sequence[np.ndarray], found: Sequence[headpose.Poses], camera: np.ndarray) -> Figure:
     """Frames of a clip, each with both directions; the poses as for `poses`."""
     fig, axes = plots.grid(1, len(images), 2.3 * len(images), 2.9)
-    for axis, image, both in zip(axes[0], images, found, strict=True):
-        _panel(axis, image, both, camera, "")
+    for number, (axis, image, both) in enumerate(zip(axes[0], images, found, strict=True), 1):
+        _panel(axis, image, both, camera, f"step {number}")
     axes[0, 0].legend(loc="lower left", fontsize=8)
     return fig
 

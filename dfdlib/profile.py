@@ -106,7 +106,20 @@ def load(name: str) -> Study:
     study = _fill(Study, {"name": name} | values if isinstance(values, dict) else values, path, "")
     if study.dataset not in DATASETS:
         raise DfdError(f"{path}: dataset is {study.dataset!r}; choose one of: {', '.join(DATASETS)}.")
+    _check(study, path)
     return study
+
+
+def _check(study: Study, path: Path) -> None:
+    """DfdError for a number that no run can work with."""
+    least = {"seed": 0, "threads": 1, "bootstrap": 1, "people": 0, "small_face": 8, "faces.max_frames": 1}
+    least |= {"superres.epochs": 1, "superres.batch": 1, "resnet.epochs": 1, "resnet.batch": 2, "one_cycle.epochs": 1}
+    for key, low in least.items():
+        value = study
+        for name in key.split("."):
+            value = getattr(value, name)
+        if value < low:
+            raise DfdError(f"{path}: {key} is {value}; it must be at least {low}.")
 
 
 def _fill(cls: type, values: dict, path: Path, prefix: str) -> typing.Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ PAPER = {
 }
 
 
-def record(study: str, key: str, estimate: Estimate, digits: int = 4) -> Estimate:
+def record(study: str, key: str, estimate: Estimate, digits: int = 6) -> Estimate:
     """Put a number with its interval into `results/<study>.json`, in place of an older one of the same id."""
     row = {
         "id": key,
@@ -121,9 +122,15 @@ def facts(study: str, committed: bool = False) -> dict[str, Any]:
 
 
 def clear(study: str) -> None:
-    """Forget a study's numbers and scores before a whole new run, so that no number of an older one stays."""
-    for path in (_path(study), _scores_path(study)):
-        path.unlink(missing_ok=True)
+    """Set a study's numbers and scores aside before a whole new run, so that no number of an older one stays.
+
+    They go to build/<study>/previous, from where a run that fails can be taken back.
+    """
+    kept = paths.build() / study / "previous"
+    kept.mkdir(parents=True, exist_ok=True)
+    for name, path in (("numbers.json", _path(study)), ("scores.csv", _scores_path(study))):
+        if path.is_file():
+            shutil.move(path, kept / name)
 
 
 def _path(study: str, committed: bool = False) -> Path:

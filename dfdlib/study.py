@@ -14,7 +14,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from rich.console import Console
 
-from dfdlib import paths, profile, repro, results
+from dfdlib import data, frames, paths, profile, repro, results
 from dfdlib.errors import DfdError
 
 CELL_TIMEOUT = 6 * 3600  # seconds; the longest cell trains the paper's ResNet-50 for 20 epochs on a CPU
@@ -42,11 +42,12 @@ def run(study: str, console: Console, names: Sequence[str] = (), in_place: bool 
     `in_place` puts the outputs into notebooks/ itself, without volatile metadata. Raises DfdError with the
     message of the first cell that fails; everything computed before it stays on disk.
     """
-    profile.load(study)
+    params = profile.load(study)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait sleep; spinning costs others half a core
     folder = paths.build() / study / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
     if not names:
+        frames.clips(params), data.stills(params)  # data that are missing must not cost an older run its numbers
         results.clear(study)
     for path in order(names):
         start = time.perf_counter()

@@ -100,6 +100,7 @@ def test_a_folder_of_videos_with_a_table(tmp_path, monkeypatch) -> None:
         ("c.mp4,0,p1,anna\n", "names c.mp4, which is not in"),
         ("a.mp4,0,p1,\n", "a.mp4 has no pair or no person; fill in both"),
         ("a.mp4,0\n", "a.mp4 has no pair or no person; fill in both"),
+        ("a.mp4,0,p1,anna\na.mp4,1,p1,anna\n", "lists a.mp4 more than once; keep the row"),
         ("", "no row below its header; add a row"),
     ],
 )
@@ -113,6 +114,12 @@ def test_a_wrong_row_is_named(tmp_path, monkeypatch, rows: str, words: str) -> N
 def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path) -> None:
     (tmp_path / "clips.csv").write_text("file,label\na.mp4,0\n", encoding="utf-8-sig")
     assert data.read_table(tmp_path / "clips.csv", {"file"}) == [{"file": "a.mp4", "label": "0"}]
+
+
+def test_a_table_in_another_encoding_is_named(tmp_path) -> None:
+    (tmp_path / "clips.csv").write_text("file,label\na.mp4,0\n", encoding="utf-16")
+    with pytest.raises(DfdError, match="clips.csv is not UTF-8 text; save it"):
+        data.read_table(tmp_path / "clips.csv", {"file"})
 
 
 def test_a_missing_column_is_named(tmp_path, monkeypatch) -> None:

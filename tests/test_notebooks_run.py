@@ -145,6 +145,17 @@ def test_a_second_run_from_nothing_gives_the_same(folders: Path) -> None:
     assert int(re.search(r"(\d+) passed", summary)[1]) >= 60, summary
 
 
+def test_missing_data_cost_an_older_run_nothing(folders: Path) -> None:
+    older = folders / "older" / "results" / "uadfv.json"
+    older.parent.mkdir(parents=True)
+    older.write_text('{"rows": [{"id": "a"}]}')
+    environment = {k: v for k, v in _environment(folders / "older", False).items() if k != "DFD_UADFV"}
+    command = [sys.executable, "-m", "dfdlib", "run", "uadfv"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2 and "DFD_UADFV is not set" in done.stderr
+    assert older.read_text() == '{"rows": [{"id": "a"}]}'
+
+
 def test_an_unknown_study_is_one_sentence_and_exit_code_2(folders: Path) -> None:
     done = _dfd(folders, "run", "nosuch")
     assert done.returncode == 2

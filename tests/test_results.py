@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -36,6 +37,7 @@ def test_a_number_is_kept_with_its_interval_and_verdict() -> None:
     assert results.verdict({"id": "x", "paper": 0.5, "low": 0.4, "high": 0.6}).startswith("cannot be told at this n")
     results.clear("x")
     assert results.load("x") == []
+    assert json.loads((paths.build() / "x" / "previous" / "numbers.json").read_text())["rows"], "set aside, not lost"
 
 
 def test_scores_come_back_as_they_were_written() -> None:
@@ -78,6 +80,9 @@ def test_every_study_file_is_read() -> None:
     [
         ("epoch: 3", "unknown parameter epoch; known here"),
         ("resnet: {lr: 0.1}", "unknown parameter resnet.lr"),
+        ("seed: -1", "seed is -1; it must be at least 0"),
+        ("threads: 0", "threads is 0; it must be at least 1"),
+        ("faces: {max_frames: -3}", "faces.max_frames is -3; it must be at least 1"),
         ("resnet: {epochs: many}", "resnet.epochs is 'many'; it must be of type int"),
         ("dataset: celebdf", "dataset is 'celebdf'; choose one of"),
         ("resnet: {learning_rates: [fast]}", r"resnet.learning_rates is \['fast'\]"),
