@@ -83,7 +83,8 @@ def tracked(images: Sequence[np.ndarray], boxes: Sequence[np.ndarray], names: Se
     fig, axes = grid(1, len(images), 2.3 * len(images), 2.6)
     for axis, image, (x0, y0, x1, y1), name in zip(axes[0], images, boxes, names, strict=True):
         show_image(axis, image, name)
-        axis.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=THIRD, lw=2)
+        axis.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=THIRD, lw=2, clip_on=False)
+        axis.set(xlim=(-0.5, image.shape[1] - 0.5), ylim=(image.shape[0] - 0.5, -0.5))  # all panels of one size
     return fig
 
 
@@ -234,7 +235,7 @@ def matrix(table: pd.DataFrame) -> Figure:
     for cell in table.itertuples():
         place = shown.columns.get_loc(cell.tested), shown.index.get_loc(cell.row)
         text = f"{cell.frame_auc:.2f}\n[{cell.frame_auc_low:.2f}, {cell.frame_auc_high:.2f}]"
-        dark = abs(cell.frame_auc - 0.5) > 0.35
+        dark = abs(cell.frame_auc - 0.5) > 0.27
         axes[0, 0].text(*place, text, ha="center", va="center", fontsize=9, color="white" if dark else "black")
     axes[0, 0].set(xticks=range(shown.shape[1]), xticklabels=[f"tested on\n{name}" for name in shown.columns])
     axes[0, 0].set(yticks=range(shown.shape[0]), yticklabels=shown.index)
