@@ -10,6 +10,7 @@ import functools
 import hashlib
 import importlib
 import inspect
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def stage(*modules: str) -> Callable[[Callable], Callable]:
 def save(path: Path, value: Any) -> Any:
     """Write `value` atomically and return it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
+    partial = path.with_suffix(f".{os.getpid()}.partial")  # two notebooks may compute the same at once
     joblib.dump(value, partial, compress=3)
     partial.replace(path)
     return value

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dfdlib import cache, frames, headpose, posefeatures, poselab
+from dfdlib import cache, frames, headpose, metrics, posefeatures, poselab
 from dfdlib.frames import FrameSet
 from dfdlib.headpose import Poses
+from dfdlib.metrics import Estimate
 
 
 def readings(found: FrameSet, poses: dict[str, tuple[Poses, Poses]], model: np.ndarray, solver: str) -> dict:
@@ -32,7 +33,9 @@ def readings(found: FrameSet, poses: dict[str, tuple[Poses, Poses]], model: np.n
     }
 
 
-@cache.stage("posereadings", "poselab", "posefeatures")
-def by_person(features: np.ndarray, table: pd.DataFrame, seed: int, svm: str = "standardized") -> pd.DataFrame:
-    """The score table of all frames, five folds by person: `poselab.out_of_fold`, cached."""
-    return poselab.out_of_fold(features, table, "person", seed, svm)
+@cache.stage("posereadings", "poselab", "posefeatures", "metrics")
+def measured(
+    features: np.ndarray, table: pd.DataFrame, seed: int, resamples: int, svm: str = "standardized"
+) -> dict[str, Estimate]:
+    """`metrics.evaluate` of all frames, five folds by person; cached."""
+    return metrics.evaluate(poselab.out_of_fold(features, table, "person", seed, svm), resamples)

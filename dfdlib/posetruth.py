@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial.transform import Rotation
 
-from dfdlib import headpose, repro, truth, worldmodel
+from dfdlib import cache, headpose, repro, truth, worldmodel
 from dfdlib.frames import FrameSet
 
 WIDTH, HEIGHT = 640, 480  # of the simulated images, pixels
@@ -55,6 +55,7 @@ def simulated(model: np.ndarray, count: int, noise: float, seed: int) -> Known:
     return Known(points + repro.rng(seed, 2).normal(0, noise, points.shape), rotation, tvec)
 
 
+@cache.stage("posetruth", "headpose", "worldmodel")
 def compare_solvers(model: np.ndarray, count: int, noises: tuple[float, ...], seed: int) -> pd.DataFrame:
     """Every solver on the same frames: columns solver, part, noise_px, median_deg, p95_deg, flipped (share)."""
     rows = []

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 import papermill
+from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import DeadKernelError
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
@@ -20,6 +24,8 @@ from dfdlib.errors import DfdError
 CELL_TIMEOUT = 6 * 3600  # seconds; the longest cell trains the paper's ResNet-50 for 20 epochs on a CPU
 PARAMETERS = {"study"}
 KEPT_METADATA = {"tags"}
+# The notebooks that must be done before another starts
+NEEDS = {"03": ("01",), "04": ("01",), "05": ("01", "02", "03", "04"), "07": ("01", "03", "04")}
 
 
 def order(names: Sequence[str] = ()) -> list[Path]:
@@ -49,55 +55,97 @@ def run(study: str, console: Console, names: Sequence[str] = (), in_place: bool 
     if not names:
         frames.clips(params), data.stills(params)  # data that are missing must not cost an older run its numbers
         results.clear(study)
-    for path in order(names):
-        start = time.perf_counter()
-        _execute(path, folder / path.name, {} if in_place else {"study": study}, console)
-        if in_place:
-            write_clean(folder / path.name, path)
-        console.print(f"[green]done[/] {path.stem} in {time.perf_counter() - start:.0f} s", highlight=False)
+    jobs: dict[Path, Future] = {}
+    with contextlib.chdir(paths.notebooks()), _Steps(console) as steps, ThreadPoolExecutor(params.threads) as pool:
+        for path in order(names):
+            before = [job for other, job in jobs.items() if _needs(path, other)]
+            jobs[path] = pool.submit(_one, path, folder / path.name, study, in_place, before, steps)
+    for job in jobs.values():
+        job.result()
     return folder
 
 
-def _execute(source: Path, target: Path, parameters: dict[str, str], console: Console) -> None:
+def _needs(path: Path, other: Path) -> bool:
+    """Whether a notebook uses what another one made. 00 shows what all of them found."""
+    return path.stem.startswith("00") or other.stem[:2] in NEEDS.get(path.stem[:2], ())
+
+
+def _one(path: Path, target: Path, study: str, in_place: bool, before: Sequence[Future], steps: _Steps) -> None:
+    """Execute one notebook as soon as those that it needs are done; their failure is its own."""
+    for job in before:
+        job.result()  # the pool starts jobs in order, so that a job waits only for one that runs or is done
+    start = time.perf_counter()
+    with steps.of(path.stem) as tell, contextlib.closing(ensure_event_loop()):
+        _execute(path, target, {} if in_place else {"study": study}, tell)
+    if in_place:
+        write_clean(target, path)
+    steps.say(f"[green]done[/] {path.stem} in {time.perf_counter() - start:.0f} s")
+
+
+class _Steps:
+    """Shows the step that each running notebook is at: in place on a terminal, as lines elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self.console, self.now, self.lock = console, {}, threading.Lock()
+        self.status = console.status("")
+
+    def __enter__(self) -> _Steps:
+        if self.console.is_terminal:
+            self.status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.status.stop()
+
+    @contextlib.contextmanager
+    def of(self, name: str) -> Iterator[Callable[[str], None]]:
+        """A function that takes each step of the notebook `name`; it shows a step once."""
+
+        def tell(step: str) -> None:
+            with self.lock:
+                if self.now.get(name) != step:
+                    self.now[name] = step
+                    self._show(name, step)
+
+        yield tell
+        with self.lock:
+            self.now.pop(name, None)
+
+    def _show(self, name: str, step: str) -> None:
+        if self.console.is_terminal:
+            self.status.update(" | ".join(f"{name}: {step}" for name, step in self.now.items()))
+        else:
+            self.say(f"{name}: {step}")
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        self.console.print(line, highlight=False)
+
+
+def _execute(source: Path, target: Path, parameters: dict[str, str], tell: Callable[[str], None]) -> None:
     _check_parameters(source)
-    with console.status(source.stem) as status:
-        tell = _reporter(source.stem, console, status.update)
-        try:
-            papermill.execute_notebook(
-                str(source),
-                str(target),
-                parameters,
-                engine_name="dfd",
-                kernel_name="python3",
-                cwd=str(source.parent),
-                progress_bar=False,
-                execution_timeout=CELL_TIMEOUT,
-                tell=tell,
-                extra_arguments=["--IPKernelApp.log_level=ERROR"],  # it warns about TCP, which stays on this machine
-            )
-        except PapermillExecutionError as error:
-            raise DfdError(_sentence(source, target, error)) from None
-        except DeadKernelError:
-            raise DfdError(f"The kernel of {source.name} died, most often for want of memory; see {target}.") from None
+    try:
+        papermill.execute_notebook(
+            str(source),
+            str(target),
+            parameters,
+            engine_name="dfd",
+            kernel_name="python3",
+            progress_bar=False,
+            execution_timeout=CELL_TIMEOUT,
+            tell=tell,
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # it warns about TCP, which stays on this machine
+        )
+    except PapermillExecutionError as error:
+        raise DfdError(_sentence(source, target, error)) from None
+    except DeadKernelError:
+        raise DfdError(f"The kernel of {source.name} died, most often for want of memory; see {target}.") from None
 
 
 def _check_parameters(source: Path) -> None:
     found = set(papermill.inspect_notebook(str(source)))
     if found != PARAMETERS:
         raise DfdError(f"{source.name} takes the parameters {sorted(found)}; a study's notebook takes `study` alone.")
-
-
-def _reporter(name: str, console: Console, update: Callable[[str], None]) -> Callable[[str], None]:
-    """A function that shows each new step once: in place on a terminal, as lines elsewhere."""
-    seen: list[str] = []
-
-    def tell(step: str) -> None:
-        if seen[-1:] == [step]:
-            return
-        seen.append(step)
-        update(f"{name}: {step}") if console.is_terminal else console.print(f"{name}: {step}", highlight=False)
-
-    return tell
 
 
 def _sentence(source: Path, target: Path, error: PapermillExecutionError) -> str:

@@ -75,13 +75,29 @@ def test_a_failing_cell_stops_the_run_with_one_sentence(repository: Path) -> Non
         "print('kept')",
         "from dfdlib.errors import DfdError\nraise DfdError('No clip; add one.')",
     )
-    _write(repository, "02_second", "1 / 0")
+    _write(repository, "03_third", "1 / 0")
     with pytest.raises(DfdError, match=r"^01_first.ipynb stopped: No clip; add one\. \(The notebook up to there is"):
-        study.run("smoke", _console(), ["01", "02"])
+        study.run("smoke", _console(), ["01", "03"])
     assert "kept" in (repository / "build" / "smoke" / "notebooks" / "01_first.ipynb").read_text()
-    assert not (repository / "build" / "smoke" / "notebooks" / "02_second.ipynb").exists()
-    with pytest.raises(DfdError, match="02_second.ipynb stopped: ZeroDivisionError: division by zero"):
-        study.run("smoke", _console(), ["02"])
+    assert not (repository / "build" / "smoke" / "notebooks" / "03_third.ipynb").exists()  # it needs the first
+    with pytest.raises(DfdError, match="03_third.ipynb stopped: ZeroDivisionError: division by zero"):
+        study.run("smoke", _console(), ["03"])
+
+
+def test_notebooks_that_do_not_need_each_other_run_at_once(repository: Path) -> None:
+    wait = "import pathlib, time\nfor _ in range(600):\n    time.sleep(0.1)\n    if pathlib.Path('{}').exists(): break"
+    for name, other in (("01_first", "02_second"), ("02_second", "01_first")):
+        _write(
+            repository,
+            name,
+            f"open('{name}', 'w').close()",
+            wait.format(other),
+            f"assert pathlib.Path('{other}').exists()",
+        )
+    console = _console()
+    study.run("smoke", console, ["01", "02"])
+    assert "done 01_first" in console.file.getvalue()
+    assert "done 02_second" in console.file.getvalue()
 
 
 def test_another_parameter_is_refused_before_the_run(repository: Path) -> None:
