@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -62,6 +63,22 @@ def _claims(rows: list[tuple[str, ...]], study: str) -> Table:
     for row in rows:
         table.add_row(*row)
     return table
+
+
+@app.command()
+def train(
+    study: Annotated[str, typer.Argument(help="A file name in studies/ without .yaml.")] = "embedded",
+    recipe: Annotated[str, typer.Argument(help="paper, one-cycle, no-fakes, fwa, frozen or compare.")] = "paper",
+) -> None:
+    """Train a study's classifier without its notebooks, which then find the finished run.
+
+    On N devices: torchrun --nproc-per-node N -m dfdlib train STUDY RECIPE
+    """
+    from dfdlib import recipes
+
+    for line in recipes.carry_out(study, recipe):
+        if os.environ.get("RANK", "0") == "0":  # torchrun starts this once a device
+            print(line, flush=True)
 
 
 @app.command()

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from dfdlib import cache, paths, resnet, selfblend, train
+from dfdlib import cache, networks, paths, resnet, selfblend, train
 from dfdlib.frames import FrameSet
 from dfdlib.profile import ResNetParams, Study
 
@@ -72,11 +72,11 @@ def fine_tune(study: Study, frames: FrameSet, lr: float, on_epoch: Callable = la
     that of `Run.best_on_test`, which imitates the paper.
     """
     part = frames.part("train")
-    recipe = Recipe(lr, study.resnet.epochs, lambda done: lr, *_labelled(part, study))
-    return _train(study, frames, frames.part("val", "test"), recipe, on_epoch)
+    recipe = Recipe(lr, study.resnet.epochs, lambda done: lr, *labelled(part, study))
+    return run_recipe(study, frames, frames.part("val", "test"), recipe, on_epoch)
 
 
-def _labelled(part: FrameSet, study: Study) -> tuple[Callable[[int], Iterator], int]:
+def labelled(part: FrameSet, study: Study) -> tuple[Callable[[int], Iterator], int]:
     """Batches of crops with their labels, and how many an epoch has."""
     how = resnet.Augment(study.seed)
     steps = len(range(0, len(part.labels) - 1, study.resnet.batch))
@@ -89,10 +89,10 @@ def one_cycle(study: Study, frames: FrameSet, on_epoch: Callable = lambda row: N
     Nothing is chosen, neither an epoch (the last one counts) nor anything else, so validation frames train too.
     """
     part, held_out = frames.part("train", "val"), frames.part("test")
-    return _train(study, frames, held_out, _cycle(study, _labelled(part, study)), on_epoch)
+    return run_recipe(study, frames, held_out, cycle_recipe(study, labelled(part, study)), on_epoch)
 
 
-def _cycle(study: Study, batches: tuple, *more: object) -> Recipe:
+def cycle_recipe(study: Study, batches: tuple, *more: object) -> Recipe:
     peak, epochs = study.one_cycle.peak, study.one_cycle.epochs
     return Recipe(peak, epochs, lambda done: rate(done, peak), *batches, (study.one_cycle, *more))
 
@@ -113,7 +113,7 @@ def no_fakes(study: Study, frames: FrameSet) -> Run:
     def batches(epoch: int) -> Iterator:
         return selfblend.batches(real.crops, points, study.resnet, epoch, study.seed)
 
-    return _train(study, frames, held_out, _cycle(study, (batches, steps), "no fakes", code), lambda row: None)
+    return run_recipe(study, frames, held_out, cycle_recipe(study, (batches, steps), "no fakes", code))
 
 
 def rate(done: float, peak: float) -> float:
@@ -124,9 +124,15 @@ def rate(done: float, peak: float) -> float:
     return end + (peak - end) * (1 + math.cos(math.pi * (done - up) / (1 - up))) / 2
 
 
-def _train(study: Study, frames: FrameSet, held_out: FrameSet, recipe: Recipe, on_epoch: Callable) -> Run:
+def run_recipe(
+    study: Study, frames: FrameSet, held_out: FrameSet, recipe: Recipe, on_epoch: Callable = lambda row: None
+) -> Run:
+    """Train a network by a recipe and score `held_out` after each epoch; `frames` tell this run from others.
+
+    Resumes after the last whole epoch, and ends at once where a run of the same inputs and code is finished.
+    """
     torch.manual_seed(study.seed)  # the last layer's first weights
-    model, origin = resnet.build(study.resnet)
+    model, origin = networks.build(study.resnet)
     optimizer = torch.optim.SGD(model.parameters(), lr=recipe.lr, momentum=study.resnet.momentum)
 
     def batches(epoch: int) -> Iterator:
@@ -150,6 +156,11 @@ def _train(study: Study, frames: FrameSet, held_out: FrameSet, recipe: Recipe, o
     return run
 
 
+def paper(study: Study, frames: FrameSet) -> Run:
+    """The paper's recipe: both learning rates, one after the other; rate and epoch are chosen on validation."""
+    return choose([fine_tune(study, frames, lr) for lr in study.resnet.learning_rates])
+
+
 def choose(runs: Sequence[Run]) -> Run:
     """The run whose best epoch has the highest accuracy on validation (the first of equals)."""
     return max(runs, key=lambda run: run.history["val_acc"].max())
@@ -157,7 +168,7 @@ def choose(runs: Sequence[Run]) -> Run:
 
 @cache.stage("resnet")
 def _p_fake(crops: np.ndarray, weights: Path, sha256: str, params: ResNetParams) -> np.ndarray:
-    model, _ = resnet.build(replace(params, weights=""))
+    model, _ = networks.build(replace(params, weights=""))
     model.load_state_dict(load_file(weights))
     return resnet.p_fake(resnet.logits(model, crops, params))
 
@@ -174,7 +185,9 @@ def _evaluate(model: nn.Module, held_out: FrameSet, study: Study) -> tuple[dict,
 
 
 def _key(study: Study, frames: FrameSet, recipe: Recipe, origin: str) -> str:
-    code = cache.code_version("resnet", "train")
-    network = replace(study.resnet, learning_rates=())  # a run is of one rate, whatever others the study names
-    what = network, study.seed, recipe.lr, origin, frames.crops, frames.table, code, *recipe.more
+    code = cache.code_version("resnet", "train", "networks")
+    # A run is of one rate, whatever others the study names, and of the first weights found, not of those wished for.
+    network = replace(study.resnet, learning_rates=(), weights="")
+    first = "random weights" if origin.startswith("random weights") else origin
+    what = network, study.seed, recipe.lr, first, frames.crops, frames.table, code, *recipe.more
     return joblib.hash(what)[:12]

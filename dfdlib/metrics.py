@@ -16,6 +16,7 @@ from dfdlib.errors import DfdError
 # labels (N,), p_fake (N,), weights (resamples, N) -> the statistic of each resample (resamples,)
 Statistic = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 THRESHOLD = 0.5  # p_fake from which a verdict is "fake"
+BINS = 10  # of the calibration error
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,20 @@ def average_precision(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarra
     return (np.diff(hit) * precision[:, 1:]).sum(1)
 
 
+def brier(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean squared distance of p_fake from the truth: 0 is perfect, 0.25 is what always saying 0.5 gets."""
+    return weights @ (p_fake - labels) ** 2 / weights.sum(1)
+
+
+def calibration_error(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Expected calibration error: in BINS equal bins of p_fake, mean p_fake against the share of fakes.
+
+    The distances are weighted by the bins' counts (Guo et al., arXiv 1706.04599, equation 3, of p_fake).
+    """
+    bins = np.minimum((p_fake * BINS).astype(int), BINS - 1)
+    return np.abs((weights * (p_fake - labels)) @ np.eye(BINS)[bins]).sum(1) / weights.sum(1)
+
+
 def _curve(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """ROC curves of all resamples: false alarm and hit rates (resamples, thresholds + 1), strictest first.
 
@@ -83,7 +98,14 @@ def _curve(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> tuple
     return rates[0], rates[1]
 
 
-STATISTICS: dict[str, Statistic] = {"acc": accuracy, "auc": auc, "eer": eer, "ap": average_precision}
+STATISTICS: dict[str, Statistic] = {
+    "acc": accuracy,
+    "auc": auc,
+    "eer": eer,
+    "ap": average_precision,
+    "ece": calibration_error,
+    "brier": brier,
+}
 
 
 def to_videos(frames: pd.DataFrame) -> pd.DataFrame:
@@ -113,7 +135,7 @@ def estimate(table: pd.DataFrame, statistic: str, unit: str, resamples: int, see
 
 
 def evaluate(frames: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
-    """Accuracy, AUC, equal error rate and average precision of frames, accuracy and AUC of their videos."""
+    """All of STATISTICS for frames, accuracy and AUC for their videos."""
     found = {f"frame_{name}": estimate(frames, name, "frames", resamples) for name in STATISTICS}
     videos = to_videos(frames)
     return found | {f"video_{name}": estimate(videos, name, "videos", resamples) for name in ("acc", "auc")}

@@ -82,6 +82,7 @@ class Study:
     seed: int = 2020
     threads: int = 2
     bootstrap: int = 2000  # resamples behind every clustered interval
+    thorough: bool = False  # also compare other networks, recipes, splits and first weights, which takes hours
     small_face: int = 48  # side in pixels of the crops of the low-resolution comparison
     faces: FaceParams = field(default_factory=FaceParams)
     superres: SuperResParams = field(default_factory=SuperResParams)

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import urllib.error
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from dfdlib import cache, repro
-from dfdlib._torchvision import torchvision
-from dfdlib.errors import DfdError
+from dfdlib import networks, repro
 from dfdlib.profile import ResNetParams
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet's pixels in [0, 1], RGB (torchvision's reference preprocessing)
 STD = (0.229, 0.224, 0.225)
-ARCHITECTURES = ("resnet18", "resnet34", "resnet50", "resnet101")
-RANDOM = "random weights: no ImageNet weights were at hand"
 
 
 @dataclass(frozen=True)
@@ -32,48 +23,6 @@ class Augment:
     seed: int
     brightness: float = 0.2  # factor drawn from 1 +- this
     flip: float = 0.5  # chance of a mirror image
-
-
-def build(params: ResNetParams) -> tuple[nn.Module, str]:
-    """The network with two outputs (logits of real and fake), and in words where its first weights come from.
-
-    Order: the file named in the parameters (sha256 checked), torchvision's ImageNet weights where they are
-    cached or can be downloaded, then random weights, which the second value says plainly.
-    """
-    if params.arch not in ARCHITECTURES:
-        raise DfdError(f"There is no network {params.arch!r}; choose one of: {', '.join(ARCHITECTURES)}.")
-    # Residual branches that start at zero keep a deep network trainable from random weights (Goyal et al.,
-    # arXiv 1706.02677, section 5.1); loaded weights overwrite them.
-    model = torchvision().models.get_model(params.arch, weights=None, zero_init_residual=True)
-    origin = _load_first_weights(model, params)
-    model.fc = nn.Linear(model.fc.in_features, 2)
-    return model.to(memory_format=torch.channels_last), origin
-
-
-def _load_first_weights(model: nn.Module, params: ResNetParams) -> str:
-    if params.weights == "":
-        return "random weights, as the study asks"
-    if params.weights != "imagenet":
-        model.load_state_dict(read_weights(Path(params.weights), params.weights_sha256))
-        return f"the file {Path(params.weights).name}"
-    try:
-        weights = torchvision().models.get_model_weights(params.arch).IMAGENET1K_V1
-        with contextlib.redirect_stderr(io.StringIO()):  # torch.hub prints an address and a path there
-            model.load_state_dict(weights.get_state_dict(progress=False, check_hash=True))
-        return "torchvision's ImageNet weights IMAGENET1K_V1"
-    except (urllib.error.URLError, OSError):
-        return RANDOM
-
-
-def read_weights(path: Path, sha256: str = "") -> dict[str, Tensor]:
-    """A state dict from a .safetensors file or a .pth file of plain tensors; DfdError where it is not the one."""
-    if not path.is_file():
-        raise DfdError(f"There is no weight file {path}; name one that exists or leave `weights` empty.")
-    if sha256 and cache.sha256(path) != sha256:
-        raise DfdError(f"{path} has another sha256 than the study asks for; get the right file or correct the study.")
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    return torch.load(path, map_location="cpu", weights_only=True)  # refuses every pickle but tensors
 
 
 def to_tensor(crops: np.ndarray) -> Tensor:
@@ -113,21 +62,35 @@ def batches(crops: np.ndarray, labels: np.ndarray, params: ResNetParams, epoch: 
 
 def loss(model: nn.Module, images: Tensor, labels: Tensor, params: ResNetParams) -> Tensor:
     """Mean cross-entropy of a batch (paper, section II.A)."""
-    with _autocast(params):
+    with _autocast(params, images.device):
         logits = model(images)
     return nn.functional.cross_entropy(logits.float(), labels)
 
 
-@torch.inference_mode()
 def logits(model: nn.Module, crops: np.ndarray, params: ResNetParams, batch: int = 64) -> np.ndarray:
     """Logits (N, 2) float32, real then fake, of uint8 RGB crops (N, S, S, 3)."""
+    return features_and_logits(model, crops, params, batch)[1]
+
+
+@torch.inference_mode()
+def features_and_logits(
+    model: nn.Module, crops: np.ndarray, params: ResNetParams, batch: int = 64
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the last layer reads, (N, F) float32, and what it says, (N, 2) float32, of uint8 RGB crops (N, S, S, 3)."""
     model.eval()
+    device = next(model.parameters()).device
     crops = centre(crops, params.input_size)
-    found = []
+    features, found = [], []
+    hook = networks.head(model).register_forward_pre_hook(lambda _, read: features.append(_flat(read[0])))
     for start in range(0, len(crops), batch):
-        with _autocast(params):
-            found.append(model(to_tensor(crops[start : start + batch])).float())
-    return torch.cat(found).numpy()
+        with _autocast(params, device):
+            found.append(_flat(model(to_tensor(crops[start : start + batch]).to(device))))
+    hook.remove()
+    return torch.cat(features).numpy(), torch.cat(found).numpy()
+
+
+def _flat(values: Tensor) -> Tensor:
+    return values.float().flatten(1).cpu()
 
 
 def p_fake(logits: np.ndarray) -> np.ndarray:
@@ -140,5 +103,6 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels.astype(np.int64))))
 
 
-def _autocast(params: ResNetParams) -> torch.autocast:
-    return torch.autocast("cpu", torch.bfloat16, enabled=params.bfloat16 and repro.has_bfloat16())
+def _autocast(params: ResNetParams, device: torch.device) -> torch.autocast:
+    fast = repro.has_bfloat16() if device.type == "cpu" else True
+    return torch.autocast(device.type, torch.bfloat16, enabled=params.bfloat16 and fast)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from accelerate import Accelerator
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -36,33 +37,47 @@ def fit(
 
     `folder` holds `epoch_NN.safetensors` (weights), `epoch_NN.npz` (arrays of `evaluate`) and `last.safetensors`
     (weights, optimizer and history in one file, so that a stop between two writes cannot part them). A run
-    that finds them goes on after the last whole epoch.
+    that finds them goes on after the last whole epoch. Under torchrun (or accelerate launch) the processes share each
+    batch, and the first of them evaluates and saves; the model stays where it was trained.
     Raises DfdError when the loss is no longer a number; the checkpoints of earlier epochs stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    place = Accelerator(cpu=not torch.cuda.is_available())
     history = _resume(model, optimizer, folder)
+    shared = place.prepare_model(model)
+    _follow(optimizer, place.device)
     for epoch in range(len(history) + 1, epochs + 1):
         start = time.perf_counter()
-        row = {"epoch": epoch, "train_loss": _one_epoch(model, optimizer, batches(epoch), loss, epoch)}
-        numbers, arrays = evaluate(model)
-        history.append(row | numbers | {"seconds": round(time.perf_counter() - start, 1)})
-        _save(model, optimizer, arrays, history, folder)
-        on_epoch(history[-1])
-    return pd.DataFrame(history)
+        row = {"epoch": epoch, "train_loss": _one_epoch(shared, optimizer, batches(epoch), loss, epoch, place)}
+        if place.is_main_process:
+            numbers, arrays = evaluate(model)
+            history.append(row | numbers | {"seconds": round(time.perf_counter() - start, 1)})
+            _save(model, optimizer, arrays, history, folder)
+            on_epoch(history[-1])
+        place.wait_for_everyone()
+    return pd.DataFrame(history if place.is_main_process else _history(folder))
 
 
-def _one_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, data: Iterable, loss: Loss, epoch: int) -> float:
+def _one_epoch(
+    model: nn.Module, optimizer: torch.optim.Optimizer, data: Iterable, loss: Loss, epoch: int, place: Accelerator
+) -> float:
     model.train()
     losses = []
     for batch in data:
         optimizer.zero_grad(set_to_none=True)
-        value = loss(model, *batch)
+        value = loss(model, *(part[place.process_index :: place.num_processes].to(place.device) for part in batch))
         if not math.isfinite(value.item()):
             raise DfdError(f"The training loss became {value.item()} in epoch {epoch}; lower the learning rate.")
-        value.backward()
+        place.backward(value)
         optimizer.step()
         losses.append(value.item())
     return float(np.mean(losses))
+
+
+def _follow(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+    """Move what a resumed optimizer remembers to where the model now is."""
+    for slot in optimizer.state.values():
+        slot.update({key: value.to(device) for key, value in slot.items() if key != "step" and value is not None})
 
 
 def load_epoch(model: nn.Module, folder: Path, epoch: int) -> nn.Module:
@@ -121,5 +136,9 @@ def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path) ->
         slots.setdefault(int(index), {})[slot] = weights.pop(name)
     model.load_state_dict(weights)
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
-    with safe_open(last, "pt") as file:
+    return _history(folder)
+
+
+def _history(folder: Path) -> list[dict[str, float]]:
+    with safe_open(folder / "last.safetensors", "pt") as file:
         return json.loads(file.metadata()["history"])

@@ -103,7 +103,7 @@ def experts(study: Study) -> dict[str, Expert]:
     """What a study trained, by name: its ResNet in two ways, a small one without fakes, and two SVMs on landmarks."""
     found = frames.load(study)
     world, solver = worldmodel.load(study.headpose.world_model), study.headpose.solver
-    paper = finetune.choose([finetune.fine_tune(study, found, lr) for lr in study.resnet.learning_rates])
+    paper = finetune.paper(study, found)
     cycle, svm = finetune.one_cycle(study, found), pose_svm(found, world, solver)
     small = finetune.small(study)
     without = finetune.no_fakes(small, found)

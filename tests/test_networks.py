@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
-from dfdlib import fsrcnn, resnet, superres, train
+from dfdlib import fsrcnn, networks, resnet, superres, train
 from dfdlib._torchvision import torchvision
 from dfdlib.errors import DfdError
 from dfdlib.profile import ResNetParams, SuperResParams
@@ -91,26 +93,76 @@ def test_resnet50_is_torchvisions() -> None:
     assert sum(p.numel() for p in model.parameters()) == 25_557_032
 
 
+@pytest.mark.parametrize(
+    ("arch", "parameters"),
+    [("resnet18", 11_689_512), ("resnet101", 44_549_160), ("resnetv2_50", 25_549_352)],  # torchvision's and timm's docs
+)
+def test_networks_have_the_documented_sizes(arch: str, parameters: int) -> None:
+    assert sum(p.numel() for p in networks.create(arch).parameters()) == parameters
+
+
+def test_resnet20_has_the_size_of_its_layers_and_takes_any_image() -> None:
+    model = networks.ResNet20(10)
+    convolutions = 9 * (3 * 16 + 6 * 16 * 16 + 16 * 32 + 5 * 32 * 32 + 32 * 64 + 5 * 64 * 64)
+    norms = 2 * (7 * 16 + 6 * 32 + 6 * 64)
+    assert sum(p.numel() for p in model.parameters()) == convolutions + norms + 64 * 10 + 10 == 269_722
+    assert model(torch.zeros(2, 3, 40, 56)).shape == (2, 10)
+
+
+def test_operations_of_resnet50_are_those_of_the_literature() -> None:
+    parameters, gmacs = networks.count("resnet50", 224)
+    assert parameters == 25_557_032 and gmacs == pytest.approx(4.09, abs=0.02)  # torchvision's page of the weights
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "resnetv2_50", "resnet20"])
+def test_features_are_what_the_last_layer_reads(arch: str) -> None:
+    params = ResNetParams(arch=arch, weights="", input_size=32, bfloat16=False)
+    model = networks.build(params)[0].eval()
+    crops = np.random.default_rng(0).integers(0, 255, (3, 40, 40, 3)).astype(np.uint8)
+    features, logits = resnet.features_and_logits(model, crops, params)
+    last = networks.head(model)
+    expected = features @ last.weight.detach().flatten(1).numpy().T + last.bias.detach().numpy()
+    assert logits == pytest.approx(expected, abs=1e-5) and logits.shape == (3, 2)
+
+
+@pytest.mark.parametrize("arch", networks.ARCHITECTURES)
+def test_a_file_of_any_network_is_read_by_that_network_alone(tmp_path, arch: str) -> None:
+    path = tmp_path / "w.safetensors"
+    save_file(networks.create(arch).state_dict(), path)
+    model, origin = networks.build(ResNetParams(arch=arch, weights=str(path)))
+    assert origin == "the file w.safetensors" and networks.head(model).weight.shape[0] == 2
+    other = "resnet20" if arch != "resnet20" else "resnet18"
+    with pytest.raises(DfdError, match="w.safetensors for .* are those of another network"):
+        networks.build(ResNetParams(arch=other, weights=str(path)))
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
+def test_damaged_weight_files_are_named(tmp_path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"\x10\0\0\0\0\0\0\0garbage")
+    with pytest.raises(DfdError, match=f"{name} is damaged"):
+        networks.read_weights(tmp_path / name)
+
+
 def test_a_study_that_asks_for_random_weights_says_so() -> None:
-    model, origin = resnet.build(ResNetParams(arch="resnet18", weights=""))
+    model, origin = networks.build(ResNetParams(arch="resnet18", weights=""))
     assert model.fc.out_features == 2 and "random" in origin
     with pytest.raises(DfdError, match="no network 'vgg16'"):
-        resnet.build(ResNetParams(arch="vgg16"))
+        networks.build(ResNetParams(arch="vgg16"))
 
 
 def test_weight_files_are_checked(tmp_path) -> None:
     with pytest.raises(DfdError, match="no weight file"):
-        resnet.build(ResNetParams(arch="resnet18", weights=str(tmp_path / "none.safetensors")))
+        networks.build(ResNetParams(arch="resnet18", weights=str(tmp_path / "none.safetensors")))
     path = tmp_path / "w.safetensors"
     save_file({"x": torch.zeros(1)}, path)
     with pytest.raises(DfdError, match="another sha256"):
-        resnet.read_weights(path, "0" * 64)
+        networks.read_weights(path, "0" * 64)
 
 
 def test_a_named_weight_file_is_loaded(tmp_path) -> None:
     donor = torchvision().models.get_model("resnet18", weights=None)
     save_file(donor.state_dict(), tmp_path / "w.safetensors")
-    model, origin = resnet.build(ResNetParams(arch="resnet18", weights=str(tmp_path / "w.safetensors")))
+    model, origin = networks.build(ResNetParams(arch="resnet18", weights=str(tmp_path / "w.safetensors")))
     assert torch.equal(model.conv1.weight, donor.conv1.weight) and origin == "the file w.safetensors"
 
 
@@ -196,3 +248,38 @@ def test_the_best_epoch_and_what_is_kept(tmp_path) -> None:
     train.prune(tmp_path, {2})
     assert [p.name for p in sorted(tmp_path.glob("epoch_*.safetensors"))] == ["epoch_02.safetensors"]
     assert train.epoch_arrays(tmp_path, 1)["w"].shape == (8, 4)
+
+
+SHARED = """
+import sys, torch
+from pathlib import Path
+from torch import nn
+from dfdlib import train
+
+def batches(epoch):
+    generator = torch.Generator().manual_seed(epoch)
+    for _ in range(5):
+        x = torch.randn(16, 4, generator=generator)
+        yield x, (x.sum(1) > 0).long()
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+optimizer = torch.optim.SGD(model.parameters(), 0.05, momentum=0.9)
+loss = lambda model, x, y: nn.functional.cross_entropy(model(x), y)
+evaluate = lambda model: ({"rows": float(seen[0])}, {})
+seen = [0]
+model.register_forward_hook(lambda module, read, said: seen.__setitem__(0, len(read[0])))
+train.fit(model, optimizer, batches, loss, evaluate, 2, Path(sys.argv[1]))
+"""
+
+
+def test_two_processes_share_each_batch_and_learn_what_one_does(tmp_path) -> None:
+    script = tmp_path / "shared.py"
+    script.write_text(SHARED)
+    starts = {1: [sys.executable], 2: [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]}
+    for processes, start in starts.items():
+        subprocess.run([*start, str(script), str(tmp_path / str(processes))], check=True, capture_output=True)
+        history = train._history(tmp_path / str(processes))
+        assert [row["rows"] for row in history] == [16 / processes] * 2
+    one, two = (load_file(tmp_path / name / "epoch_02.safetensors") for name in ("1", "2"))
+    assert all(torch.allclose(one[key], two[key], atol=1e-6) for key in one)

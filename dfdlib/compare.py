@@ -1,0 +1,109 @@
+"""What stands beside the paper's network: other networks, recipes, splits and first weights. Hours of training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from dfdlib import cache, finetune, heads, metrics, networks, poselab, pretrain, results
+from dfdlib.finetune import Recipe, Run
+from dfdlib.frames import FrameSet
+from dfdlib.profile import Study
+
+NETWORKS = ("resnet18", "resnet20", "resnet50", "resnetv2_50", "resnet101")
+FOLDS = 5
+
+
+def table(study: Study, frames: FrameSet) -> pd.DataFrame:
+    """One row a comparison: columns kind, name, seconds (an epoch's), and of each score its value, low and high.
+
+    Every run is of the one-cycle recipe from the study's first weights, unless its row says otherwise. Finished runs
+    are read again, so that a stop costs little.
+    """
+    return pd.DataFrame(list(rows(study, frames)))
+
+
+def rows(study: Study, frames: FrameSet) -> Iterator[dict]:
+    """The rows of `table`, the quick ones first."""
+    small = finetune.small(study)
+    plain = finetune.one_cycle(small, frames)
+    yield row(study, "split", "pairs, the published test part", plain)
+    yield row(study, "split", "frames at random, one fold of five", in_folds(small, frames, "frame", folds=1))
+    yield row(study, "split", "people, five folds", in_folds(small, frames, "person"))
+    yield from starts(study, frames)
+    for arch in NETWORKS:
+        own = replace(study, resnet=replace(study.resnet, arch=arch))
+        run = finetune.one_cycle(own, frames)
+        yield row(study, "network", arch, run) | size(own)
+        if arch == study.resnet.arch:
+            yield row(study, "network", f"{arch}, then a GRU over a clip's frames", heads.gru(own, frames, run))
+    yield row(study, "recipe", "the paper's, rate and epoch chosen on validation", finetune.paper(study, frames))
+    yield row(study, "recipe", "FWA's: rate 0.001, 5 % less an epoch, no momentum", fwa(study, frames))
+    yield row(study, "recipe", "one cycle, the last epoch", finetune.one_cycle(study, frames))
+
+
+def row(study: Study, kind: str, name: str, found: Run | pd.DataFrame) -> dict:
+    """Scores of the test part with intervals, and the median seconds of an epoch where the network was trained here."""
+    scores = found.scores(found.best).query("split == 'test'") if isinstance(found, Run) else found
+    seconds = found.history["seconds"].median() if isinstance(found, Run) else float("nan")
+    columns = {"kind": kind, "name": name, "seconds": seconds, "videos": scores["clip_id"].nunique()}
+    for key, estimate in metrics.evaluate(scores, study.bootstrap).items():
+        columns |= {key: estimate.value, f"{key}_low": estimate.low, f"{key}_high": estimate.high}
+    return columns
+
+
+def size(study: Study) -> dict[str, float]:
+    """Parameters of the study's network with the 1000-class head, and billions of multiply-adds for one crop."""
+    parameters, operations = networks.count(study.resnet.arch, study.resnet.input_size)
+    return {"parameters": parameters, "gmacs": operations}
+
+
+def fwa(study: Study, frames: FrameSet) -> Run:
+    """Train by the schedule of FWA's code (in its repository's history): rate 0.001, 5 % less an epoch, no momentum.
+
+    The last epoch counts. Only the schedule is FWA's: here the fakes are the data set's, there they are made.
+    """
+    study = replace(study, resnet=replace(study.resnet, momentum=0.0))
+    part, held_out, epochs = frames.part("train", "val"), frames.part("test"), study.resnet.epochs
+    schedule: Callable[[float], float] = lambda done: 0.001 * 0.95 ** int(done * epochs + 1e-6)  # noqa: E731
+    recipe = Recipe(0.001, epochs, schedule, *finetune.labelled(part, study), ("fwa",))
+    return finetune.run_recipe(study, frames, held_out, recipe)
+
+
+def in_folds(study: Study, frames: FrameSet, unit: str, folds: int = FOLDS) -> pd.DataFrame:
+    """Scores of the frames of the first `folds` of five folds by networks that have not seen them.
+
+    `unit` as in `poselab.folds`: "frame" leaks, "person" does not. All rows are of the part "test".
+    """
+    parts = []
+    for number, (train_rows, test_rows) in enumerate(poselab.folds(frames.table, unit, study.seed)):
+        if number < folds:
+            held_out = frames.rows(test_rows)
+            held_out = replace(held_out, table=held_out.table.assign(split="test"))
+            recipe = finetune.cycle_recipe(study, finetune.labelled(frames.rows(train_rows), study), unit, number)
+            run = finetune.run_recipe(study, frames, held_out, recipe)
+            parts.append(run.scores(run.best).set_index(test_rows))
+    return pd.concat(parts).sort_index()
+
+
+def starts(study: Study, frames: FrameSet) -> Iterator[dict]:
+    """What pre-training buys a ResNet-18, Tiny-ImageNet standing in for ImageNet; empty without DFD_TINY_IMAGENET."""
+    archive = pretrain.archive()
+    if archive is None:
+        return
+    small = finetune.small(study)
+    weights, top1 = pretrain.tiny_imagenet(small, archive)
+    results.note(study.name, tiny_imagenet_top1=round(top1, 3))
+    for name, own in {"random": small, "Tiny-ImageNet": _from(small, weights)}.items():
+        own = replace(own, resnet=replace(own.resnet, learning_rates=(max(study.resnet.learning_rates),)))
+        yield row(study, "first weights", f"{name}, the paper's recipe", finetune.paper(own, frames))
+        yield row(study, "first weights", f"{name}, one cycle", finetune.one_cycle(own, frames))
+        yield row(study, "first weights", f"{name}, no fakes seen", finetune.no_fakes(own, frames))
+        yield row(study, "first weights", f"{name}, last layer alone", heads.linear(own, frames))
+
+
+def _from(study: Study, weights: Path) -> Study:
+    return replace(study, resnet=replace(study.resnet, weights=str(weights), weights_sha256=cache.sha256(weights)))

@@ -1,0 +1,83 @@
+"""Pre-train a network on Tiny-ImageNet: a stand-in where ImageNet's weights can't be had, and labelled as such."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import joblib
+import numpy as np
+import torch
+from torch import nn
+
+from dfdlib import cache, finetune, networks, paths, resnet, train
+from dfdlib.errors import DfdError
+from dfdlib.profile import Study
+
+SIZE, BATCH, EPOCHS, PEAK = 56, 64, 20, 0.1  # windows of 56 of the 64 pixels; the rest as for one cycle
+HELD_OUT = 20  # images of each class
+
+
+def archive() -> Path | None:
+    """The archive that DFD_TINY_IMAGENET names (<class>/<image>.JPEG or .jpg inside), or None where it is not set."""
+    value = os.environ.get("DFD_TINY_IMAGENET")
+    if value and not (Path(value).is_file() and tarfile.is_tarfile(value)):
+        raise DfdError(f"DFD_TINY_IMAGENET names {value}, which is not a tar archive; name one or unset it.")
+    return Path(value).resolve() if value else None
+
+
+def read(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Images (N, 64, 64, 3) uint8 RGB, labels (N,) and class names; nothing is unpacked to disk."""
+    images, names = [], []
+    with tarfile.open(path) as tar:
+        for member in tar:
+            if member.isfile() and member.name.lower().endswith((".jpg", ".jpeg")):
+                image = cv2.imdecode(np.frombuffer(tar.extractfile(member).read(), np.uint8), cv2.IMREAD_COLOR)
+                if image is None or image.shape != (64, 64, 3):
+                    raise DfdError(f"{member.name} in {path} is not an image of 64 x 64 pixels; get the archive again.")
+                images.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+                names.append(
+                    next(part for part in member.name.split("/") if part.startswith("n0") or part[1:].isdigit())
+                )
+    classes, labels = np.unique(names, return_inverse=True)
+    return np.stack(images), labels, classes.tolist()
+
+
+def tiny_imagenet(study: Study, path: Path) -> tuple[Path, float]:
+    """Weights of the study's network after EPOCHS epochs on the archive, and accuracy on HELD_OUT images a class."""
+    params = replace(study.resnet, input_size=SIZE, batch=BATCH, weights="")
+    key = joblib.hash((params, study.seed, cache.sha256(path), cache.code_version("pretrain", "resnet", "networks")))
+    folder = paths.runs() / "pretrained" / f"{params.arch}-{key[:12]}"
+    done = folder / f"epoch_{EPOCHS:02d}.safetensors"
+    if not done.is_file():
+        _train(study, params, read(path), folder)
+    return done, float(train.epoch_arrays(folder, EPOCHS)["top1"])
+
+
+def _train(study: Study, params, data: tuple, folder: Path) -> None:  # noqa: ANN001
+    images, labels, classes = data
+    rank = np.concatenate([np.arange((labels == c).sum()) for c in range(len(classes))])
+    rank = rank[np.argsort(np.argsort(labels, kind="stable"), kind="stable")]  # an image's number in its class
+    kept, held = np.flatnonzero(rank >= HELD_OUT), np.flatnonzero(rank < HELD_OUT)
+    torch.manual_seed(study.seed)
+    model = networks.create(params.arch)
+    model.fc = nn.Linear(model.fc.in_features, len(classes))
+    model = model.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(model.parameters(), lr=PEAK, momentum=params.momentum, weight_decay=5e-4)
+    steps = len(range(0, len(kept) - 1, BATCH))
+
+    def batches(epoch: int):  # noqa: ANN202
+        how = resnet.Augment(study.seed)
+        for step, batch in enumerate(resnet.batches(images[kept], labels[kept], params, epoch, how)):
+            optimizer.param_groups[0]["lr"] = finetune.rate((epoch - 1 + step / steps) / EPOCHS, PEAK)
+            yield batch
+
+    def evaluate(model: nn.Module) -> tuple[dict, dict]:
+        top1 = float((resnet.logits(model, images[held], params).argmax(1) == labels[held]).mean())
+        return {"top1": top1}, {"top1": np.array(top1)}
+
+    train.fit(model, optimizer, batches, lambda m, x, y: resnet.loss(m, x, y, params), evaluate, EPOCHS, folder)
+    train.prune(folder, {EPOCHS})
