@@ -8,6 +8,7 @@ import pandas as pd
 
 from dfdlib import paths, results
 from dfdlib.errors import DfdError
+from dfdlib.metrics import Estimate
 
 CLAIMS = {
     "resnet.frame_acc": "ResNet alone, accuracy of frames",
@@ -61,8 +62,12 @@ def _claim(name: str, row: dict) -> tuple[str, str, str, str, str]:
     paper = "" if row["paper"] is None else as_number(row["paper"])
     if row["id"].endswith("gain"):
         paper = "no evident effect"
-    interval = f"{as_number(row['low'])} to {as_number(row['high'])} ({row['n']} {row['unit']})"
+    interval = f"{as_number(row['low'])} to {as_number(row['high'])} ({_counted(row)})"
     return name, paper, as_number(row["value"]), interval, row["verdict"]
+
+
+def _counted(row: dict) -> str:
+    return Estimate(row["value"], row["low"], row["high"], row["n"], row["unit"], row.get("people", 0)).counted
 
 
 def _percent(value: float) -> str:

@@ -13,7 +13,7 @@ from dfdlib.finetune import Recipe, Run
 from dfdlib.frames import FrameSet
 from dfdlib.profile import Study
 
-NETWORKS = ("resnet18", "resnet20", "resnet50", "resnetv2_50", "resnet101")
+NETWORKS = ("resnet18", "resnet20", "resnet50", "resnetv2_50")
 FOLDS = 5
 
 
@@ -29,11 +29,9 @@ def table(study: Study, frames: FrameSet) -> pd.DataFrame:
 def rows(study: Study, frames: FrameSet) -> Iterator[dict]:
     """The rows of `table`, the quick ones first."""
     small = finetune.small(study)
-    plain = finetune.one_cycle(small, frames)
-    yield row(study, "split", "pairs, the published test part", plain)
+    yield row(study, "split", "pairs, the published test part", finetune.one_cycle(small, frames))
     yield row(study, "split", "frames at random, one fold of five", in_folds(small, frames, "frame", folds=1))
     yield row(study, "split", "people, five folds", in_folds(small, frames, "person"))
-    yield from starts(study, frames)
     for arch in NETWORKS:
         own = replace(study, resnet=replace(study.resnet, arch=arch))
         run = finetune.one_cycle(own, frames)
@@ -41,8 +39,10 @@ def rows(study: Study, frames: FrameSet) -> Iterator[dict]:
         if arch == study.resnet.arch:
             yield row(study, "network", f"{arch}, then a GRU over a clip's frames", heads.gru(own, frames, run))
     yield row(study, "recipe", "the paper's, rate and epoch chosen on validation", finetune.paper(study, frames))
-    yield row(study, "recipe", "FWA's: rate 0.001, 5 % less an epoch, no momentum", fwa(study, frames))
     yield row(study, "recipe", "one cycle, the last epoch", finetune.one_cycle(study, frames))
+    yield row(study, "recipe", "ResNet-18, one cycle", finetune.one_cycle(small, frames))
+    yield row(study, "recipe", "ResNet-18, FWA's: rate 0.001, 5 % less an epoch, no momentum", fwa(small, frames))
+    yield from starts(study, frames)
 
 
 def row(study: Study, kind: str, name: str, found: Run | pd.DataFrame) -> dict:
@@ -97,13 +97,20 @@ def starts(study: Study, frames: FrameSet) -> Iterator[dict]:
     small = finetune.small(study)
     weights, top1 = pretrain.tiny_imagenet(small, archive)
     results.note(study.name, tiny_imagenet_top1=round(top1, 3))
-    for name, own in {"random": small, "Tiny-ImageNet": _from(small, weights)}.items():
+    for name, own in {"Tiny-ImageNet": _from(small, weights), "random": small}.items():
         own = replace(own, resnet=replace(own.resnet, learning_rates=(max(study.resnet.learning_rates),)))
-        yield row(study, "first weights", f"{name}, the paper's recipe", finetune.paper(own, frames))
+        yield row(study, "first weights", f"{name}, last layer alone", heads.linear(own, frames))
         yield row(study, "first weights", f"{name}, one cycle", finetune.one_cycle(own, frames))
         yield row(study, "first weights", f"{name}, no fakes seen", finetune.no_fakes(own, frames))
-        yield row(study, "first weights", f"{name}, last layer alone", heads.linear(own, frames))
+        yield row(study, "first weights", f"{name}, the paper's recipe", finetune.paper(own, frames))
 
 
 def _from(study: Study, weights: Path) -> Study:
     return replace(study, resnet=replace(study.resnet, weights=str(weights), weights_sha256=cache.sha256(weights)))
+
+
+def for_figure(found: pd.DataFrame) -> pd.DataFrame:
+    """The comparisons as rows of `plots.intervals`: AUC of frames."""
+    names = found["kind"] + ": " + found["name"]
+    ends = {"frame_auc": "value", "frame_auc_low": "low", "frame_auc_high": "high"}
+    return found[list(ends)].rename(columns=ends).assign(name=names, paper=float("nan"))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import csv
+import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
 from dfdlib import cache, paths
 from dfdlib.errors import DfdError
 from dfdlib.profile import Study
 
 LABELS = {"real": 0, "fake": 1}
+SPOILED = 0.05  # a run goes on without damaged images as long as they are no larger share than this, or a single one
 # People who return in UADFV under several numbers, judged by eye; everybody else appears once.
 UADFV_PEOPLE = ((0, 32, *range(40, 49)), (9, 13, 19), (5, 10, 12, 16), (24, 31), (14, 15), (21, 22))
 # The published pair-disjoint test part (14 + 14 videos), from CatoGit's uadfv_test.csv.
@@ -165,12 +168,37 @@ def stills(study: Study) -> pd.DataFrame:
 
 def _celeba(images: int, train_share: float) -> pd.DataFrame:
     found = sorted(paths.celeba().glob("*.jpg"))[:images]
+    found = readable(found) if found else found
     if len(found) < 10:
         raise DfdError(f"{paths.celeba()} holds {len(found)} .jpg images; DFD_CELEBA must name CelebA's image folder.")
     n_train = round(train_share * len(found))
     split = ["train"] * n_train + ["test"] * (len(found) - n_train)
     # CelebA's identity file is not part of the images; every image counts as a person of its own.
     return pd.DataFrame({"path": found, "person": [p.stem for p in found], "split": split})
+
+
+def readable(files: Sequence[Path]) -> list[Path]:
+    """The image files that decode to their last row; a warning names the first damaged one and counts them all.
+
+    DfdError where more than SPOILED of them are damaged, or all: then something is wrong with the copy.
+    """
+    damaged = [path for path in files if not _decodes(path)]
+    if not damaged:
+        return list(files)
+    what = f"{len(damaged)} of {len(files)} images cannot be read, the first is {damaged[0]}"
+    if len(damaged) > max(1, SPOILED * len(files)) or len(damaged) == len(files):
+        raise DfdError(f"{what}; copy the folder again.")
+    warnings.warn(f"{what}; they are left out.", stacklevel=2)
+    return [path for path in files if path not in set(damaged)]
+
+
+def _decodes(path: Path) -> bool:
+    try:
+        with Image.open(path) as image:  # OpenCV fills the rest of a truncated file with grey and says nothing
+            image.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
+    return True
 
 
 def check_labels(labels: Iterable[int]) -> None:

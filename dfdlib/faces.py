@@ -14,7 +14,7 @@ import dlib
 import numpy as np
 import pandas as pd
 
-from dfdlib import cache, video
+from dfdlib import cache, data, video
 from dfdlib.data import Clip
 from dfdlib.errors import DfdError
 from dfdlib.profile import FaceParams
@@ -149,6 +149,8 @@ def _track_folder(clip_id: str, folder: Path, sha256: str, params: FaceParams) -
     marked = {int(f.stem): f for f in files if f"{folder.parent.name}/{folder.name}/{f.stem}" in known}
     if not marked:
         raise DfdError(f"{folder} holds no .jpg frame with landmarks in {_landmark_file(folder)}; add them.")
+    sound = set(data.readable(list(marked.values())))
+    marked = {index: file for index, file in marked.items() if file in sound}
     images = {index: read_image(file) for index, file in marked.items()}
     points = [known[f"{folder.parent.name}/{folder.name}/{f.stem}"] for f in marked.values()]
     whole = _assemble(clip_id, images, list(images), points, params)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 from scipy.stats import binomtest
+from scipy.stats import t as student
 
 from dfdlib import repro
 from dfdlib.data import check_labels
@@ -28,9 +30,15 @@ class Estimate:
     high: float
     n: int
     unit: str
+    people: int = 0  # that an interval over people was drawn over; 0 for a plain count
+
+    @property
+    def counted(self) -> str:
+        """What it was counted on, such as "889 frames of 7 people"."""
+        return f"{self.n} {self.unit}" + (f" of {self.people} people" if self.people else "")
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}], n = {self.n} {self.unit}"
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}], n = {self.counted}"
 
 
 def accuracy(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -117,9 +125,9 @@ def to_videos(frames: pd.DataFrame) -> pd.DataFrame:
 def estimate(table: pd.DataFrame, statistic: str, unit: str, resamples: int, seed: int = 0) -> Estimate:
     """A statistic of a score table (columns label, p_fake, person) with its 95 % interval.
 
-    People are drawn with replacement, each with all rows (percentile bootstrap over clusters); resamples
-    without both classes are left out. The accuracy of videos gets Wilson's interval, the right one for a
-    plain count, which does not collapse where every video is right.
+    People are drawn with replacement, each with all rows (bootstrap over clusters; resamples without both classes are
+    left out), and `share_interval` makes the interval of what that spread. The accuracy of videos gets Wilson's
+    interval for a plain count.
     """
     check_labels(table["label"])
     if not np.isfinite(table["p_fake"]).all():
@@ -127,11 +135,41 @@ def estimate(table: pd.DataFrame, statistic: str, unit: str, resamples: int, see
     labels, p_fake = table["label"].to_numpy(), table["p_fake"].to_numpy()
     value = float(STATISTICS[statistic](labels, p_fake, np.ones((1, len(table))))[0])
     if statistic == "acc" and unit == "videos":
-        low, high = binomtest(round(value * len(table)), len(table)).proportion_ci(method="wilson")
-    else:
-        draws = bootstrap(table, STATISTICS[statistic], resamples, seed)
-        low, high = np.nanpercentile(draws, [2.5, 97.5])
-    return Estimate(value, float(low), float(high), len(table), unit)
+        return proportion(round(value * len(table)), len(table), unit)
+    people = table["person"].nunique()
+    low, high = share_interval(value, bootstrap(table, STATISTICS[statistic], resamples, seed), people)
+    return Estimate(value, low, high, len(table), unit, people)
+
+
+def share_interval(value: float, draws: np.ndarray, people: int) -> tuple[float, float]:
+    """The 95 % interval of a number in [0, 1] from its bootstrap `draws` over people.
+
+    The draws' standard deviation on the scale of the logit (delta method), times Student's quantile for as many
+    people: with seven to forty people percentiles of the draws hold the truth in 75 to 93 of 100 cases, this in 90
+    to 96 (simulated in tests/test_metrics.py). Where every draw is the same, as for a perfect score, the end is
+    that of Clopper and Pearson for `people` of `people` right ones.
+    """
+    half = half_width(draws, people)
+    if half == 0 or not 0 < value < 1:
+        bound = 0.025 ** (1 / people)
+        return (bound, 1.0) if value > 0.5 else (0.0, 1 - bound)
+    return tuple(float(expit(logit(value) + sign * half / (value * (1 - value)))) for sign in (-1, 1))
+
+
+def half_width(draws: np.ndarray, people: int) -> float:
+    """Half of a 95 % interval of a sum over people: Student's quantile times the draws' spread; nan for one person.
+
+    Drawing n people with replacement spreads by sqrt((n - 1) / n) too little, which is mended here.
+    """
+    if people < 2:
+        return float("nan")
+    return float(student.ppf(0.975, people - 1) * np.nanstd(draws) * np.sqrt(people / (people - 1)))
+
+
+def detectable(found: Estimate) -> float:
+    """The smallest true difference that would have been seen with a chance of 80 %, from a difference's interval."""
+    quantile = student.ppf(0.975, found.people - 1)
+    return (quantile + student.ppf(0.8, found.people - 1)) * (found.high - found.low) / (2 * quantile)
 
 
 def evaluate(frames: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
@@ -161,7 +199,9 @@ def difference(a: pd.DataFrame, b: pd.DataFrame, statistic: str, unit: str, resa
     labels, p, q = a["label"].to_numpy(), a["p_fake"].to_numpy(), b["p_fake"].to_numpy()
     weights = np.vstack([np.ones(len(a)), person_weights(a["person"], resamples, seed)])  # the first: as observed
     value, *draws = STATISTICS[statistic](labels, p, weights) - STATISTICS[statistic](labels, q, weights)
-    return Estimate(float(value), *(float(v) for v in np.nanpercentile(draws, [2.5, 97.5])), len(a), unit)
+    people = a["person"].nunique()
+    half = half_width(np.array(draws), people)
+    return Estimate(float(value), float(value - half), float(value + half), len(a), unit, people)
 
 
 def proportion(count: int, n: int, unit: str) -> Estimate:
@@ -173,5 +213,5 @@ def proportion(count: int, n: int, unit: str) -> Estimate:
 def mean_over_people(values: np.ndarray, people: pd.Series, unit: str, resamples: int, seed: int = 0) -> Estimate:
     """The mean of one value a row (such as an image's PSNR), with an interval over people."""
     draws = person_weights(people, resamples, seed) @ values / person_weights(people, resamples, seed).sum(1)
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return Estimate(float(np.mean(values)), float(low), float(high), len(values), unit)
+    value, half = float(np.mean(values)), half_width(draws, people.nunique())
+    return Estimate(value, value - half, value + half, len(values), unit, people.nunique())

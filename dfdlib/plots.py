@@ -218,7 +218,8 @@ def intervals(rows: pd.DataFrame, xlabel: str) -> Figure:
     y = np.arange(len(rows))[::-1]
     errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
     axes[0, 0].errorbar(rows["value"], y, xerr=errors, fmt="o", color=REAL, capsize=4, label="this study, 95 %")
-    axes[0, 0].plot(rows["paper"], y, "X", ms=9, color=FAKE, label="paper")
+    if rows["paper"].notna().any():
+        axes[0, 0].plot(rows["paper"], y, "X", ms=9, color=FAKE, label="paper")
     axes[0, 0].axvline(0.5, color="0.6", lw=1)
     axes[0, 0].set(yticks=y, yticklabels=rows["name"], xlim=(0.2, 1.02))
     axes[0, 0].set_xlabel(xlabel, loc="left")

@@ -40,6 +40,7 @@ def record(study: str, key: str, estimate: Estimate, digits: int = 6) -> Estimat
         "high": round(estimate.high, digits),
         "n": estimate.n,
         "unit": estimate.unit,
+        "people": estimate.people,
         "paper": PAPER.get(key),
     }
     row["verdict"] = verdict(row)

@@ -138,7 +138,7 @@ def test_rows_name_what_they_compare_and_hold_intervals(monkeypatch) -> None:
     monkeypatch.setattr(compare, "NETWORKS", ("resnet20",))
     monkeypatch.setattr(finetune, "small", lambda study: study)
     table = compare.table(STUDY, _frames())
-    assert list(table["kind"]) == ["split"] * 3 + ["network"] * 2 + ["recipe"] * 3
+    assert list(table["kind"]) == ["split"] * 3 + ["network"] * 2 + ["recipe"] * 4
     assert (table["frame_auc_low"] <= table["frame_auc"]).all()
     own = table[table["name"] == "resnet20"].iloc[0]
     assert own["parameters"] == 269_722 + 65 * 990  # 1000 outputs instead of 10

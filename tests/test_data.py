@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 
+import cv2
+import numpy as np
 import pytest
 
 from dfdlib import data, paths, splits
@@ -171,3 +174,37 @@ def test_the_published_uadfv_split(tmp_path, monkeypatch) -> None:
     assert len(pairs["train"]) + len(pairs["val"]) == 35 and len(pairs["val"]) >= 7
     assert splits.shared(done, "pair") == []
     assert splits.shared([c for c in done if c.split != "test"], "person") == []
+
+
+def _images(folder, count: int, truncated: tuple[int, ...]) -> list:
+    rng = np.random.default_rng(0)
+    files = [folder / f"{number:03d}.jpg" for number in range(count)]
+    for number, path in enumerate(files):
+        content = cv2.imencode(".jpg", rng.integers(0, 255, (40, 40, 3)).astype(np.uint8))[1].tobytes()
+        path.write_bytes(content[: len(content) // 2] if number in truncated else content)
+    return files
+
+
+def test_a_few_damaged_images_are_named_counted_and_left_out(tmp_path) -> None:
+    files = _images(tmp_path, 60, truncated=(7, 30))
+    with pytest.warns(UserWarning, match=r"2 of 60 images cannot be read, the first is .*007.jpg; they are left out"):
+        kept = data.readable(files)
+    assert kept == [path for path in files if path.name not in ("007.jpg", "030.jpg")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert data.readable(kept) == kept
+
+
+def test_many_damaged_images_stop_the_run(tmp_path) -> None:
+    with pytest.raises(DfdError, match=r"4 of 60 images cannot be read, the first is .*001.jpg; copy the folder again"):
+        data.readable(_images(tmp_path, 60, truncated=(1, 2, 3, 4)))
+    with pytest.raises(DfdError, match="1 of 1 images"):
+        data.readable(_images(tmp_path, 1, truncated=(0,)))
+
+
+def test_celeba_goes_on_without_a_damaged_image(tmp_path, monkeypatch) -> None:
+    _images(tmp_path, 40, truncated=(3,))
+    monkeypatch.setenv("DFD_CELEBA", str(tmp_path))
+    with pytest.warns(UserWarning, match="1 of 40 images"):
+        table = data.stills(Study("x", dataset="uadfv"))
+    assert len(table) == 39 and (table["split"] == "train").sum() == 31

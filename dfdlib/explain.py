@@ -1,0 +1,213 @@
+"""Where the classifier looks: Grad-CAM, how much of it lies in the swapped region, and whether it can be believed."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import rankdata
+from torch import Tensor, nn
+
+from dfdlib import faces, metrics, paths, resnet
+from dfdlib.errors import DfdError
+from dfdlib.frames import FrameSet
+from dfdlib.metrics import Estimate
+from dfdlib.profile import ResNetParams, Study
+
+LAST_MAP = ("layer4", "norm", "blocks")  # of torchvision's ResNets, of timm's resnetv2_50, of networks.ResNet20
+
+
+def grad_cam(model: nn.Module, crops: np.ndarray, params: ResNetParams, batch: int = 32) -> np.ndarray:
+    """What speaks for a fake, pixel by pixel: maps (N, s, s) float32 in [0, 1], s = params.input_size.
+
+    Grad-CAM (Selvaraju et al., arXiv 1610.02391, equations 1 and 2) of the logit of fake minus that of real, on the
+    last feature map before the global pooling, enlarged bilinearly to the network's input. Each map is divided by its
+    own maximum, so that two maps don't compare in height; one where nothing speaks for a fake is all zero.
+    crops: uint8 RGB (N, S, S, 3), S >= s, of which the central s x s pixels count, as in `resnet.logits`. It computes
+    in float32 whatever params.bfloat16 says, and leaves the model as it was: mode, hooks and gradients.
+    Raises DfdError for crops of another kind and for a network without a known last map.
+    """
+    if crops.ndim != 4 or crops.dtype != np.uint8 or crops.shape[3] != 3 or min(crops.shape[1:3]) < params.input_size:
+        raise DfdError(
+            f"Grad-CAM got crops of shape {crops.shape} and type {crops.dtype}; "
+            f"give uint8 RGB (N, S, S, 3) with S at least input_size, {params.input_size}."
+        )
+    images = resnet.centre(crops, params.input_size)
+    device = next(model.parameters()).device
+    maps = np.empty(images.shape[:3], np.float32)
+    with _evaluating(model):
+        for start in range(0, len(images), batch):
+            part = slice(start, start + batch)
+            maps[part] = _maps(model, resnet.to_tensor(images[part]).to(device)).cpu().numpy()
+    return maps
+
+
+@contextlib.contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in evaluation mode; afterwards each module is in its own mode again."""
+    before = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training
+
+
+def _maps(model: nn.Module, images: Tensor) -> Tensor:
+    """Maps (B, s, s) of normalized images (B, 3, s, s)."""
+    features, logits = _cut(model, images)
+    # No frame's logits depend on another's features in evaluation mode, so the sum gives each its own gradient.
+    gradient = torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), features)[0]
+    weights = gradient.mean((2, 3), keepdim=True)
+    cam = (weights * features.detach()).sum(1, keepdim=True).relu()
+    cam = nn.functional.interpolate(cam, images.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+    top = cam.amax((1, 2), keepdim=True)
+    return cam / torch.where(top > 0, top, 1)
+
+
+def _cut(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """The last feature map (B, C, h, w) and the logits (B, 2) as a function of it alone.
+
+    Parameters are detached and the graph starts at the map: what lies below it keeps nothing for a gradient.
+    """
+    found: list[Tensor] = []
+
+    def begin(module: nn.Module, read: tuple, made: Tensor) -> Tensor:
+        found.append(made.detach().requires_grad_())
+        return found[0]
+
+    frozen = {name: parameter.detach() for name, parameter in model.named_parameters()}
+    with last_map(model).register_forward_hook(begin):
+        with torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
+            logits = torch.func.functional_call(model, frozen, images)
+    return found[0], logits.flatten(1)
+
+
+def last_map(model: nn.Module) -> nn.Module:
+    """The module whose output is averaged over the picture before the last layer; DfdError where it is not known."""
+    for name in LAST_MAP:
+        if hasattr(model, name):
+            return getattr(model, name)
+    raise DfdError(
+        f"{type(model).__name__} has no module named {' or '.join(LAST_MAP)}; name its last map in LAST_MAP."
+    )
+
+
+def swap_masks(frames: FrameSet, study: Study) -> np.ndarray:
+    """The true swapped region of fake embedded frames in the network's input, (N, s, s) float32 in [0, 1].
+
+    Cut from the committed `swap_mask` of data/embedded/truth exactly as the crops were cut from the frames (so the
+    frames must have the points that their crops were cut by). 1 where more than half of the feathered mask is the
+    donor's, 0 elsewhere, in between only by resizing. It holds neither the outer half of the feathered edge, nor how
+    opaque the blend was, nor what the encoder changed around it. What a fake shows best may lie just on that edge.
+    Raises DfdError for another data set and for a frame that is not of a fake clip.
+    """
+    if study.dataset != "embedded":
+        raise DfdError(f"The study {study.name!r} has no true swap masks; only the embedded data have, use that study.")
+    known = {clip_id: _swap_mask(clip_id) for clip_id in frames.table["clip_id"].unique()}
+    cut = np.zeros((len(frames.table), study.faces.size, study.faces.size), np.float32)
+    for i, (clip_id, frame) in enumerate(zip(frames.table["clip_id"], frames.table["frame"], strict=True)):
+        box = faces.face_rectangle(frames.points[i], study.faces.margin)
+        cut[i] = faces.crop(known[clip_id][frame], box, study.faces.size)[0]
+    return resnet.centre(cut, study.resnet.input_size).clip(0, 1)  # enlarging by cubics leaves the range
+
+
+def _swap_mask(clip_id: str) -> np.ndarray:
+    """(T, H, W) float32, 0 or 1, in pixels of the clip's frames."""
+    path = paths.embedded() / "truth" / f"{clip_id}.npz"
+    if not path.is_file():
+        raise DfdError(f"There is no {path}; the truth is part of the embedded data: check out data/embedded again.")
+    with np.load(path, allow_pickle=False) as truth:
+        if "swap_mask" not in truth:
+            raise DfdError(f"{path} holds no swap mask, because nothing was swapped there; leave out its real frames.")
+        width = int(truth["mask_shape"][2])
+        return np.unpackbits(truth["swap_mask"], axis=-1)[..., :width].astype(np.float32)
+
+
+def inside(cam: np.ndarray, masks: np.ndarray) -> pd.DataFrame:
+    """How much of each map lies in its mask: columns energy and area, a row a frame, both in [0, 1].
+
+    energy: the mask's share of the map's sum (the energy-based pointing game of Wang et al., arXiv 1910.01279,
+    section 4.3, with a mask for the box); nan where the map is all zero. area: the mask's share of the picture, which
+    is what a map that is the same everywhere gets. A map that leans to the middle of every face gets more without
+    knowing anything of the swap: compare with the maps of a `randomized` network.
+    cam, masks: (N, s, s) in [0, 1]. Raises DfdError where their shapes differ.
+    """
+    _same_shape(cam, masks)
+    total = cam.sum((1, 2), dtype=float)
+    held = (cam * masks).sum((1, 2), dtype=float)
+    energy = np.divide(held, total, out=np.full(len(cam), np.nan), where=total > 0)
+    return pd.DataFrame({"energy": energy, "area": masks.mean((1, 2), dtype=float)})
+
+
+def excess(found: pd.DataFrame, people: pd.Series, resamples: int, seed: int = 0) -> Estimate:
+    """The mean of energy - area (`inside`; `people` in the same order) with an interval over people; 0 is chance.
+
+    Frames with an all-zero map have no energy and are left out, as the estimate's n tells. DfdError where none is left.
+    """
+    gain = (found["energy"] - found["area"]).to_numpy()
+    seen = np.isfinite(gain)
+    if not seen.any():
+        raise DfdError("Every map is all zero, so that none has energy to place; give frames that are scored as fake.")
+    return metrics.mean_over_people(gain[seen], people[seen], "frames", resamples, seed)
+
+
+def randomized(model: nn.Module, seed: int) -> nn.Module:
+    """A copy whose weights are all drawn anew, for the sanity check of Adebayo et al. (arXiv 1810.03292, section 3).
+
+    A map that hardly changes with it can't tell what was learned. Each layer draws as PyTorch does when it is made;
+    batch normalization starts over (scale 1, shift 0, statistics 0 and 1). The model itself and the global random
+    state stay as they are. Raises DfdError for a layer that can't draw its weights.
+    """
+    found, device = copy.deepcopy(model).cpu(), next(model.parameters()).device
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for name, module in found.named_modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+            elif next(module.parameters(recurse=False), None) is not None:
+                raise DfdError(f"The layer {name!r} has no reset_parameters to draw weights with; give it one.")
+    return found.to(device)
+
+
+def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlation (N,) in [-1, 1] of two maps (N, s, s) of each frame, over their pixels.
+
+    Ties share their mean rank; nan where a map is the same everywhere. The pixels are not independent: at 112 px a
+    ResNet's last map has 4 x 4 cells. Raises DfdError where the shapes differ.
+    """
+    _same_shape(a, b)
+    x, y = (rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (a, b))
+    x, y = (ranks - ranks.mean(1, keepdims=True) for ranks in (x, y))
+    spread = np.sqrt((x**2).sum(1) * (y**2).sum(1))
+    return np.divide((x * y).sum(1), spread, out=np.full(len(x), np.nan), where=spread > 0)
+
+
+def _same_shape(a: np.ndarray, b: np.ndarray) -> None:
+    if a.ndim != 3 or a.shape != b.shape:
+        raise DfdError(f"Maps of shapes {a.shape} and {b.shape} don't belong together; give two of the same (N, s, s).")
+
+
+def pick(scores: pd.DataFrame, count: int = 2) -> dict[str, np.ndarray]:
+    """Row numbers (from 0) of frames worth showing: "right real", "right fake", "false alarm" and "miss".
+
+    Of each kind the at most `count` most confident frames (p_fake farthest from the threshold), one a person as long
+    as there are people, then their next ones. scores: columns label (0 real, 1 fake), person and p_fake.
+    """
+    called = (scores["p_fake"] >= metrics.THRESHOLD).to_numpy()
+    fake = (scores["label"] == 1).to_numpy()
+    kinds = {"right real": ~fake & ~called, "right fake": fake & called, "false alarm": ~fake & called}
+    return {name: _surest(scores, rows, count) for name, rows in (kinds | {"miss": fake & ~called}).items()}
+
+
+def _surest(scores: pd.DataFrame, chosen: np.ndarray, count: int) -> np.ndarray:
+    sure = (scores["p_fake"] - metrics.THRESHOLD).abs().to_numpy()
+    rows = np.flatnonzero(chosen)
+    rows = rows[np.argsort(-sure[rows], kind="stable")]
+    turn = scores["person"].iloc[rows].groupby(scores["person"].iloc[rows].to_numpy()).cumcount().to_numpy()
+    return rows[np.argsort(turn, kind="stable")][:count]
