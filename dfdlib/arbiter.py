@@ -6,28 +6,81 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from scipy.special import logit
+from sklearn.linear_model import LogisticRegression
 
+from dfdlib import metrics
 from dfdlib.errors import DfdError
+from dfdlib.seeds import rng
 
-# Each rule takes p_fake of the ResNet and of the head pose, (N,) each, and gives p_fake of the whole, (N,).
-RULES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+# A rule takes p_fake of the ResNet and of the head pose, (N,) each, and gives p_fake of the whole, (N,).
+Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]
+RULES: dict[str, Rule] = {
     "mean": lambda resnet, headpose: (resnet + headpose) / 2,
-    "either": np.maximum,  # fake as soon as one branch says so
-    "both": np.minimum,  # fake only where both say so
+    "either": np.maximum,  # the maximum: fake as soon as one branch says so
+    "both": np.minimum,  # the minimum: fake only where both say so
     "resnet": lambda resnet, headpose: resnet,
 }
+SURE = 1e-4  # score tables have four decimals; a probability is kept this far from 0 and 1
+KEYS = ["clip_id", "frame", "label", "pair", "person", "split"]
 
 
-def combine(resnet: pd.DataFrame, headpose: pd.DataFrame, rule: str) -> pd.DataFrame:
+def combine(resnet: pd.DataFrame, headpose: pd.DataFrame, rule: str | Rule) -> pd.DataFrame:
     """The score table of the whole from two branches' tables; only frames that both branches scored.
 
     Raises DfdError for an unknown rule and where the branches share no frame.
     """
-    if rule not in RULES:
+    if isinstance(rule, str) and rule not in RULES:
         raise DfdError(f"There is no rule {rule!r} for the decision maker; choose one of: {', '.join(RULES)}.")
-    keys = ["clip_id", "frame", "label", "pair", "person", "split"]
-    joined = resnet.merge(headpose, on=keys, suffixes=("_resnet", "_headpose"))
+    joined = _joined(resnet, headpose)
+    rule = RULES[rule] if isinstance(rule, str) else rule
+    joined["p_fake"] = rule(joined["p_fake_resnet"].to_numpy(), joined["p_fake_headpose"].to_numpy())
+    return joined[[*KEYS, "p_fake"]]
+
+
+def _joined(resnet: pd.DataFrame, headpose: pd.DataFrame) -> pd.DataFrame:
+    joined = resnet.merge(headpose, on=KEYS, suffixes=("_resnet", "_headpose"))
     if joined.empty:
         raise DfdError("The two branches scored no frame in common; run both on the same clips.")
-    joined["p_fake"] = RULES[rule](joined["p_fake_resnet"], joined["p_fake_headpose"])
-    return joined[[*keys, "p_fake"]]
+    return joined
+
+
+def stacked(resnet: pd.DataFrame, headpose: pd.DataFrame) -> Rule:
+    """The rule of a logistic regression on both branches' logits; give it the tables of validation frames alone.
+
+    Raises DfdError where a frame of the test part is among them.
+    """
+    joined = _joined(resnet, headpose)
+    if (joined["split"] == "test").any():
+        raise DfdError("Stacking was given test frames to fit on; give it those of validation alone.")
+    model = LogisticRegression().fit(_logits(joined["p_fake_resnet"], joined["p_fake_headpose"]), joined["label"])
+    return lambda resnet, headpose: model.predict_proba(_logits(resnet, headpose))[:, 1]
+
+
+def _logits(resnet: np.ndarray, headpose: np.ndarray) -> np.ndarray:
+    return np.column_stack([logit(np.clip(p, SURE, 1 - SURE)) for p in (resnet, headpose)])
+
+
+def with_chance(val: pd.DataFrame, test: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
+    """What each rule makes of a second branch that knows nothing: even chance numbers, the same for all of a clip.
+
+    `val` and `test` are the ResNet's score tables. Columns rule, gain (mean change in the accuracy of test frames over
+    `draws` such branches), worst and best (2.5th and 97.5th percentile).
+    """
+    right = metrics.accuracy(test["label"].to_numpy(), test["p_fake"].to_numpy(), np.ones((1, len(test))))[0]
+    gains: dict[str, list[float]] = {}
+    for draw in range(draws):
+        fitted = stacked(val, _noise(val, seed, draw, 0))
+        noise = _noise(test, seed, draw, 1)
+        for name, rule in {**RULES, "stacked": fitted}.items():
+            whole = combine(test, noise, rule)
+            verdicts = (whole["p_fake"] >= metrics.THRESHOLD) == whole["label"]
+            gains.setdefault(name, []).append(float(verdicts.mean()) - right)
+    rows = [(name, np.mean(found), *np.percentile(found, [2.5, 97.5])) for name, found in gains.items()]
+    return pd.DataFrame(rows, columns=["rule", "gain", "worst", "best"])
+
+
+def _noise(table: pd.DataFrame, *key: int) -> pd.DataFrame:
+    clips = table["clip_id"].unique()
+    values = dict(zip(clips, rng(*key).random(len(clips)), strict=True))
+    return table.assign(p_fake=table["clip_id"].map(values))

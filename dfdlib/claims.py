@@ -22,6 +22,8 @@ CLAIMS = {
     "resnet.video_auc": "ResNet alone, AUC of videos",
     "resnet.one_cycle.frame_acc": "The same network, one-cycle learning rate, accuracy of frames",
     "resnet.one_cycle.video_auc": "The same network, one-cycle learning rate, AUC of videos",
+    "system.ours.frame_acc": "The whole with one cycle and the head pose of Yang et al., accuracy of frames",
+    "system.ours.frame_acc_gain": "The same, gain over its ResNet, accuracy of frames",
     "headpose.yang.frame_auc": "Head pose as in Yang et al., AUC of frames",
     "headpose.yang.video_auc": "Head pose as in Yang et al., AUC of videos",
     "headpose.mirrored.frame_auc": "The same with the released, mirrored model, AUC of frames",
@@ -60,7 +62,7 @@ def claim_table(study: str, committed: bool = False) -> list[tuple[str, str, str
 def _claim(name: str, row: dict) -> tuple[str, str, str, str, str]:
     as_number = "{:.3f}".format if "auc" in row["id"] else _percent
     paper = "" if row["paper"] is None else as_number(row["paper"])
-    if row["id"].endswith("gain"):
+    if row["id"].startswith("sr."):
         paper = "no evident effect"
     interval = f"{as_number(row['low'])} to {as_number(row['high'])} ({_counted(row)})"
     return name, paper, as_number(row["value"]), interval, row["verdict"]

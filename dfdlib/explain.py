@@ -2,90 +2,65 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import rankdata
 from torch import Tensor, nn
 
-from dfdlib import faces, metrics, paths, resnet
+from dfdlib import faces, metrics, paths, repro, resnet
 from dfdlib.errors import DfdError
 from dfdlib.frames import FrameSet
 from dfdlib.metrics import Estimate
 from dfdlib.profile import ResNetParams, Study
 
 LAST_MAP = ("layer4", "norm", "blocks")  # of torchvision's ResNets, of timm's resnetv2_50, of networks.ResNet20
+BATCH = 32  # frames at a time, which bounds the memory
 
 
-def grad_cam(model: nn.Module, crops: np.ndarray, params: ResNetParams, batch: int = 32) -> np.ndarray:
+def grad_cam(model: nn.Module, crops: np.ndarray, params: ResNetParams, signed: bool = False) -> np.ndarray:
     """What speaks for a fake, pixel by pixel: maps (N, s, s) float32 in [0, 1], s = params.input_size.
 
     Grad-CAM (Selvaraju et al., arXiv 1610.02391, equations 1 and 2) of the logit of fake minus that of real, on the
     last feature map before the global pooling, enlarged bilinearly to the network's input. Each map is divided by its
-    own maximum, so that two maps don't compare in height; one where nothing speaks for a fake is all zero.
+    own maximum, so maps don't compare in height; one where nothing speaks for a fake is all zero. `signed` leaves out
+    the ReLU: in [-1, 1], negative what speaks for a real face. `similarity` wants it, since a network of random
+    weights gives many maps that are all zero.
     crops: uint8 RGB (N, S, S, 3), S >= s, of which the central s x s pixels count, as in `resnet.logits`. It computes
     in float32 whatever params.bfloat16 says, and leaves the model as it was: mode, hooks and gradients.
     Raises DfdError for crops of another kind and for a network without a known last map.
     """
     if crops.ndim != 4 or crops.dtype != np.uint8 or crops.shape[3] != 3 or min(crops.shape[1:3]) < params.input_size:
-        raise DfdError(
-            f"Grad-CAM got crops of shape {crops.shape} and type {crops.dtype}; "
-            f"give uint8 RGB (N, S, S, 3) with S at least input_size, {params.input_size}."
-        )
+        raise DfdError(f"Crops are {crops.dtype} {crops.shape}; give uint8 RGB (N, S, S, 3), S >= {params.input_size}.")
     images = resnet.centre(crops, params.input_size)
-    device = next(model.parameters()).device
+    still = copy.deepcopy(model).eval().requires_grad_(False)  # the caller's keeps its mode and gets no hook
+    device = next(still.parameters()).device
     maps = np.empty(images.shape[:3], np.float32)
-    with _evaluating(model):
-        for start in range(0, len(images), batch):
-            part = slice(start, start + batch)
-            maps[part] = _maps(model, resnet.to_tensor(images[part]).to(device)).cpu().numpy()
+    for start in range(0, len(images), BATCH):
+        part = slice(start, start + BATCH)
+        maps[part] = _maps(still, resnet.to_tensor(images[part]).to(device), signed).cpu().numpy()
     return maps
 
 
-@contextlib.contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode; afterwards each module is in its own mode again."""
-    before = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in before:
-            module.training = training
-
-
-def _maps(model: nn.Module, images: Tensor) -> Tensor:
-    """Maps (B, s, s) of normalized images (B, 3, s, s)."""
-    features, logits = _cut(model, images)
-    # No frame's logits depend on another's features in evaluation mode, so the sum gives each its own gradient.
-    gradient = torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), features)[0]
-    weights = gradient.mean((2, 3), keepdim=True)
-    cam = (weights * features.detach()).sum(1, keepdim=True).relu()
+def _maps(model: nn.Module, images: Tensor, signed: bool) -> Tensor:
+    """Maps (B, s, s) as `grad_cam` gives them, of normalized images (B, 3, s, s)."""
+    features, gradients = _last_features(model, images)
+    cam = (gradients.mean((2, 3), keepdim=True) * features).sum(1, keepdim=True)
+    cam = cam if signed else cam.relu()
     cam = nn.functional.interpolate(cam, images.shape[2:], mode="bilinear", align_corners=False)[:, 0]
-    top = cam.amax((1, 2), keepdim=True)
+    top = cam.abs().amax((1, 2), keepdim=True)
     return cam / torch.where(top > 0, top, 1)
 
 
-def _cut(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """The last feature map (B, C, h, w) and the logits (B, 2) as a function of it alone.
-
-    Parameters are detached and the graph starts at the map: what lies below it keeps nothing for a gradient.
-    """
+def _last_features(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """The last feature map (B, C, h, w) and the gradient of each frame's final logit with respect to it."""
     found: list[Tensor] = []
-
-    def begin(module: nn.Module, read: tuple, made: Tensor) -> Tensor:
-        found.append(made.detach().requires_grad_())
-        return found[0]
-
-    frozen = {name: parameter.detach() for name, parameter in model.named_parameters()}
-    with last_map(model).register_forward_hook(begin):
-        with torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
-            logits = torch.func.functional_call(model, frozen, images)
-    return found[0], logits.flatten(1)
+    hook = last_map(model).register_forward_hook(lambda *call: found.append(call[-1].requires_grad_()))
+    with hook, torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
+        logits = model(images).flatten(1)
+        final = (logits[:, 1] - logits[:, 0]).sum()  # no frame's logits depend on another's map in evaluation mode
+        return found[0].detach(), torch.autograd.grad(final, found[0])[0]
 
 
 def last_map(model: nn.Module) -> nn.Module:
@@ -93,18 +68,16 @@ def last_map(model: nn.Module) -> nn.Module:
     for name in LAST_MAP:
         if hasattr(model, name):
             return getattr(model, name)
-    raise DfdError(
-        f"{type(model).__name__} has no module named {' or '.join(LAST_MAP)}; name its last map in LAST_MAP."
-    )
+    raise DfdError(f"{type(model).__name__} has no known last map; add the name of its module to explain.LAST_MAP.")
 
 
 def swap_masks(frames: FrameSet, study: Study) -> np.ndarray:
     """The true swapped region of fake embedded frames in the network's input, (N, s, s) float32 in [0, 1].
 
-    Cut from the committed `swap_mask` of data/embedded/truth exactly as the crops were cut from the frames (so the
-    frames must have the points that their crops were cut by). 1 where more than half of the feathered mask is the
-    donor's, 0 elsewhere, in between only by resizing. It holds neither the outer half of the feathered edge, nor how
-    opaque the blend was, nor what the encoder changed around it. What a fake shows best may lie just on that edge.
+    Cut from the committed `swap_mask` of data/embedded/truth exactly as the crops were cut from the frames, by the
+    frames' points (not smoothed ones). 1 where the feathered mask of the blend is above a half, 0 elsewhere, in between
+    only by resizing. It holds neither the outer half of the feathered edge, which may show the fake best, nor how
+    opaque the blend was, nor what the encoder changed around it.
     Raises DfdError for another data set and for a frame that is not of a fake clip.
     """
     if study.dataset != "embedded":
@@ -132,11 +105,10 @@ def _swap_mask(clip_id: str) -> np.ndarray:
 def inside(cam: np.ndarray, masks: np.ndarray) -> pd.DataFrame:
     """How much of each map lies in its mask: columns energy and area, a row a frame, both in [0, 1].
 
-    energy: the mask's share of the map's sum (the energy-based pointing game of Wang et al., arXiv 1910.01279,
-    section 4.3, with a mask for the box); nan where the map is all zero. area: the mask's share of the picture, which
-    is what a map that is the same everywhere gets. A map that leans to the middle of every face gets more without
-    knowing anything of the swap: compare with the maps of a `randomized` network.
-    cam, masks: (N, s, s) in [0, 1]. Raises DfdError where their shapes differ.
+    energy: the mask's share of the map's sum (the energy-based pointing game of Wang et al., arXiv 1910.01279, with a
+    mask for the box); nan where the map is all zero. area: the mask's share of the picture, which a map that is the
+    same everywhere gets. One that leans to the middle of any face gets more and knows nothing of the swap: compare
+    with `others`. cam, masks: (N, s, s) in [0, 1]. Raises DfdError where their shapes differ.
     """
     _same_shape(cam, masks)
     total = cam.sum((1, 2), dtype=float)
@@ -157,8 +129,20 @@ def excess(found: pd.DataFrame, people: pd.Series, resamples: int, seed: int = 0
     return metrics.mean_over_people(gain[seen], people[seen], "frames", resamples, seed)
 
 
+def others(people: pd.Series, seed: int = 0) -> np.ndarray:
+    """For each row the number (N,) of a row of another person, drawn evenly; DfdError where there is one person only.
+
+    `inside(cam[others(people)], masks)` is what maps get by their place in the face alone.
+    """
+    codes, names = pd.factorize(people)
+    if len(names) < 2:
+        raise DfdError("All frames show one person, so that none can lend another its map; give frames of two or more.")
+    rng = repro.rng(seed)
+    return np.array([rng.choice(np.flatnonzero(codes != code)) for code in codes])
+
+
 def randomized(model: nn.Module, seed: int) -> nn.Module:
-    """A copy whose weights are all drawn anew, for the sanity check of Adebayo et al. (arXiv 1810.03292, section 3).
+    """A copy whose weights are all drawn anew, for the sanity check of Adebayo et al. (arXiv 1810.03292).
 
     A map that hardly changes with it can't tell what was learned. Each layer draws as PyTorch does when it is made;
     batch normalization starts over (scale 1, shift 0, statistics 0 and 1). The model itself and the global random
@@ -182,10 +166,8 @@ def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     ResNet's last map has 4 x 4 cells. Raises DfdError where the shapes differ.
     """
     _same_shape(a, b)
-    x, y = (rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (a, b))
-    x, y = (ranks - ranks.mean(1, keepdims=True) for ranks in (x, y))
-    spread = np.sqrt((x**2).sum(1) * (y**2).sum(1))
-    return np.divide((x * y).sum(1), spread, out=np.full(len(x), np.nan), where=spread > 0)
+    x, y = (pd.DataFrame(maps.reshape(len(maps), -1).T).rank() for maps in (a, b))
+    return x.corrwith(y).to_numpy()
 
 
 def _same_shape(a: np.ndarray, b: np.ndarray) -> None:
@@ -206,8 +188,7 @@ def pick(scores: pd.DataFrame, count: int = 2) -> dict[str, np.ndarray]:
 
 
 def _surest(scores: pd.DataFrame, chosen: np.ndarray, count: int) -> np.ndarray:
-    sure = (scores["p_fake"] - metrics.THRESHOLD).abs().to_numpy()
-    rows = np.flatnonzero(chosen)
-    rows = rows[np.argsort(-sure[rows], kind="stable")]
-    turn = scores["person"].iloc[rows].groupby(scores["person"].iloc[rows].to_numpy()).cumcount().to_numpy()
-    return rows[np.argsort(turn, kind="stable")][:count]
+    found = scores.assign(row=np.arange(len(scores)), sure=(scores["p_fake"] - metrics.THRESHOLD).abs())[chosen]
+    found = found.sort_values("sure", ascending=False, kind="stable")
+    turn = found.groupby("person").cumcount().to_numpy()
+    return found["row"].to_numpy()[np.argsort(turn, kind="stable")][:count]

@@ -166,11 +166,16 @@ def choose(runs: Sequence[Run]) -> Run:
     return max(runs, key=lambda run: run.history["val_acc"].max())
 
 
-@cache.stage("resnet")
-def _p_fake(crops: np.ndarray, weights: Path, sha256: str, params: ResNetParams) -> np.ndarray:
+def network(weights: Path, params: ResNetParams) -> nn.Module:
+    """The network of a finished run from its weight file."""
     model, _ = networks.build(replace(params, weights=""))
     model.load_state_dict(load_file(weights))
-    return resnet.p_fake(resnet.logits(model, crops, params))
+    return model
+
+
+@cache.stage("resnet")
+def _p_fake(crops: np.ndarray, weights: Path, sha256: str, params: ResNetParams) -> np.ndarray:
+    return resnet.p_fake(resnet.logits(network(weights, params), crops, params))
 
 
 def _evaluate(model: nn.Module, held_out: FrameSet, study: Study) -> tuple[dict, dict]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from dfdlib import cache, networks, paths, repro, resnet, train
+from dfdlib import cache, finetune, networks, paths, repro, resnet, train
 from dfdlib.finetune import Run
 from dfdlib.frames import FrameSet
 from dfdlib.profile import ResNetParams, Study
@@ -111,9 +109,7 @@ def _p_fake(model: nn.Module, inputs: np.ndarray) -> np.ndarray:
 @cache.stage("resnet", "networks")
 def of_file(crops: np.ndarray, weights: Path, sha256: str, params: ResNetParams) -> np.ndarray:
     """Features (N, F) of crops by the weights of a finished run; cached."""
-    model, _ = networks.build(replace(params, weights=""))
-    model.load_state_dict(load_file(weights))
-    return resnet.features_and_logits(model, crops, params)[0]
+    return resnet.features_and_logits(finetune.network(weights, params), crops, params)[0]
 
 
 @cache.stage("resnet", "networks")

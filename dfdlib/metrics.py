@@ -11,9 +11,9 @@ from scipy.special import expit, logit
 from scipy.stats import binomtest
 from scipy.stats import t as student
 
-from dfdlib import repro
 from dfdlib.data import check_labels
 from dfdlib.errors import DfdError
+from dfdlib.seeds import rng
 
 # labels (N,), p_fake (N,), weights (resamples, N) -> the statistic of each resample (resamples,)
 Statistic = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -116,10 +116,23 @@ STATISTICS: dict[str, Statistic] = {
 }
 
 
-def to_videos(frames: pd.DataFrame) -> pd.DataFrame:
-    """One row a clip from a score table of frames; p_fake is the mean over its frames (Yang et al.)."""
+def _top_third(p_fake: pd.Series) -> float:
+    return float(p_fake.nlargest(max(1, round(len(p_fake) / 3))).mean())
+
+
+# From the frames of a clip to its score. The study's scores are means; the others are compared in notebook 05.
+AGGREGATES: dict[str, str | Callable[[pd.Series], float]] = {
+    "mean": "mean",  # Yang et al.
+    "median": "median",
+    "top third": _top_third,  # FWA (Li and Lyu, arXiv 1811.00656)
+    "majority": lambda p_fake: float((p_fake >= THRESHOLD).mean()),
+}
+
+
+def to_videos(frames: pd.DataFrame, how: str = "mean") -> pd.DataFrame:
+    """One row a clip from a score table of frames; `how` is one of AGGREGATES."""
     keys = ["clip_id", "label", "pair", "person", "split"]
-    return frames.groupby(keys, sort=True)["p_fake"].mean().reset_index()
+    return frames.groupby(keys, sort=True)["p_fake"].agg(AGGREGATES[how]).reset_index()
 
 
 def estimate(table: pd.DataFrame, statistic: str, unit: str, resamples: int, seed: int = 0) -> Estimate:
@@ -188,7 +201,7 @@ def bootstrap(table: pd.DataFrame, statistic: Statistic, resamples: int, seed: i
 def person_weights(people: pd.Series, resamples: int, seed: int) -> np.ndarray:
     """How often each row counts in each resample of people, shape (resamples, rows)."""
     codes, names = pd.factorize(people)
-    draws = repro.rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
+    draws = rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
     return draws[:, codes].astype(float)
 
 

@@ -73,6 +73,14 @@ class HeadPoseParams:
 
 
 @dataclass(frozen=True)
+class SweepParams:
+    """The conditions of notebook 06."""
+
+    heights: tuple[int, ...] = (16, 24, 32, 48, 64, 96)  # of the face's crop, pixels; its own height is always there
+    qualities: tuple[int, ...] = (0, 40)  # of JPEG; 0 is none
+
+
+@dataclass(frozen=True)
 class Study:
     """Everything that a run depends on."""
 
@@ -89,6 +97,7 @@ class Study:
     resnet: ResNetParams = field(default_factory=ResNetParams)
     one_cycle: OneCycleParams = field(default_factory=OneCycleParams)
     headpose: HeadPoseParams = field(default_factory=HeadPoseParams)
+    sweep: SweepParams = field(default_factory=SweepParams)
 
 
 def load(name: str) -> Study:
@@ -138,8 +147,10 @@ def _convert(hint: typing.Any, value: typing.Any, path: Path, key: str) -> typin
         return _fill(hint, value, path, key + ".")
     if hint == tuple[float, ...] and isinstance(value, list) and all(type(v) in (int, float) for v in value):
         return tuple(float(v) for v in value)
+    if hint == tuple[int, ...] and isinstance(value, list) and all(type(v) is int for v in value):
+        return tuple(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if hint == tuple[float, ...] or type(value) is not hint:
+    if hint in (tuple[float, ...], tuple[int, ...]) or type(value) is not hint:
         raise DfdError(f"{path}: {key} is {value!r}; it must be of type {getattr(hint, '__name__', hint)}.")
     return value

@@ -13,7 +13,9 @@ import numpy as np
 import torch
 
 from dfdlib import paths
+from dfdlib.seeds import rng
 
+__all__ = ["has_bfloat16", "machine", "rng", "run_record", "start"]
 RECORDED = ("torch", "torchvision", "numpy", "opencv-python-headless", "dlib-bin", "scikit-learn", "scikit-image")
 
 
@@ -25,11 +27,6 @@ def start(seed: int, threads: int) -> None:
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)  # OpenCV's own threads would compete with torch's
-
-
-def rng(*key: int) -> np.random.Generator:
-    """A generator that is a function of its key, e.g. (seed, epoch, index), whatever the workers or threads."""
-    return np.random.default_rng(list(key))
 
 
 def has_bfloat16() -> bool:

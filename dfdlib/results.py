@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from dfdlib import paths, repro
+from dfdlib import paths
 from dfdlib.errors import DfdError
 from dfdlib.metrics import Estimate
 
@@ -87,6 +87,8 @@ def note(study: str, **facts: Any) -> None:
 
 def record_run(study: str) -> None:
     """Put versions and machine of this run into `results/<study>.json`."""
+    from dfdlib import repro  # imports torch, which the other numbers do without
+
     with _locked(_path(study)):
         _write_json(study, {"run": repro.run_record()})
 
@@ -191,6 +193,11 @@ def scores(study: str, branch: str, split: str | None = None) -> pd.DataFrame:
     if not len(rows):
         raise DfdError(f"{_scores_path(study)} has no scores of {branch!r}; run the notebook that makes them first.")
     return (rows if split is None else rows[rows["split"] == split]).reset_index(drop=True)
+
+
+def branches(study: str) -> set[str]:
+    """The branches that the study's score table holds."""
+    return set(_read_scores(_scores_path(study))["branch"])
 
 
 def _scores_path(study: str) -> Path:

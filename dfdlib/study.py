@@ -25,7 +25,13 @@ CELL_TIMEOUT = 6 * 3600  # seconds; the longest cell trains the paper's ResNet-5
 PARAMETERS = {"study"}
 KEPT_METADATA = {"tags"}
 # The notebooks that must be done before another starts
-NEEDS = {"03": ("01",), "04": ("01",), "05": ("01", "02", "03", "04"), "07": ("01", "03", "04")}
+NEEDS = {
+    "03": ("01",),
+    "04": ("01",),
+    "05": ("01", "02", "03", "04"),
+    "06": ("01", "02", "03"),
+    "07": ("01", "03", "04"),
+}
 
 
 def order(names: Sequence[str] = ()) -> list[Path]:
