@@ -26,7 +26,7 @@ from dfdlib.finetune import Recipe, Run
 from dfdlib.frames import FrameSet
 from dfdlib.profile import Study
 
-NETWORKS = ("resnet18", "resnet50", "resnetv2_50", "resnet20")
+NETWORKS = ("resnet18", "resnet50")  # of networks.ARCHITECTURES, those that were trained for results/comparisons
 FOLDS = 5
 
 

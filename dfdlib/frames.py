@@ -58,7 +58,7 @@ def clips(study: Study) -> list[Clip]:
 def tracks(study: Study, found: Sequence[Clip]) -> list[FaceTrack]:
     """The face track of each clip, in the clips' order, computed in parallel and cached clip by clip."""
     jobs = (delayed(faces.track)(clip, study.faces) for clip in found)
-    return Parallel(n_jobs=study.threads, prefer="threads")(jobs)
+    return Parallel(n_jobs=study.jobs, prefer="threads")(jobs)
 
 
 def stack(found: Sequence[Clip], tracked: Sequence[FaceTrack]) -> FrameSet:

@@ -88,7 +88,8 @@ class Study:
     dataset: str = "embedded"
     people: int = 0  # use only the first people of each split; 0 uses all
     seed: int = 2020
-    threads: int = 2
+    threads: int = 1  # of torch in each process; another number changes the last digits of what is trained
+    jobs: int = 2  # processes side by side: notebooks, or cells of a large comparison
     bootstrap: int = 2000  # resamples behind every clustered interval
     thorough: bool = False  # also compare other networks, recipes, splits and first weights, which takes hours
     small_face: int = 48  # side in pixels of the crops of the low-resolution comparison
@@ -122,7 +123,7 @@ def load(name: str) -> Study:
 
 def _check(study: Study, path: Path) -> None:
     """DfdError for a number that no run can work with."""
-    least = {"seed": 0, "threads": 1, "bootstrap": 1, "people": 0, "small_face": 8, "faces.max_frames": 1}
+    least = {"seed": 0, "threads": 1, "jobs": 1, "bootstrap": 1, "people": 0, "small_face": 8, "faces.max_frames": 1}
     least |= {"superres.epochs": 1, "superres.batch": 1, "resnet.epochs": 1, "resnet.batch": 2, "one_cycle.epochs": 1}
     for key, low in least.items():
         value = study

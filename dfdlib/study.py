@@ -55,14 +55,13 @@ def run(study: str, console: Console, names: Sequence[str] = (), in_place: bool 
     message of the first cell that fails; everything computed before it stays on disk.
     """
     params = profile.load(study)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait sleep; spinning costs others half a core
     folder = paths.build() / study / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
     if not names:
         frames.clips(params), data.stills(params)  # data that are missing must not cost an older run its numbers
         results.clear(study)
     jobs: dict[Path, Future] = {}
-    with contextlib.chdir(paths.notebooks()), _Steps(console) as steps, ThreadPoolExecutor(params.threads) as pool:
+    with contextlib.chdir(paths.notebooks()), _Steps(console) as steps, ThreadPoolExecutor(params.jobs) as pool:
         for path in order(names):
             before = [job for other, job in jobs.items() if _needs(path, other)]
             jobs[path] = pool.submit(_one, path, folder / path.name, study, in_place, before, steps)

@@ -131,7 +131,7 @@ def run(study: Study, frames: FrameSet) -> dict[Cell, dict[str, np.ndarray]]:
     trained, tested = frames.part("train", "val"), frames.part("test").crops
     nets = (network.weights, cache.sha256(network.weights), small.resnet, *lowres.weights(study), study.superres)
     jobs = (delayed(_measured)(c, (trained.crops, trained.labels), tested, nets, study.faces) for c in cells(study))
-    return dict(zip(cells(study), Parallel(n_jobs=study.threads)(jobs), strict=True))
+    return dict(zip(cells(study), Parallel(n_jobs=study.jobs)(jobs), strict=True))
 
 
 def table(study: Study, frames: FrameSet, found: dict[Cell, dict[str, np.ndarray]]) -> pd.DataFrame:

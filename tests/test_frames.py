@@ -12,7 +12,7 @@ from dfdlib.faces import FaceTrack
 from dfdlib.profile import FaceParams, Study
 from tests.media import astronaut, noise_frames, write_video
 
-STUDY = Study("mine", "folder", threads=1, faces=FaceParams(max_frames=2, upsample=1, size=32))
+STUDY = Study("mine", "folder", jobs=1, faces=FaceParams(max_frames=2, upsample=1, size=32))
 PARTS = {"anna": "train", "bela": "val", "cara": "test"}
 
 

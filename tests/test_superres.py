@@ -58,6 +58,20 @@ def test_an_untrained_network_is_bilinear_interpolation(scale: int) -> None:
 
 
 @pytest.mark.parametrize("scale", fsrcnn.SCALES)
+def test_the_fast_form_is_the_deconvolution(scale: int) -> None:
+    torch.manual_seed(0)
+    model = fsrcnn.FSRCNN(scale)
+    with torch.no_grad():
+        for values in model.parameters():
+            values.add_(0.02 * torch.randn_like(values))
+        y = torch.rand(2, 1, 9, 14)
+        padded = torch.nn.functional.pad(y, [fsrcnn.BORDER] * 4, mode="replicate")
+        cut = fsrcnn.BORDER * scale
+        expected = model.deconvolution(model.features(padded))[..., cut:-cut, cut:-cut]
+        assert torch.allclose(model(y), expected, atol=1e-5) and expected.std() > 0.1
+
+
+@pytest.mark.parametrize("scale", fsrcnn.SCALES)
 def test_squares_of_both_resolutions_show_the_same_place(scale: int) -> None:
     lr, hr = _luminances(5, 20, 30, scale)
     params = SuperResParams(scale=scale, batch=2, patch=7)
