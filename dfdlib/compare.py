@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import torch
 
 from dfdlib import (
     arbiter,
@@ -19,6 +22,7 @@ from dfdlib import (
     posefeatures,
     poselab,
     pretrain,
+    resnet,
     results,
     worldmodel,
 )
@@ -28,10 +32,11 @@ from dfdlib.profile import Study
 
 NETWORKS = ("resnet18", "resnet50")  # of networks.ARCHITECTURES, those that were trained for results/comparisons
 FOLDS = 5
+STEPS = 7  # of training, whose median time is a network's
 
 
 def table(study: Study, frames: FrameSet) -> pd.DataFrame:
-    """One row a comparison: columns kind, name, seconds (an epoch's), and of each score its value, low and high.
+    """One row a comparison: columns kind, name, videos, and of each score its value, low and high; `size` for networks.
 
     Every run is of the one-cycle recipe from the study's first weights, unless its row says otherwise. Finished runs
     are read again, so that a stop costs little.
@@ -59,19 +64,27 @@ def rows(study: Study, frames: FrameSet) -> Iterator[dict]:
 
 
 def row(study: Study, kind: str, name: str, found: Run | pd.DataFrame) -> dict:
-    """Scores of the test part with intervals, and the median seconds of an epoch where the network was trained here."""
+    """Scores of the test part with intervals."""
     scores = found.scores(found.best).query("split == 'test'") if isinstance(found, Run) else found
-    seconds = found.history["seconds"].median() if isinstance(found, Run) else float("nan")
-    columns = {"kind": kind, "name": name, "seconds": seconds, "videos": scores["clip_id"].nunique()}
+    columns = {"kind": kind, "name": name, "videos": scores["clip_id"].nunique()}
     for key, estimate in metrics.evaluate(scores, study.bootstrap).items():
         columns |= {key: estimate.value, f"{key}_low": estimate.low, f"{key}_high": estimate.high}
     return columns
 
 
 def size(study: Study) -> dict[str, float]:
-    """Parameters of the study's network with the 1000-class head, and billions of multiply-adds for one crop."""
-    parameters, operations = networks.count(study.resnet.arch, study.resnet.input_size)
-    return {"parameters": parameters, "gmacs": operations}
+    """Parameters with the 1000-class head, billions of multiply-adds for a crop, milliseconds of a training step."""
+    params = replace(study.resnet, weights="")
+    parameters, operations = networks.count(params.arch, params.input_size)
+    model, _ = networks.build(params)
+    images = torch.zeros(params.batch, 3, params.input_size, params.input_size)
+    images, labels = images.contiguous(memory_format=torch.channels_last), torch.arange(params.batch) % 2
+    taken = []
+    for _ in range(STEPS):
+        start = time.perf_counter()
+        resnet.loss(model.train(), images, labels, params).backward()
+        taken.append(time.perf_counter() - start)
+    return {"parameters": parameters, "gmacs": operations, "step_ms": 1000 * float(np.median(taken))}
 
 
 def fwa(study: Study, frames: FrameSet) -> Run:
@@ -137,12 +150,12 @@ def leak_meter(study: Study, frames: FrameSet) -> pd.DataFrame:
     world = worldmodel.load(study.headpose.world_model)
     poses = headpose.whole_and_central(frames.points, frames.sizes, world, study.headpose.solver)
     found = []
-    for split, resnet in scores.items():
+    for split, faces in scores.items():
         pose = poselab.out_of_fold(posefeatures.yang(*poses), frames.table, split, study.seed).assign(split="test")
         for rule in ("resnet", "headpose", "mean"):
-            whole = arbiter.combine(resnet, pose, (lambda r, h: h) if rule == "headpose" else rule)
+            whole = arbiter.combine(faces, pose, (lambda r, h: h) if rule == "headpose" else rule)
             found.append(row(study, f"by {split}", rule, whole))
-    return pd.DataFrame(found).drop(columns="seconds")
+    return pd.DataFrame(found)
 
 
 def for_figure(found: pd.DataFrame) -> pd.DataFrame:
