@@ -12,33 +12,37 @@ from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from dfdlib import coverage
+from dfdlib import coverage, metrics
 
 TRIALS = 2000
 
 
+def _counted(count: int | tuple[int, ...]) -> str:
+    return f"{len(count)} with {', '.join(map(str, count))} pairs" if isinstance(count, tuple) else str(count)
+
+
 def main() -> None:
     """Simulate every case and write the table."""
-    cases = list(itertools.product(("acc", "auc"), coverage.CASES))
+    cases = list(itertools.product(metrics.STATISTICS, coverage.CASES))
     scores = Parallel(n_jobs=2)(delayed(coverage.of_score)(name, *case, TRIALS) for name, case in cases)
     rows = [
-        {"what": f"{name} of frames", "people": count, "true score": coverage.truth(name, strength)} | found
+        {"what": f"{name} of frames", "people": _counted(count), "true score": coverage.truth(name, strength)} | found
         for (name, (count, strength)), found in zip(cases, scores, strict=True)
     ]
     gaps = Parallel(n_jobs=2)(delayed(coverage.of_difference)(count, TRIALS) for count, _ in coverage.CASES)
     rows += [
-        {"what": "difference of acc", "people": count, "true score": 0.0, "ours": share}
+        {"what": "difference of acc", "people": _counted(count), "true score": 0.0, "ours": share}
         for (count, _), share in zip(coverage.CASES, gaps, strict=True)
     ]
     text = (
         "# Coverage of the intervals\n\n"
-        f"Share of {TRIALS} simulated test parts (a real and a fake clip of {coverage.FRAMES} frames for each person) "
-        "whose 95 % interval holds the true score; standard error 0.005. `percentiles` is the plain bootstrap over people, "
-        "which is too short with few of them.\n\n"
+        f"Share of {TRIALS} simulated test parts (real and fake clips of {coverage.FRAMES} frames) "
+        "whose 95 % interval holds the true score; standard error 0.005. `percentiles` is the plain bootstrap over "
+        "people, which is too short with few of them.\n\n"
     )
-    lines = ["| what | people | true score | ours | percentiles |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| what | people | true score | ours | percentiles | times longer |", "| --- " * 6 + "|"]
     for row in rows:
-        plain = f"{row['percentiles']:.3f}" if "percentiles" in row else ""
+        plain = f"{row['percentiles']:.3f} | {row['longer']:.2f}" if "percentiles" in row else " | "
         lines.append(f"| {row['what']} | {row['people']} | {row['true score']:.3f} | {row['ours']:.3f} | {plain} |")
     Path(__file__).with_suffix(".md").write_text(text + "\n".join(lines) + "\n")
 

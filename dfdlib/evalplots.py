@@ -66,7 +66,7 @@ def gains(table: pd.DataFrame) -> Figure:
     for axis, (name, part) in zip(axes[0], table.groupby("trained", sort=False), strict=True):
         cells = part.pivot(index="quality", columns="height", values="gain")
         ends = {key: part.pivot(index="quality", columns="height", values=key).to_numpy() for key in ("low", "high")}
-        axis.imshow(cells, cmap="PuOr_r", vmin=-0.2, vmax=0.2, aspect="auto")
+        axis.imshow(cells, cmap="PuOr", vmin=-0.2, vmax=0.2, aspect="auto")
         for (i, j), value in np.ndenumerate(cells.to_numpy()):
             clear = ends["low"][i, j] > 0 or ends["high"][i, j] < 0
             axis.text(j, i, f"{value:+.3f}", ha="center", va="center", fontsize=9, weight="bold" if clear else "normal")

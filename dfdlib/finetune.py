@@ -181,7 +181,7 @@ def network(weights: Path, params: ResNetParams) -> nn.Module:
     return model
 
 
-@cache.stage("resnet")
+@cache.stage("resnet", "networks")
 def _p_fake(crops: np.ndarray, weights: Path, sha256: str, params: ResNetParams) -> np.ndarray:
     return resnet.p_fake(resnet.logits(network(weights, params), crops, params))
 
@@ -202,5 +202,7 @@ def _key(study: Study, frames: FrameSet, recipe: Recipe, origin: str) -> str:
     # A run is of one rate, whatever others the study names, and of the first weights found, not of those wished for.
     network = replace(study.resnet, learning_rates=(), weights="")
     first = "random weights" if origin.startswith("random weights") else origin
+    if Path(study.resnet.weights).is_file() and not study.resnet.weights_sha256:
+        first = cache.sha256(Path(study.resnet.weights))
     what = network, study.seed, recipe.lr, first, frames.crops, frames.table, code, *recipe.more
     return joblib.hash(what)[:12]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -112,8 +113,15 @@ def of_file(crops: np.ndarray, weights: Path, sha256: str, params: ResNetParams)
     return resnet.features_and_logits(finetune.network(weights, params), crops, params)[0]
 
 
-@cache.stage("resnet", "networks")
 def of_first_weights(crops: np.ndarray, params: ResNetParams, seed: int) -> np.ndarray:
-    """Features (N, F) of crops by the weights that fine-tuning would start from; cached."""
+    """Features (N, F) of crops by the weights that fine-tuning would start from; cached by those weights."""
     torch.manual_seed(seed)
-    return resnet.features_and_logits(networks.build(params)[0], crops, params)[0]
+    state = {name: values.numpy() for name, values in networks.build(params)[0].state_dict().items()}
+    return _of_state(crops, state, replace(params, weights="", weights_sha256="", learning_rates=()))
+
+
+@cache.stage("resnet", "networks")
+def _of_state(crops: np.ndarray, state: dict[str, np.ndarray], params: ResNetParams) -> np.ndarray:
+    model = networks.build(params)[0]
+    model.load_state_dict({name: torch.as_tensor(values) for name, values in state.items()})
+    return resnet.features_and_logits(model, crops, params)[0]

@@ -162,6 +162,8 @@ def share_interval(value: float, draws: np.ndarray, people: int, rows: int) -> t
     every draw is the same, as for a perfect score, the people are the rows.
     """
     half = half_width(draws, people)
+    if not np.isfinite(value) or people < 2:
+        return float("nan"), float("nan")
     if half == 0 or not 0 < value < 1:
         count = people
     else:
@@ -209,14 +211,20 @@ def person_weights(people: pd.Series, resamples: int, seed: int) -> np.ndarray:
 
 
 def difference(a: pd.DataFrame, b: pd.DataFrame, statistic: str, unit: str, resamples: int, seed: int = 0) -> Estimate:
-    """Statistic of `a` minus that of `b` on the same rows, with the interval of the paired difference."""
-    if not a[["clip_id", "label"]].reset_index(drop=True).equals(b[["clip_id", "label"]].reset_index(drop=True)):
+    """Statistic of `a` minus that of `b` on the same rows, with the interval of the paired difference.
+
+    Where every draw is the same, as where no verdict differs, it reaches as far as the share of people that may differ
+    though none of these does (Clopper and Pearson).
+    """
+    keys = [key for key in ("clip_id", "frame", "label") if key in a and key in b]
+    if not a[keys].reset_index(drop=True).equals(b[keys].reset_index(drop=True)):
         raise DfdError("A paired difference needs two score tables of the same frames in the same order; sort them.")
     labels, p, q = a["label"].to_numpy(), a["p_fake"].to_numpy(), b["p_fake"].to_numpy()
     weights = np.vstack([np.ones(len(a)), person_weights(a["person"], resamples, seed)])  # the first: as observed
     value, *draws = STATISTICS[statistic](labels, p, weights) - STATISTICS[statistic](labels, q, weights)
     people = a["person"].nunique()
     half = half_width(np.array(draws), people)
+    half = 1 - 0.025 ** (1 / people) if half == 0 else half
     return Estimate(float(value), float(value - half), float(value + half), len(a), unit, people)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
-from dfdlib import compare, finetune, frames, heads, metrics, profile, repro
+from dfdlib import compare, finetune, frames, heads, metrics, networks, profile, repro
 from dfdlib.errors import DfdError
 from dfdlib.finetune import Run
 from dfdlib.frames import FrameSet
@@ -36,6 +36,7 @@ def carry_out(name: str, recipe: str) -> Iterator[str]:
             yield f"{row['kind']}: {row['name']}: accuracy of frames {row['frame_acc']:.3f}, AUC {row['frame_auc']:.3f}"
         return
     done = RECIPES[recipe](study, found)
+    yield f"first weights: {done.origin if isinstance(done, Run) else networks.build(study.resnet)[1]}"
     scores = done.scores(done.best).query("split == 'test'") if isinstance(done, Run) else done
     for key, estimate in metrics.evaluate(scores, study.bootstrap).items():
         yield f"{name} {recipe} {key}: {estimate}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from dfdlib import metrics, profile, results
+from dfdlib import metrics, paths, profile, results
 from dfdlib.errors import DfdError
 from dfdlib.metrics import Estimate
 
@@ -46,7 +46,8 @@ def recompute(study: str) -> list[str]:
         found = number(study, row["id"], profile.load(study).bootstrap)
         if found:
             results.record(study, row["id"], found)
-            before = "" if round(found.value, 6) == row["value"] else f"   (before: {row['value']})"
+            same = all(round(getattr(found, name), 6) == row[name] for name in ("value", "low", "high"))
+            before = "" if same else f"   (before: {row['value']} [{row['low']}, {row['high']}])"
             lines.append(f"{row['id']:44s} {found}{before}")
     return lines
 
@@ -55,7 +56,11 @@ def main() -> None:
     """Recompute the study whose score table is named on the command line."""
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_file():
         raise DfdError("Name a score table: python -m dfdlib.recompute results/scores/uadfv.csv")
-    print("\n".join(recompute(Path(sys.argv[1]).stem)))
+    table = Path(sys.argv[1]).resolve()
+    kept = paths.results(table.stem) / "scores" / table.name
+    if table != kept.resolve():
+        raise DfdError(f"{table} is not where this study keeps its scores; name {kept}.")
+    print("\n".join(recompute(table.stem)))
 
 
 if __name__ == "__main__":

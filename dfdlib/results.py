@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from dfdlib.errors import DfdError
 from dfdlib.metrics import Estimate
 
 TELLING = 0.10  # an interval wider than ten points holds too many numbers to confirm one of them
+EVIDENT = 0.02  # an effect below two points of accuracy, which is half a test video, is none that is evident
 GROUPS = {"embedded": "embedded (synthetic)", "uadfv": "UADFV"}  # how figures name the studies
 SCORE_COLUMNS = ["clip_id", "frame", "label", "pair", "person", "split", "branch", "p_fake"]
 KEYS = ["branch", "clip_id", "frame"]
@@ -32,7 +34,12 @@ PAPER = {
 
 
 def record(study: str, key: str, estimate: Estimate, digits: int = 6) -> Estimate:
-    """Put a number with its interval into `results/<study>.json`, in place of an older one of the same id."""
+    """Put a number with its interval into `results/<study>.json`, in place of an older one of the same id.
+
+    One without an interval, as of a single person or a single class, is not kept.
+    """
+    if not math.isfinite(estimate.low + estimate.high + estimate.value):
+        return estimate
     row = {
         "id": key,
         "value": round(estimate.value, digits),
@@ -95,6 +102,8 @@ def record_run(study: str) -> None:
 
 def verdict(row: dict) -> str:
     """The paper's number against our interval, in words, or a gain against zero; else empty."""
+    if row["id"] == "sr.native.frame_acc_gain":  # the paper's "no evident effect"
+        return _no_effect(row["low"], row["high"])
     if row["id"].endswith("gain"):
         return "a gain" if row["low"] > 0 else "a loss" if row["high"] < 0 else "no effect seen: 0 lies in the interval"
     if row["paper"] is None:
@@ -103,6 +112,14 @@ def verdict(row: dict) -> str:
         wide = row["high"] - row["low"] > TELLING
         return "cannot be told at this n: the interval is too wide" if wide else "reproduced: within our interval"
     return "not reproduced: ours is " + ("higher" if row["low"] > row["paper"] else "lower")
+
+
+def _no_effect(low: float, high: float) -> str:
+    if low > 0 or high < 0:
+        return "not reproduced: a gain" if low > 0 else "not reproduced: a loss"
+    if max(-low, high) <= EVIDENT:
+        return "reproduced: an effect of more than two points is excluded"
+    return "cannot be told at this n: the interval is too wide"
 
 
 def load(study: str, committed: bool = False) -> list[dict]:
@@ -165,7 +182,7 @@ def _locked(path: Path) -> Iterator[None]:
 def _write_json(study: str, change: dict) -> None:
     _path(study).parent.mkdir(parents=True, exist_ok=True)
     partial = _path(study).with_suffix(".partial")
-    partial.write_text(json.dumps(_document(study) | change, indent=1) + "\n")
+    partial.write_text(json.dumps(_document(study) | change, indent=1, allow_nan=False) + "\n")
     partial.replace(_path(study))
 
 

@@ -107,9 +107,12 @@ def experts(study: Study) -> dict[str, Expert]:
     cycle, svm = finetune.one_cycle(study, found), pose_svm(found, world, solver)
     small = finetune.small(study)
     without = finetune.no_fakes(small, found)
+    same = {"ResNet-18, one cycle": finetune.one_cycle(small, found)}  # what `without` must be compared with
+    same = {} if study.resnet.arch == small.resnet.arch else same  # there it is the line above
     return {
         "ResNet, paper's recipe": lambda tested: paper.score(tested, study),
         "ResNet, one cycle": lambda tested: cycle.score(tested, study),
+        **{name: lambda tested, run=run: run.score(tested, small) for name, run in same.items()},
         "ResNet-18, no fakes seen": lambda tested: without.score(tested, small),
         "head pose (Yang et al.)": lambda tested: pose_scores(svm, tested, world, solver),
         "face shape": _shape_expert(found),
@@ -132,14 +135,16 @@ def matrix(study: Study, tests: dict[str, FrameSet]) -> pd.DataFrame:
 
 
 def measure(scores: pd.DataFrame, resamples: int) -> dict[str, float]:
-    """Counts, the shares of real and of fake frames called fake, and AUC of frames and videos with intervals.
+    """Counts, the shares of real and of fake frames called fake, and AUC of frames and videos, all with intervals.
 
-    nan where a class is missing, and for the AUC also where there are fewer than FEWEST_PEOPLE people.
+    nan where a class is missing, and for AUC and intervals also where there are fewer than FEWEST_PEOPLE people.
     """
     row = {"frames": len(scores), "people": scores["person"].nunique()}
     for label, name in ((0, "real_called_fake"), (1, "fake_called_fake")):
-        chosen = scores.loc[scores["label"] == label, "p_fake"]
-        row[name] = float((chosen >= metrics.THRESHOLD).mean()) if len(chosen) else np.nan
+        chosen = scores[scores["label"] == label].assign(label=1)  # "right" is then "called fake"
+        share = metrics.estimate(chosen, "acc", "frames", resamples) if len(chosen) else None
+        ends = ENDS if row["people"] >= FEWEST_PEOPLE else {"": "value"}
+        row |= {f"{name}{end}": getattr(share, ends.get(end, ""), np.nan) for end in ENDS}
     enough = scores["label"].nunique() == 2 and row["people"] >= FEWEST_PEOPLE
     for unit, table in (("frame", scores), ("video", metrics.to_videos(scores))):
         found = metrics.estimate(table, "auc", f"{unit}s", resamples) if enough else None
@@ -147,11 +152,28 @@ def measure(scores: pd.DataFrame, resamples: int) -> dict[str, float]:
     return row
 
 
+def text(found: pd.DataFrame) -> str:
+    """The matrix for reading: shares and AUC of frames, each with its interval where it has one."""
+    table = found[["network", "learned", "tested", "people"]].copy()
+    for name in ("real_called_fake", "fake_called_fake", "frame_auc"):
+        ends = zip(found[name], found[f"{name}_low"], found[f"{name}_high"], strict=True)
+        table[name] = [_with_interval(*numbers) for numbers in ends]
+    return table.to_string(index=False)
+
+
+def _with_interval(value: float, low: float, high: float) -> str:
+    if np.isnan(value):
+        return "-"
+    return f"{value:.2f}" + ("" if np.isnan(low) else f" [{low:.2f}, {high:.2f}]")
+
+
 def record(study: Study, key: str, scores: pd.DataFrame) -> str:
     """Record AUC of frames and videos under `key` and say them; of few people only the clips' mean p_fake."""
     if scores["person"].nunique() < FEWEST_PEOPLE:
         means = metrics.to_videos(scores)
         return "; ".join(f"{row.clip_id} mean p_fake {row.p_fake:.2f}" for row in means.itertuples())
+    if scores["label"].nunique() < 2:
+        return f"one class only; share called fake {(scores['p_fake'] >= metrics.THRESHOLD).mean():.2f}"
     units = {"frames": scores, "videos": metrics.to_videos(scores)}
     found = {unit: metrics.estimate(table, "auc", unit, study.bootstrap) for unit, table in units.items()}
     for unit, estimate in found.items():

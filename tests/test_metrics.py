@@ -111,6 +111,8 @@ def test_the_interval_covers_the_truth(statistic: str, people: int, strength: fl
     """Of 300 simulated test parts; of 2000, in benchmarks/coverage.md, it is 92 to 99 in 100."""
     covered = coverage.of_score(statistic, people, strength, 300)
     assert 0.90 <= covered["ours"] and covered["ours"] > covered["percentiles"]
+    # Near a perfect score percentiles have no length to compare with.
+    assert covered["longer"] < 3 or strength == 3, "it holds the truth by holding everything"
 
 
 def test_the_interval_of_a_mean_and_of_a_difference_cover_the_truth() -> None:
@@ -164,7 +166,7 @@ def test_a_paired_difference_cancels_what_is_shared() -> None:
     labels, p = np.tile([0, 1], 100), rng.random(200)
     a, b = _table(labels, p), _table(labels, p)
     same = metrics.difference(a, b, "auc", "frames", 50)
-    assert (same.value, same.low, same.high) == (0, 0, 0)
+    assert same.value == 0 and same.high == -same.low == pytest.approx(1 - 0.025 ** (1 / same.people))
     better = metrics.difference(_table(labels, p + 0.2 * labels), b, "auc", "frames", 80)
     gain = roc_auc_score(labels, p + 0.2 * labels) - roc_auc_score(labels, p)
     assert better.value == pytest.approx(gain) and better.low > 0

@@ -35,6 +35,12 @@ def test_a_number_is_kept_with_its_interval_and_verdict() -> None:
     assert rows["system.frame_acc"]["verdict"] == "not reproduced: ours is higher"
     assert results.verdict({"id": "x", "paper": 0.5, "low": 0.46, "high": 0.54}).startswith("reproduced")
     assert results.verdict({"id": "x", "paper": 0.5, "low": 0.4, "high": 0.6}).startswith("cannot be told at this n")
+    gain = {"id": "sr.native.frame_acc_gain", "paper": None}
+    words = ((-0.01, 0.015, "reproduced"), (-0.01, 0.05, "cannot be told"), (0.001, 0.01, "not reproduced: a gain"))
+    for low, high, word in words:
+        assert results.verdict(gain | {"low": low, "high": high}).startswith(word)
+    results.record("x", "nothing", Estimate(float("nan"), float("nan"), float("nan"), 3, "frames"))
+    assert "nothing" not in {row["id"] for row in results.load("x")}
     results.clear("x")
     assert results.load("x") == []
     assert json.loads((paths.build() / "x" / "previous" / "numbers.json").read_text())["rows"], "set aside, not lost"
