@@ -14,7 +14,7 @@ from joblib import Parallel, delayed
 
 from dfdlib import coverage, metrics
 
-TRIALS = 2000
+TRIALS = 1000
 
 
 def _counted(count: int | tuple[int, ...]) -> str:
@@ -37,7 +37,7 @@ def main() -> None:
     text = (
         "# Coverage of the intervals\n\n"
         f"Share of {TRIALS} simulated test parts (real and fake clips of {coverage.FRAMES} frames) "
-        "whose 95 % interval holds the true score; standard error 0.005. `percentiles` is the plain bootstrap over "
+        "whose 95 % interval holds the true score; standard error 0.007. `percentiles` is the plain bootstrap over "
         "people, which is too short with few of them.\n\n"
     )
     lines = ["| what | people | true score | ours | percentiles | times longer |", "| --- " * 6 + "|"]

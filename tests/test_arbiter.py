@@ -103,4 +103,8 @@ def test_a_number_that_was_changed_by_hand_is_found(tmp_path, monkeypatch) -> No
     rows = [row for row in committed["rows"] if row["id"] == "resnet.frame_acc"]
     (tmp_path / "embedded.json").write_text(json.dumps({"rows": [rows[0] | {"value": 0.99}]}))
     monkeypatch.setenv("DFD_RESULTS", str(tmp_path))
-    assert recompute.recompute("embedded")[0].endswith("(before: 0.99)")
+    assert "(before: 0.99 [" in recompute.recompute("embedded")[0]
+    elsewhere = shutil.copy(tmp_path / "scores" / "embedded.csv", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["recompute", str(elsewhere)])
+    with pytest.raises(DfdError, match="is not where this study keeps its scores; name"):
+        recompute.main()

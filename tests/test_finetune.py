@@ -95,6 +95,16 @@ def test_one_cycle_trains_on_validation_too_and_takes_its_last_epoch() -> None:
     assert run.folder != plain.folder
 
 
+def test_one_cycle_without_validation_frames_scores_them(monkeypatch) -> None:
+    trained = []
+    original = finetune.labelled
+    monkeypatch.setattr(finetune, "labelled", lambda part, study: trained.append(part) or original(part, study))
+    run = finetune.one_cycle_validated(STUDY, _frames())
+    assert set(trained[0].table["split"]) == {"train"}
+    assert list(run.held_out.table["clip_id"]) == [f"c{i}" for i in range(16, 20)]
+    assert run.best == STUDY.one_cycle.epochs, "no epoch is chosen"
+
+
 def test_without_fakes_only_real_training_frames_are_read(monkeypatch) -> None:
     seen = []
 

@@ -60,6 +60,13 @@ def test_readmes_tables_are_those_of_the_results() -> None:
     claims.check_readme()
 
 
+def test_each_of_the_papers_claims_and_figures_has_a_verdict_and_a_reason() -> None:
+    rows = [line.split(" | ") for line in claims.markdown_why("uadfv").splitlines()[2:]]
+    assert len(rows) == len(claims.WHY) + len(claims.FIGURES) == 10 and all(len(row) == 4 for row in rows)
+    for name, (file, _) in claims.FIGURES.items():
+        assert any(name in row[0] for row in rows) and (paths.root() / "figures" / f"{file}.png").is_file()
+
+
 def test_a_changed_number_in_readme_is_noticed(monkeypatch, tmp_path) -> None:
     (tmp_path / "results").mkdir()
     monkeypatch.setenv("DFD_RESULTS", str(tmp_path / "results"))

@@ -28,6 +28,7 @@ def test_alarms_and_finds_are_counted_apart() -> None:
     row = transfer.measure(scores, 50)
     assert row["frames"] == 16 and row["people"] == 8
     assert row["real_called_fake"] == 1 / 8 and row["fake_called_fake"] == 7 / 8
+    assert row["real_called_fake_low"] < 1 / 8 < row["real_called_fake_high"] < 0.6
     assert 0.5 < row["frame_auc"] < 1 and row["frame_auc_low"] <= row["frame_auc"] <= row["frame_auc_high"]
 
 
@@ -40,6 +41,19 @@ def test_few_people_get_no_auc() -> None:
     assert np.isnan(transfer.measure(_scores(transfer.FEWEST_PEOPLE - 1), 50)["frame_auc"])
     said = transfer.record(profile.load("smoke"), "headpose.transfer.test", _scores(2))
     assert said.startswith("0-0 mean p_fake 0.20") and "AUC" not in said
+
+
+def test_the_matrix_reads_with_intervals_where_there_are_any() -> None:
+    rows = [{"network": "x", "learned": "a", "tested": "b"} | transfer.measure(_scores(n), 50) for n in (8, 2)]
+    lines = transfer.text(pd.DataFrame(rows)).splitlines()
+    assert lines[1].split()[3:] == ["8", "0.00", "[0.00,", "0.37]", "1.00", "[0.63,", "1.00]", "1.00", "[0.63,", "1.00]"]
+    assert lines[2].split()[3:] == ["2", "0.00", "1.00", "-"]
+
+
+def test_one_class_is_said_and_no_number_kept(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("DFD_RESULTS", str(tmp_path))
+    said = transfer.record(profile.load("smoke"), "headpose.transfer.test", _scores(8, labels=(0,)))
+    assert said == "one class only; share called fake 0.00" and not list(tmp_path.iterdir())
 
 
 def test_the_shipped_svm_is_the_one_of_its_card() -> None:
