@@ -33,8 +33,9 @@ CLAIMS = {
 }
 # Why the paper's claims came out as they did here, by the row that they are compared with; and its figures.
 WHY = {
-    "resnet.frame_acc": "the recipe leaves open the network, the split, the unit and the first weights; an epoch "
-    "chosen on the evaluated set adds optimism; a schedule that rises and falls adds more (notebook 03)",
+    "resnet.frame_acc": "the recipe leaves open the network, the split, the unit and the first weights; pre-training "
+    "or a schedule that rises and falls brought such a score; an epoch chosen on the evaluated set adds optimism "
+    "(notebook 03)",
     "headpose.paper.frame_acc": "no setup that follows the text gives it; labels out of step with the features or "
     "points off by a fifth of the head would (notebook 04)",
     "system.frame_acc": "the gain over the ResNet, 0.6 points, is less than one test video; the decision maker's rule "

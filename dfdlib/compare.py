@@ -30,7 +30,7 @@ from dfdlib.finetune import Recipe, Run
 from dfdlib.frames import FrameSet
 from dfdlib.profile import Study
 
-NETWORKS = ("resnet18", "resnet50", "resnetv2_50")  # of networks.ARCHITECTURES, those that were trained
+NETWORKS = ("resnet18", "resnet20", "resnet50", "resnetv2_50")  # of networks.ARCHITECTURES, those that were trained
 FOLDS = 5
 STEPS = 7  # of training, whose median time is a network's
 
@@ -66,11 +66,16 @@ def rows(study: Study, frames: FrameSet) -> Iterator[dict]:
 
 def row(study: Study, kind: str, name: str, found: Run | pd.DataFrame) -> dict:
     """Scores of the test part with intervals."""
-    scores = found.scores(found.best).query("split == 'test'") if isinstance(found, Run) else found
+    scores = tested(found)
     columns = {"kind": kind, "name": name, "videos": scores["clip_id"].nunique()}
     for key, estimate in metrics.evaluate(scores, study.bootstrap).items():
         columns |= {key: estimate.value, f"{key}_low": estimate.low, f"{key}_high": estimate.high}
     return columns
+
+
+def tested(found: Run | pd.DataFrame) -> pd.DataFrame:
+    """Scores of the test part, after a run's best epoch on validation."""
+    return found.scores(found.best).query("split == 'test'") if isinstance(found, Run) else found
 
 
 def size(study: Study) -> dict[str, float]:
@@ -126,12 +131,20 @@ def starts(study: Study, frames: FrameSet) -> Iterator[dict]:
     small = finetune.small(study)
     weights, top1 = pretrain.tiny_imagenet(small, archive)
     results.note(study.name, tiny_imagenet_top1=round(top1, 3))
+    recipes: dict[str, Callable[[Study, FrameSet], Run | pd.DataFrame]] = {
+        "last layer alone": heads.linear,
+        "one cycle": finetune.one_cycle,
+        "no fakes seen": finetune.no_fakes,
+        "the paper's recipe": finetune.paper,
+    }
+    found = {}
     for name, own in {"Tiny-ImageNet": _from(small, weights), "random": small}.items():
         own = replace(own, resnet=replace(own.resnet, learning_rates=(max(study.resnet.learning_rates),)))
-        yield row(study, "first weights", f"{name}, last layer alone", heads.linear(own, frames))
-        yield row(study, "first weights", f"{name}, one cycle", finetune.one_cycle(own, frames))
-        yield row(study, "first weights", f"{name}, no fakes seen", finetune.no_fakes(own, frames))
-        yield row(study, "first weights", f"{name}, the paper's recipe", finetune.paper(own, frames))
+        for recipe, trained in recipes.items():
+            found[name] = tested(trained(own, frames))  # at last the paper's recipe
+            yield row(study, "first weights", f"{name}, {recipe}", found[name])
+    gain = metrics.difference(found["Tiny-ImageNet"], found["random"], "acc", "frames", study.bootstrap)
+    results.record(study.name, "pretraining.paper_recipe.frame_acc_gain", gain)
 
 
 def _from(study: Study, weights: Path) -> Study:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 import time
@@ -61,10 +62,12 @@ def run(study: str, console: Console, names: Sequence[str] = (), in_place: bool 
         frames.clips(params), data.stills(params)  # data that are missing must not cost an older run its numbers
         results.clear(study)
     jobs: dict[Path, Future] = {}
-    with contextlib.chdir(paths.notebooks()), _Steps(console) as steps, ThreadPoolExecutor(params.jobs) as pool:
-        for path in order(names):
+    notebooks, slots = order(names), threading.Semaphore(params.jobs)
+    with contextlib.chdir(paths.notebooks()), _Steps(console) as steps, ThreadPoolExecutor(len(notebooks)) as pool:
+        for path in notebooks:
             before = [job for other, job in jobs.items() if _needs(path, other)]
-            jobs[path] = pool.submit(_one, path, folder / path.name, study, in_place, before, steps)
+            run_it = functools.partial(_one, path, folder / path.name, study, in_place, steps)
+            jobs[path] = pool.submit(_when_ready, before, slots, run_it)
     for job in jobs.values():
         job.result()
     return folder
@@ -75,10 +78,16 @@ def _needs(path: Path, other: Path) -> bool:
     return path.stem.startswith("00") or other.stem[:2] in NEEDS.get(path.stem[:2], ())
 
 
-def _one(path: Path, target: Path, study: str, in_place: bool, before: Sequence[Future], steps: _Steps) -> None:
-    """Execute one notebook as soon as those that it needs are done; their failure is its own."""
+def _when_ready(before: Sequence[Future], slots: threading.Semaphore, run_it: Callable[[], None]) -> None:
+    """Run when the jobs before it are done (their failure is its own) and one of the slots is free."""
     for job in before:
-        job.result()  # the pool starts jobs in order, so that a job waits only for one that runs or is done
+        job.result()
+    with slots:
+        run_it()
+
+
+def _one(path: Path, target: Path, study: str, in_place: bool, steps: _Steps) -> None:
+    """Execute one notebook."""
     start = time.perf_counter()
     with steps.of(path.stem) as tell, contextlib.closing(ensure_event_loop()):
         _execute(path, target, {} if in_place else {"study": study}, tell)

@@ -145,11 +145,16 @@ def measure(scores: pd.DataFrame, resamples: int) -> dict[str, float]:
         share = metrics.estimate(chosen, "acc", "frames", resamples) if len(chosen) else None
         ends = ENDS if row["people"] >= FEWEST_PEOPLE else {"": "value"}
         row |= {f"{name}{end}": getattr(share, ends.get(end, ""), np.nan) for end in ENDS}
-    enough = scores["label"].nunique() == 2 and row["people"] >= FEWEST_PEOPLE
+    enough = tells(scores)
     for unit, table in (("frame", scores), ("video", metrics.to_videos(scores))):
         found = metrics.estimate(table, "auc", f"{unit}s", resamples) if enough else None
         row |= {f"{unit}_auc{end}": getattr(found, part, np.nan) for end, part in ENDS.items()}
     return row
+
+
+def tells(table: pd.DataFrame) -> bool:
+    """Whether frames (columns label and person) are of both classes and of enough people for an interval."""
+    return table["label"].nunique() == 2 and table["person"].nunique() >= FEWEST_PEOPLE
 
 
 def text(found: pd.DataFrame) -> str:

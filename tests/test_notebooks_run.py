@@ -28,10 +28,13 @@ EXPECTED = {  # id: where its value must lie on the embedded study
     "headpose.yang.frame_auc": (0.4, 1.0),
     "headpose.by_person.shape_without_pose.frame_auc": (0.0, 0.6),
     "headpose.transfer.uadfv.embedded.frame_auc": (0.3, 0.7),
+    "resnet.gru.video_auc": (0.8, 1.0),
     "system.frame_acc": (0.35, 1.0),
+    "system.ours.frame_acc": (0.9, 1.0),
+    "gradcam.own_minus_others": (-0.2, 0.2),
     "fsrcnn.x2.stills_psnr_gain": (0.05, 6.0),
 }
-
+ABOVE_CHANCE = ("resnet.one_cycle.video_auc", "system.ours.frame_acc")  # rows whose interval must lie above a half
 
 UNTRAINED = ("01", "04")  # notebooks whose numbers no network made
 
@@ -97,6 +100,12 @@ def test_papermill_finds_values_in_their_range(embedded: Path, key: str) -> None
     assert low <= rows[key]["value"] <= high
     assert rows[key]["low"] <= rows[key]["value"] <= rows[key]["high"]
     assert rows[key]["n"] > 0
+
+
+@pytest.mark.parametrize("key", ABOVE_CHANCE)
+def test_what_the_text_calls_a_detector_is_better_than_chance(embedded: Path, key: str) -> None:
+    rows = {row["id"]: row for row in json.loads((embedded / "results" / "embedded.json").read_text())["rows"]}
+    assert rows[key]["low"] > 0.5
 
 
 def test_committed_results_are_those_of_a_new_run(embedded: Path) -> None:
