@@ -158,7 +158,7 @@ def share_interval(value: float, draws: np.ndarray, people: int, rows: int) -> t
 
     Clopper and Pearson's for as many independent rows as would spread as much as the draws do, cut by Student's
     quantile for so few people (Korn and Graubard, Survey Methodology 24, 1998). With seven to forty people percentiles
-    of the draws hold the truth in 75 to 93 of 100 cases, this in 92 to 99 (simulated in benchmarks/coverage.md). Where
+    of the draws hold the truth in 75 to 93 of 100 cases, this in 92 to 100 (simulated in benchmarks/coverage.md). Where
     every draw is the same, as for a perfect score, the people are the rows.
     """
     half = half_width(draws, people)

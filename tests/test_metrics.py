@@ -108,7 +108,7 @@ def test_frames_of_one_person_are_not_independent_witnesses() -> None:
 @pytest.mark.parametrize("statistic", ["acc", "auc"])
 @pytest.mark.parametrize(("people", "strength"), coverage.CASES)
 def test_the_interval_covers_the_truth(statistic: str, people: int, strength: float) -> None:
-    """Of 300 simulated test parts; of 1000, in benchmarks/coverage.md, it is 92 to 99 in 100."""
+    """Of 300 simulated test parts; of 1000, in benchmarks/coverage.md, it is 92 to 100 in 100."""
     covered = coverage.of_score(statistic, people, strength, 300)
     assert 0.90 <= covered["ours"] and covered["ours"] > covered["percentiles"]
     # Near a perfect score percentiles have no length to compare with.

@@ -81,7 +81,8 @@ def test_upscaling_keeps_colour_and_size() -> None:
 
 def test_weights_of_another_network_are_refused(tmp_path) -> None:
     path = tmp_path / "small.safetensors"
-    save_file(fsrcnn.FSRCNN(2, 32, 5, 1).state_dict(), path)
+    weights = fsrcnn.FSRCNN(2, 32, 5, 1).state_dict()
+    save_file({key: value.contiguous() for key, value in weights.items()}, path)
     with pytest.raises(DfdError, match="another network"):
         superres.load(path, SuperResParams())
     with pytest.raises(DfdError, match="no FSRCNN weights at .*run notebook 02"):
