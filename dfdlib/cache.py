@@ -6,12 +6,14 @@ A stage's result is written whole or not at all, so a stopped run goes on where 
 from __future__ import annotations
 
 import ast
+import contextlib
+import fcntl
 import functools
 import hashlib
 import importlib
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,17 @@ def save(path: Path, value: Any) -> Any:
     joblib.dump(value, partial, compress=3)
     partial.replace(path)
     return value
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes from working on a file or folder; of those that torchrun starts the first holds it."""
+    lock = paths.build() / "locks" / path.name
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        if os.environ.get("RANK", "0") == "0":
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import rankdata
 from torch import Tensor, nn
 
 from dfdlib import faces, metrics, paths, repro, resnet
@@ -166,8 +167,14 @@ def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     ResNet's last map has 4 x 4 cells. Raises DfdError where the shapes differ.
     """
     _same_shape(a, b)
-    x, y = (pd.DataFrame(maps.reshape(len(maps), -1).T).rank() for maps in (a, b))
-    return x.corrwith(y).to_numpy()
+    x, y = (_standard(rankdata(maps.reshape(len(maps), -1), axis=1)) for maps in (a, b))
+    return (x * y).mean(1)
+
+
+def _standard(ranks: np.ndarray) -> np.ndarray:
+    """Rows of mean 0 and variance 1; nan where all ranks of a row are one."""
+    centred, spread = ranks - ranks.mean(1, keepdims=True), ranks.std(1, keepdims=True)
+    return centred / np.where(spread > 0, spread, np.nan)
 
 
 def _same_shape(a: np.ndarray, b: np.ndarray) -> None:

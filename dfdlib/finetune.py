@@ -149,18 +149,19 @@ def run_recipe(
             yield batch
 
     folder = paths.runs() / study.name / f"resnet-{_key(study, frames, recipe, origin)}"
-    history = train.fit(
-        model,
-        optimizer,
-        batches,
-        lambda model, images, labels: resnet.loss(model, images, labels, study.resnet),
-        lambda model: _evaluate(model, held_out, study),
-        recipe.epochs,
-        folder,
-        on_epoch,
-    )
-    run = Run(recipe.lr, history, folder, origin, held_out)
-    train.prune(folder, {run.best})
+    with cache.locked(folder):  # another notebook may want the same run: it waits, and finds it finished
+        history = train.fit(
+            model,
+            optimizer,
+            batches,
+            lambda model, images, labels: resnet.loss(model, images, labels, study.resnet),
+            lambda model: _evaluate(model, held_out, study),
+            recipe.epochs,
+            folder,
+            on_epoch,
+        )
+        run = Run(recipe.lr, history, folder, origin, held_out)
+        train.prune(folder, {run.best})
     return run
 
 

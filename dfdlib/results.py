@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import math
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from dfdlib import paths
+from dfdlib.cache import locked
 from dfdlib.errors import DfdError
 from dfdlib.metrics import Estimate
 
@@ -51,7 +49,7 @@ def record(study: str, key: str, estimate: Estimate, digits: int = 6) -> Estimat
         "paper": PAPER.get(key),
     }
     row["verdict"] = verdict(row)
-    with _locked(_path(study)):
+    with locked(_path(study)):
         rows = {old["id"]: old for old in load(study)} | {key: row}
         _write_json(study, {"rows": sorted(rows.values(), key=lambda r: r["id"])})
     return estimate
@@ -88,7 +86,7 @@ def committed_table(study: str, name: str) -> pd.DataFrame:
 
 def note(study: str, **facts: Any) -> None:
     """Put facts about the run (such as where the first weights came from) into `results/<study>.json`."""
-    with _locked(_path(study)):
+    with locked(_path(study)):
         _write_json(study, {"facts": dict(sorted((_document(study)["facts"] | facts).items()))})
 
 
@@ -96,7 +94,7 @@ def record_run(study: str) -> None:
     """Put versions and machine of this run into `results/<study>.json`."""
     from dfdlib import repro  # imports torch, which the other numbers do without
 
-    with _locked(_path(study)):
+    with locked(_path(study)):
         _write_json(study, {"run": repro.run_record()})
 
 
@@ -169,16 +167,6 @@ def _document(study: str, committed: bool = False) -> dict[str, Any]:
     return empty | (json.loads(path.read_text()) if path.is_file() else {})
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep other notebooks from changing a file between our reading and our writing it."""
-    lock = paths.build() / "locks" / path.name
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def _write_json(study: str, change: dict) -> None:
     _path(study).parent.mkdir(parents=True, exist_ok=True)
     partial = _path(study).with_suffix(".partial")
@@ -194,7 +182,7 @@ def write_scores(study: str, branch: str, frames: pd.DataFrame) -> pd.DataFrame:
     path = _scores_path(study)
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = frames.assign(branch=branch, p_fake=frames["p_fake"].round(4))[SCORE_COLUMNS]
-    with _locked(path):
+    with locked(path):
         others = _read_scores(path)
         table = pd.concat([others[others["branch"] != branch], rows], ignore_index=True) if len(others) else rows
         partial = path.with_suffix(".partial")
