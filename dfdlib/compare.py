@@ -30,7 +30,7 @@ from dfdlib.finetune import Recipe, Run
 from dfdlib.frames import FrameSet
 from dfdlib.profile import Study
 
-NETWORKS = ("resnet18", "resnet20", "resnet50", "resnetv2_50")  # of networks.ARCHITECTURES, those that were trained
+NETWORKS = ("resnet18", "resnet20", "resnet50", "resnet101", "resnetv2_50")  # the paper's, and others
 FOLDS = 5
 STEPS = 7  # of training, whose median time is a network's
 

@@ -124,8 +124,8 @@ def matrix(study: Study, tests: dict[str, FrameSet]) -> pd.DataFrame:
 
     Columns network, learned, tested and those of `measure`.
     """
-    studies = {found.name: found for found in (study, profile.load("embedded"))}
-    trained = {name: experts(found) for name, found in studies.items()}
+    learned_from = (study,) if study.dataset == "embedded" else (study, profile.load("embedded"))
+    trained = {found.name: experts(found) for found in learned_from}
     rows = [
         {"network": name, "learned": learned, "tested": tested} | measure(expert(found), study.bootstrap)
         for learned, (tested, found) in itertools.product(trained, tests.items())
