@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
-from dfdlib import metrics
+from dfdlib import cache, metrics
 from dfdlib.errors import DfdError
 from dfdlib.seeds import rng
 
@@ -61,6 +61,7 @@ def _logits(resnet: np.ndarray, headpose: np.ndarray) -> np.ndarray:
     return np.column_stack([logit(np.clip(p, SURE, 1 - SURE)) for p in (resnet, headpose)])
 
 
+@cache.stage("arbiter", "metrics")
 def with_chance(val: pd.DataFrame, test: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
     """What each rule makes of a second branch that knows nothing: even chance numbers, the same for all of a clip.
 

@@ -26,20 +26,24 @@ def stage(*modules: str) -> Callable[[Callable], Callable]:
     """Cache a function of hashable inputs; `modules` are the dfdlib modules whose code its result depends on.
 
     The decorated function's arguments must carry everything that the result depends on: of a file, its
-    `sha256` and not its path alone.
+    `sha256` and not its path alone. Its attribute `kept` gives a result that is on disk, or None.
     """
 
     def decorate(function: Callable) -> Callable:
-        @functools.wraps(function)
-        def cached(*args: Any, **kwargs: Any) -> Any:
+        def place(*args: Any, **kwargs: Any) -> Path:
             bound = inspect.signature(function).bind(*args, **kwargs)
             bound.apply_defaults()
             key = joblib.hash((tuple(bound.arguments.items()), code_version(*modules)))
-            path = paths.cache() / function.__name__ / f"{key}.joblib"
+            return paths.cache() / function.__name__ / f"{key}.joblib"
+
+        @functools.wraps(function)
+        def cached(*args: Any, **kwargs: Any) -> Any:
+            path = place(*args, **kwargs)
             if path.is_file():
                 return joblib.load(path)
             return save(path, function(*args, **kwargs))
 
+        cached.kept = lambda *args: joblib.load(path) if (path := place(*args)).is_file() else None
         return cached
 
     return decorate

@@ -68,7 +68,9 @@ def _claims(rows: list[tuple[str, ...]], study: str) -> Table:
 @app.command()
 def train(
     study: Annotated[str, typer.Argument(help="A file name in studies/ without .yaml.")] = "embedded",
-    recipe: Annotated[str, typer.Argument(help="paper, one-cycle, no-fakes, fwa, frozen or compare.")] = "paper",
+    recipe: Annotated[
+        str, typer.Argument(help="paper, one-cycle, no-fakes, fwa, frozen, compare, superres.")
+    ] = "paper",
 ) -> None:
     """Train a study's classifier without its notebooks, which then find the finished run.
 

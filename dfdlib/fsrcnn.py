@@ -83,12 +83,3 @@ def subpixel_kernel(deconvolution: nn.ConvTranspose2d) -> Tensor:
 def count_weights(model: nn.Module) -> int:
     """Weights of the convolutions, without biases and slopes (as Dong et al. count)."""
     return sum(p.numel() for name, p in model.named_parameters() if p.dim() == 4 and name.endswith("weight"))
-
-
-def optimizer(model: FSRCNN, lr: float) -> torch.optim.Optimizer:
-    """Adam at `lr`; the deconvolution learns at a tenth of it (Dong et al., section 4.1)."""
-    groups = [
-        {"params": model.features.parameters()},
-        {"params": model.deconvolution.parameters(), "lr": lr / 10},
-    ]
-    return torch.optim.Adam(groups, lr=lr)

@@ -74,6 +74,11 @@ def celeba() -> Path:
     return _given("DFD_CELEBA", "CelebA's images")
 
 
+def superres_images() -> Path:
+    """The reader's copy of the super-resolution benchmark's images."""
+    return _given("DFD_SR", "T91/ and Set5/, the benchmark's PNG images")
+
+
 def videos() -> Path:
     """The reader's own videos."""
     return _given("DFD_VIDEOS", "your videos and their clips.csv")

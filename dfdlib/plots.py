@@ -134,23 +134,6 @@ def point_table(points: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"number": np.arange(1, len(points) + 1), "x": points[:, 0], "y": points[:, 1]})
 
 
-def downsampled(hr: Sequence[np.ndarray], lr: Sequence[np.ndarray], scale: int) -> Figure:
-    """Paper Fig. 4: originals above, the same images made smaller below, pixels as squares."""
-    fig, axes = grid(2, len(hr), 1.7 * len(hr), 4.4)
-    for column, (large, small) in enumerate(zip(hr, lr, strict=True)):
-        show_image(axes[0, column], large, f"{large.shape[1]} x {large.shape[0]} px")
-        show_image(axes[1, column], small, f"{small.shape[1]} x {small.shape[0]} px (1/{scale})")
-    return fig
-
-
-def enlarged(images: dict[str, np.ndarray]) -> Figure:
-    """One row of images, each under its name; a title may carry the image's PSNR."""
-    fig, axes = grid(1, len(images), 2.3 * len(images), 3.0)
-    for axis, (name, image) in zip(axes[0], images.items(), strict=True):
-        show_image(axis, image, name)
-    return fig
-
-
 def training(histories: dict[str, pd.DataFrame]) -> Figure:
     """Paper Fig. 6: accuracy and loss per epoch, a column for each learning rate."""
     fig, axes = grid(2, len(histories), 4.6 * len(histories), 5.6)
@@ -165,20 +148,6 @@ def training(histories: dict[str, pd.DataFrame]) -> Figure:
         axes[1, column].set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, min(2, 1.1 * highest)))
         axes[1, column].legend(fontsize=9)
     return fig
-
-
-def learning_curve(history: pd.DataFrame, bicubic_mse: float) -> Figure:
-    """FSRCNN's error on held-out images per epoch, in dB, beside bicubic interpolation."""
-    fig, axes = grid(1, 1, 5.5, 3.6)
-    axes[0, 0].plot(history["epoch"], _to_db(history["test_mse"]), "o-", color=REAL, label="FSRCNN")
-    axes[0, 0].axhline(_to_db(bicubic_mse), color=FAKE, ls="--", label="bicubic")
-    axes[0, 0].set(xlabel="epoch", ylabel="PSNR of all held-out pixels (dB)", xticks=history["epoch"])
-    axes[0, 0].legend()
-    return fig
-
-
-def _to_db(mse: float | pd.Series) -> float | pd.Series:
-    return 10 * np.log10(255**2 / mse)
 
 
 def two_histograms(values: np.ndarray, labels: np.ndarray, xlabel: str, bins: np.ndarray) -> Figure:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
-from dfdlib import compare, finetune, frames, heads, metrics, networks, profile, repro
+from dfdlib import compare, finetune, frames, heads, metrics, networks, profile, repro, srbench
 from dfdlib.errors import DfdError
 from dfdlib.finetune import Run
 from dfdlib.frames import FrameSet
@@ -15,6 +15,7 @@ from dfdlib.profile import Study
 RECIPES: dict[str, Callable[[Study, FrameSet], Run | pd.DataFrame]] = {
     "paper": finetune.paper,
     "one-cycle": finetune.one_cycle,
+    "one-cycle-validated": finetune.one_cycle_validated,  # without the validation frames, which it scores instead
     "no-fakes": lambda study, found: finetune.no_fakes(finetune.small(study), found),
     "fwa": compare.fwa,
     "frozen": heads.linear,  # the quick path
@@ -24,12 +25,17 @@ RECIPES: dict[str, Callable[[Study, FrameSet], Run | pd.DataFrame]] = {
 def carry_out(name: str, recipe: str) -> Iterator[str]:
     """Train by a recipe, or all that `compare` compares; one line of scores on the test part for each run.
 
+    "superres" trains the super-resolution networks that the library ships, and names their files.
+
     Raises DfdError for a recipe that does not exist.
     """
-    if recipe not in (*RECIPES, "compare"):
-        raise DfdError(f"There is no recipe {recipe!r}; choose one of: {', '.join(RECIPES)}, compare.")
+    if recipe not in (*RECIPES, "compare", "superres"):
+        raise DfdError(f"There is no recipe {recipe!r}; choose one of: {', '.join(RECIPES)}, compare, superres.")
     study = profile.load(name)
     repro.start(study.seed, study.threads)
+    if recipe == "superres":
+        yield from map(str, srbench.train_all(study, srbench.Recipe(), print))
+        return
     found = frames.load(study)
     if recipe == "compare":
         for row in compare.rows(study, found):

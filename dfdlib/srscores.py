@@ -48,29 +48,38 @@ def record_all(study: Study, table: pd.DataFrame) -> None:
         print(f"{name:13s} {value} [{low}, {high}]{unit}, n = {found.n} {found.unit}")
 
 
-def bicubic_by_downsampler(files: tuple[Path, ...], scale: int) -> dict[str, float]:
-    """Bicubic's mean PSNR (dB) on the same images, made small in two ways."""
-    ways = {"scikit-image's resize": superres.downsample, "antialiased bicubic": superres.downsample_bicubic}
-    found = {}
-    for name, shrink in ways.items():
+FILTERS = {"scikit-image's resize": superres.downsample, "antialiased bicubic": superres.downsample_bicubic}
+
+
+def by_downsampler(files: tuple[Path, ...], scale: int) -> pd.DataFrame:
+    """Mean PSNR (dB) on the same images, made small in two ways (rows) and enlarged in three (columns).
+
+    Of the two networks one has learned to undo scikit-image's filter (CelebA), the other the bicubic one (T91).
+    """
+    rows = {}
+    for name, shrink in FILTERS.items():
         lr, hr = superres.pairs(files, scale, shrink)
-        found[name] = float(superres.quality(superres.enlarge_bicubic(lr, scale), hr, scale)["psnr"].mean())
-    return found
+        ways = {"bicubic": superres.enlarge_bicubic(lr, scale)}
+        for images in ("celeba", "t91"):
+            ways[f"FSRCNN, {images}"] = superres.enlarge(superres.shipped(scale, images), lr)
+        rows[name] = {way: superres.quality(large, hr, scale)["psnr"].mean() for way, large in ways.items()}
+    return pd.DataFrame(rows).T
 
 
-def strip(model: FSRCNN, path: Path) -> dict[str, np.ndarray]:
-    """One image small, brought back in three ways and as it was; a way's name carries its PSNR of luminance."""
+def strip(model: FSRCNN, path: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """One image small, brought back in three ways and as it was, and the ways' errors of luminance (grey levels).
+
+    A way's name carries its PSNR of luminance.
+    """
     original = superres.crop_to_multiple(faces.read_image(path), model.scale)
     small = superres.downsample(original, model.scale)
-    size = original.shape[1::-1]
+    size, y = original.shape[1::-1], superres.luminance(original)
     ways = {
         "nearest": cv2.resize(small, size, interpolation=cv2.INTER_NEAREST),
         "bicubic": cv2.resize(small, size, interpolation=cv2.INTER_CUBIC),
-        "FSRCNN": superres.upscale(model, small),
+        "FSRCNN": superres.upscale(small, model=model),
     }
-    named = {f"{name}\n{_psnr(image, original, model.scale):.2f} dB": image for name, image in ways.items()}
-    return {f"low\n{small.shape[1]} x {small.shape[0]} px": small, **named, "original\n ": original}
-
-
-def _psnr(image: np.ndarray, original: np.ndarray, shave: int) -> float:
-    return superres.psnr(superres.luminance(image), superres.luminance(original), shave)
+    scores = {name: superres.psnr(superres.luminance(image), y, model.scale) for name, image in ways.items()}
+    named = {f"{name}\n{scores[name]:.2f} dB": image for name, image in ways.items()}
+    errors = {name: superres.luminance(image) - y for name, image in named.items()}
+    return {f"low\n{small.shape[1]} x {small.shape[0]} px": small, **named, "original\n ": original}, errors

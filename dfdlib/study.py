@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import joblib
 import nbformat
 import papermill
 from jupyter_core.utils import ensure_event_loop
@@ -19,20 +22,26 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from rich.console import Console
 
-from dfdlib import data, frames, paths, profile, repro, results
+from dfdlib import cache, data, frames, paths, profile, repro, results
 from dfdlib.errors import DfdError
 
 CELL_TIMEOUT = 6 * 3600  # seconds; the longest cell trains the paper's ResNet-50 for 20 epochs on a CPU
 PARAMETERS = {"study"}
 KEPT_METADATA = {"tags"}
-# The notebooks that must be done before another starts
+# What must be done before another starts: notebooks, and trainings that run beside them, so that no core waits
 NEEDS = {
     "03": ("01",),
+    "one-cycle": ("01",),
+    "one-cycle-validated": ("01",),
     "04": ("01",),
-    "05": ("01", "02", "03", "04"),
+    "no-fakes": ("01",),
+    "05": ("01", "02", "03", "04", "one-cycle-validated"),
     "06": ("01", "02", "03"),
-    "07": ("01", "03", "04"),
+    "07": ("01", "03", "04", "no-fakes"),
 }
+# Recipes of `dfd train` that are trained beside the notebooks, from the turn of this one on
+TRAINED_BY = ("recipes", "finetune", "train", "resnet", "networks", "selfblend")  # what these runs depend on
+BESIDE = {"03": ("one-cycle", "one-cycle-validated"), "04": ("no-fakes",)}
 
 
 def order(names: Sequence[str] = ()) -> list[Path]:
@@ -61,21 +70,34 @@ def run(study: str, console: Console, names: Sequence[str] = (), in_place: bool 
     if not names:
         frames.clips(params), data.stills(params)  # data that are missing must not cost an older run its numbers
         results.clear(study)
-    jobs: dict[Path, Future] = {}
-    notebooks, slots = order(names), threading.Semaphore(params.jobs)
-    with contextlib.chdir(paths.notebooks()), _Steps(console) as steps, ThreadPoolExecutor(len(notebooks)) as pool:
-        for path in notebooks:
-            before = [job for other, job in jobs.items() if _needs(path, other)]
-            run_it = functools.partial(_one, path, folder / path.name, study, in_place, steps)
-            jobs[path] = pool.submit(_when_ready, before, slots, run_it)
+    jobs: dict[str, Future] = {}
+    slots = threading.Semaphore(params.jobs)
+    with contextlib.chdir(paths.notebooks()), _Steps(console) as steps, ThreadPoolExecutor(32) as pool:
+        work: dict[str, Callable[[], None]] = {}
+        for path in order(names):
+            work[path.stem[:2]] = functools.partial(_one, path, folder / path.name, study, in_place, steps)
+            for recipe in () if names else BESIDE.get(path.stem[:2], ()):
+                work[recipe] = functools.partial(_train, study, recipe, steps)
+        for name, run_it in work.items():
+            before = [job for other, job in jobs.items() if name == "00" or other in NEEDS.get(name, ())]
+            jobs[name] = pool.submit(_when_ready, before, slots, run_it)
     for job in jobs.values():
         job.result()
     return folder
 
 
-def _needs(path: Path, other: Path) -> bool:
-    """Whether a notebook uses what another one made. 00 shows what all of them found."""
-    return path.stem.startswith("00") or other.stem[:2] in NEEDS.get(path.stem[:2], ())
+def _train(study: str, recipe: str, steps: _Steps) -> None:
+    """Train in a process of its own, unless this was done. A failure is left to the notebook that needs the run."""
+    key = joblib.hash((profile.load(study), cache.code_version(*TRAINED_BY)))[:12]
+    done = paths.runs() / study / f"{recipe}-{key}.done"  # wrong after a change of data: then the notebook trains
+    if done.is_file():
+        return
+    with steps.of(f"training {recipe}") as tell:
+        tell("started")
+        command = [sys.executable, "-m", "dfdlib", "train", study, recipe]
+        ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    if ended.returncode == 0:
+        done.touch()
 
 
 def _when_ready(before: Sequence[Future], slots: threading.Semaphore, run_it: Callable[[], None]) -> None:
@@ -210,6 +232,18 @@ def write_clean(source: Path, target: Path) -> None:
     }
     for cell in notebook.cells:
         cell.metadata = {key: value for key, value in cell.metadata.items() if key in KEPT_METADATA}
+        cell.update({"outputs": _joined(cell.outputs)} if cell.cell_type == "code" else {})
     partial = target.with_suffix(".partial")
     nbformat.write(notebook, partial)
     os.replace(partial, target)
+
+
+def _joined(outputs: Sequence) -> list:
+    """Printed text as one output: into how many pieces a kernel cuts it is chance."""
+    kept: list = []
+    for output in outputs:
+        if kept and output.output_type == kept[-1].output_type == "stream" and output.name == kept[-1].name:
+            kept[-1].text += output.text
+        else:
+            kept.append(output)
+    return kept

@@ -1,13 +1,12 @@
-"""Low-resolution faces: how they are made, how FSRCNN is trained on them, PSNR and SSIM, and upscaling."""
+"""Low-resolution faces: how they are made, PSNR and SSIM, and how any image is enlarged."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
-import joblib
 import numpy as np
 import pandas as pd
 import torch
@@ -17,10 +16,12 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from skimage.transform import resize
 from torch import Tensor, nn
 
-from dfdlib import cache, faces, paths, repro, train
+from dfdlib import faces, paths, srnets
 from dfdlib.errors import DfdError
-from dfdlib.fsrcnn import FSRCNN, SCALES, optimizer
-from dfdlib.profile import Study, SuperResParams
+from dfdlib.fsrcnn import FSRCNN, SCALES
+from dfdlib.profile import SuperResParams
+
+TILE, MARGIN = 256, 16  # pixels of the small image; a network looks no further than 8 pixels
 
 
 def luminance(image: np.ndarray) -> np.ndarray:
@@ -40,10 +41,14 @@ def downsample(image: np.ndarray, scale: int) -> np.ndarray:
 
 def downsample_bicubic(image: np.ndarray, scale: int) -> np.ndarray:
     """The same by antialiased bicubic interpolation, as in Matlab's imresize and most super-resolution papers."""
-    size = (image.shape[0] // scale, image.shape[1] // scale)
+    return resize_bicubic(image, (image.shape[0] // scale, image.shape[1] // scale))
+
+
+def resize_bicubic(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A uint8 RGB image of another size (height, width), by bicubic interpolation (a = -0.5) with antialiasing."""
     planes = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None]  # (1, 3, H, W)
-    small = nn.functional.interpolate(planes, size=size, mode="bicubic", antialias=True, align_corners=False)
-    return small[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
+    resized = nn.functional.interpolate(planes, size=size, mode="bicubic", antialias=True, align_corners=False)
+    return resized[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
 
 
 def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
@@ -66,26 +71,8 @@ def _luminances(images: list[np.ndarray]) -> np.ndarray:
     return np.stack([luminance(image).round().astype(np.uint8) for image in images])
 
 
-def batches(lr: np.ndarray, hr: np.ndarray, params: SuperResParams, epoch: int, seed: int) -> Iterator:
-    """One epoch of shuffled batches, the same square cut from each image: (B, 1, p, p) and (B, 1, sp, sp)."""
-    rng = repro.rng(seed, epoch)
-    order = rng.permutation(len(lr))
-    high, wide = (min(params.patch, side) for side in lr.shape[1:])
-    for start in range(0, len(order), params.batch):
-        chosen = order[start : start + params.batch]
-        y = rng.integers(lr.shape[1] - high + 1)
-        x = rng.integers(lr.shape[2] - wide + 1)
-        small = np.s_[chosen, y : y + high, x : x + wide]
-        large = np.s_[chosen, *(slice(edge.start * params.scale, edge.stop * params.scale) for edge in small[1:])]
-        yield _tensor(lr[small]), _tensor(hr[large])
-
-
-def loss(model: nn.Module, lr: Tensor, hr: Tensor) -> Tensor:
-    """Mean squared error (Dong et al., equation 2)."""
-    return nn.functional.mse_loss(model(lr), hr)
-
-
-def _tensor(y: np.ndarray) -> Tensor:
+def to_tensor(y: np.ndarray) -> Tensor:
+    """Luminance (N, H, W) uint8 as (N, 1, H, W) float32 in [0, 1]."""
     return torch.from_numpy(y.astype(np.float32) / 255)[:, None]
 
 
@@ -93,7 +80,7 @@ def _tensor(y: np.ndarray) -> Tensor:
 def enlarge(model: FSRCNN, lr: np.ndarray, batch: int = 8) -> np.ndarray:
     """Luminance (N, h, w) uint8 enlarged by the network to (N, sh, sw) uint8."""
     model.eval()
-    parts = [model(_tensor(lr[i : i + batch]))[:, 0] for i in range(0, len(lr), batch)]
+    parts = [model(to_tensor(lr[i : i + batch]))[:, 0] for i in range(0, len(lr), batch)]
     return (torch.cat(parts) * 255).round().clamp(0, 255).to(torch.uint8).numpy()
 
 
@@ -152,20 +139,63 @@ def load(path: Path, params: SuperResParams) -> FSRCNN:
     return model
 
 
-def upscale(model: FSRCNN, image: np.ndarray) -> np.ndarray:
-    """A uint8 RGB image (H, W, 3) enlarged by the network's scale: luminance by FSRCNN, colour by bicubic."""
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise DfdError(f"An image of shape {image.shape} and type {image.dtype} can't be enlarged; give uint8 RGB.")
+def upscale(image: np.ndarray, scale: int = 2, model: nn.Module | None = None) -> np.ndarray:
+    """A uint8 image, RGB (H, W, 3) or grey (H, W), enlarged: luminance by the network, colour by bicubic interpolation.
+
+    Without a model this is the shipped FSRCNN that was trained on T91, photographs made small by antialiased bicubic
+    interpolation (`shipped` has the others). Large images go through in tiles, in bounded memory and with the same
+    result. Raises DfdError for another scale, type or number of channels.
+    """
+    _check_image(image)
+    model = shipped(scale) if model is None else model
+    if image.ndim == 2:
+        return _full_range(_tiled(model, _studio_range(image)))
     size = (image.shape[1] * model.scale, image.shape[0] * model.scale)
     ycc = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), cv2.COLOR_RGB2YCrCb)
     small = cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb)[..., 0]
-    ycc[..., 0] = _full_range(enlarge(model, _studio_range(small)[None])[0])
+    ycc[..., 0] = _full_range(_tiled(model, _studio_range(small)))
     return cv2.cvtColor(ycc, cv2.COLOR_YCrCb2RGB)
+
+
+def _check_image(image: np.ndarray) -> None:
+    if image.dtype != np.uint8:
+        raise DfdError(f"An image of type {image.dtype} can't be enlarged; convert it to uint8, 0 to 255.")
+    if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or 0 in image.shape:
+        raise DfdError(f"An image of shape {image.shape} can't be enlarged; give RGB (H, W, 3) or grey (H, W).")
+
+
+def _tiled(model: nn.Module, y: np.ndarray) -> np.ndarray:
+    """`enlarge` of one luminance (h, w) in squares of TILE pixels, each computed with MARGIN pixels around it."""
+    scale, (height, width) = model.scale, y.shape
+    large = np.empty((height * scale, width * scale), np.uint8)
+    for top in range(0, height, TILE):
+        for left in range(0, width, TILE):
+            y0, x0 = max(top - MARGIN, 0), max(left - MARGIN, 0)
+            part = enlarge(model, y[None, y0 : top + TILE + MARGIN, x0 : left + TILE + MARGIN])[0]
+            part = part[(top - y0) * scale :, (left - x0) * scale :][: TILE * scale, : TILE * scale]
+            large[top * scale :, left * scale :][: part.shape[0], : part.shape[1]] = part
+    return large
+
+
+@functools.cache
+def shipped(scale: int = 2, images: str = "t91", network: str = "fsrcnn") -> nn.Module:
+    """A network whose weights came with the library; dfdlib/assets/superres/README.md is their card.
+
+    `images` it was trained on: "t91" (any scale; at 2 also `network` "fsrcnn_s", "espcn" and "srcnn") or "celeba".
+    """
+    check_scale(scale)
+    path = paths.assets() / "superres" / f"{images}_{network}_x{scale}.safetensors"
+    if network not in srnets.NETWORKS or not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.safetensors")))
+        raise DfdError(f"No weights of {path.stem} are shipped; choose one of: {known}.")
+    model = srnets.NETWORKS[network](scale)
+    model.load_state_dict(load_file(path))
+    return model.eval()
 
 
 def through(model: FSRCNN, crop: np.ndarray) -> np.ndarray:
     """A crop (S, S, 3) enlarged by FSRCNN and averaged back to its size: super-resolution first, as in the paper."""
-    return cv2.resize(upscale(model, crop), crop.shape[1::-1], interpolation=cv2.INTER_AREA)
+    return cv2.resize(upscale(crop, model=model), crop.shape[1::-1], interpolation=cv2.INTER_AREA)
 
 
 def small_and_back(crop: np.ndarray, side: int, model: FSRCNN | None = None) -> np.ndarray:
@@ -174,7 +204,7 @@ def small_and_back(crop: np.ndarray, side: int, model: FSRCNN | None = None) -> 
     The way back goes by FSRCNN first where a model is given, and the rest of it by bicubic interpolation.
     """
     small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
-    large = small if model is None else upscale(model, small)
+    large = small if model is None else upscale(small, model=model)
     return cv2.resize(large, crop.shape[1::-1], interpolation=cv2.INTER_CUBIC)
 
 
@@ -191,42 +221,3 @@ def check_scale(scale: int) -> None:
     """DfdError where the scale is not one of FSRCNN's."""
     if scale not in SCALES:
         raise DfdError(f"The scale {scale} is not one of {SCALES}; choose one of these.")
-
-
-def fit(study: Study, lr: np.ndarray, hr: np.ndarray, held_out: tuple[np.ndarray, np.ndarray]) -> tuple:
-    """Train FSRCNN on luminances (N, h, w) and (N, sh, sw); history and the network after its last epoch.
-
-    `held_out` is a pair like (lr, hr); after each epoch its mean squared error is measured, and nothing is
-    chosen by it. Resumes, and ends at once when done.
-    """
-    params = study.superres
-    torch.manual_seed(study.seed)
-    model = FSRCNN(params.scale, params.d, params.s, params.m)
-    key = joblib.hash((params, study.seed, lr, hr, held_out, cache.code_version("fsrcnn", "superres", "train")))[:12]
-    folder = paths.runs() / study.name / f"fsrcnn-{key}"
-    steps = optimizer(model, params.lr)
-    first_rates = [group["lr"] for group in steps.param_groups]
-
-    def epoch_batches(epoch: int) -> Iterator:
-        for group, rate in zip(steps.param_groups, first_rates, strict=True):
-            group["lr"] = rate * decay(epoch, params.epochs)
-        return batches(lr, hr, params, epoch, study.seed)
-
-    def evaluate(model: nn.Module) -> tuple[dict[str, float], dict]:
-        return {"test_mse": _error(model, *held_out)}, {}
-
-    history = train.fit(model, steps, epoch_batches, loss, evaluate, params.epochs, folder)
-    return history, train.load_epoch(model, folder, len(history))
-
-
-def decay(epoch: int, epochs: int) -> float:
-    """The share of the first learning rate in an epoch (from 1): half a cosine from 1 towards 0.
-
-    At a constant rate the picture's mean brightness trembles from step to step, which PSNR punishes.
-    """
-    return 0.5 * (1 + math.cos(math.pi * (epoch - 1) / epochs))
-
-
-def _error(model: FSRCNN, lr: np.ndarray, hr: np.ndarray) -> float:
-    """Mean squared error in grey levels (0-255), squared."""
-    return float(np.mean((enlarge(model, lr).astype(float) - hr) ** 2))

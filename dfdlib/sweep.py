@@ -59,7 +59,7 @@ def changed(crop: np.ndarray, cell: Cell, model: torch.nn.Module) -> np.ndarray:
     if cell.way == "as small as it is":
         return _framed(small, crop.shape)
     if cell.way == "FSRCNN":
-        small = superres.upscale(model, small)
+        small = superres.upscale(small, model=model)
     how = cv2.INTER_NEAREST if cell.way == "nearest" else cv2.INTER_CUBIC
     return cv2.resize(small, size, interpolation=how)
 
@@ -130,8 +130,11 @@ def run(study: Study, frames: FrameSet) -> dict[Cell, dict[str, np.ndarray]]:
     network = finetune.one_cycle(small, frames)
     trained, tested = frames.part("train", "val"), frames.part("test").crops
     nets = (network.weights, cache.sha256(network.weights), small.resnet, *lowres.weights(study), study.superres)
-    jobs = (delayed(_measured)(c, (trained.crops, trained.labels), tested, nets, study.faces) for c in cells(study))
-    return dict(zip(cells(study), Parallel(n_jobs=study.jobs)(jobs), strict=True))
+    calls = [(cell, (trained.crops, trained.labels), tested, nets, study.faces) for cell in cells(study)]
+    done = [_measured.kept(*call) for call in calls]
+    if any(cell is None for cell in done):  # else no processes need be started
+        done = Parallel(n_jobs=study.jobs)(delayed(_measured)(*call) for call in calls)
+    return dict(zip(cells(study), done, strict=True))
 
 
 def table(study: Study, frames: FrameSet, found: dict[Cell, dict[str, np.ndarray]]) -> pd.DataFrame:

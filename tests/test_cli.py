@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from rich.console import Console
 
-from dfdlib import cli, paths, repro, study
+from dfdlib import cli, paths, recipes, repro, study
 from dfdlib.errors import DfdError
 
 PARAMETERS = 'study: str = "embedded"  # the study to run'
@@ -151,3 +152,32 @@ def test_a_copy_of_uadfv_with_nothing_in_it_is_told_apart(
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 98
     assert "differs from the manifest in 98 of 98 videos" in err
+
+
+def test_networks_trained_beside_the_notebooks_are_recipes_and_awaited() -> None:
+    beside = {recipe for recipes_of_one in study.BESIDE.values() for recipe in recipes_of_one}
+    assert beside <= set(recipes.RECIPES) and beside <= set(study.NEEDS)
+    assert set(study.NEEDS) - beside <= {path.stem[:2] for path in study.order()}
+    assert any("one-cycle-validated" in needed for name, needed in study.NEEDS.items() if name not in beside)
+
+
+def test_a_network_is_trained_beside_the_notebooks_until_that_was_done(repository: Path, monkeypatch) -> None:
+    monkeypatch.setenv("DFD_RUNS", str(repository / "runs"))
+    (repository / "runs" / "smoke").mkdir(parents=True)
+    commands, codes = [], iter([2, 0])
+
+    def run(command, **_):
+        commands.append(command[1:])
+        return subprocess.CompletedProcess(command, next(codes))
+
+    monkeypatch.setattr(study.subprocess, "run", run)
+    with study._Steps(_console()) as steps:
+        for _ in range(3):  # it fails, succeeds, and is not repeated
+            study._train("smoke", "one-cycle", steps)
+    assert commands == 2 * [["-m", "dfdlib", "train", "smoke", "one-cycle"]]
+
+
+def test_printed_text_is_kept_in_one_piece() -> None:
+    printed = (("stdout", "a"), ("stdout", "b"), ("stderr", "c"), ("stdout", "d"))
+    joined = study._joined([new_output("stream", name=name, text=text) for name, text in printed])
+    assert [(output.name, output.text) for output in joined] == [("stdout", "ab"), ("stderr", "c"), ("stdout", "d")]

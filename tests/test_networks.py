@@ -73,10 +73,10 @@ def test_upscaling_keeps_colour_and_size() -> None:
     image = np.zeros((20, 30, 3), np.uint8)
     image[..., 2] = 200
     model = fsrcnn.FSRCNN(2)
-    large = superres.upscale(model, image)
+    large = superres.upscale(image, model=model)
     assert large.shape == (40, 60, 3) and large.dtype == np.uint8
-    with pytest.raises(DfdError, match=r"\(20, 30\) and type uint8"):
-        superres.upscale(model, image[..., 0])
+    with pytest.raises(DfdError, match=r"shape \(20, 30, 2\) can't be enlarged"):
+        superres.upscale(image[..., :2], model=model)
 
 
 def test_weights_of_another_network_are_refused(tmp_path) -> None:

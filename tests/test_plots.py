@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from dfdlib import headpose, paths, plots, poselab, poseplots
+from dfdlib import headpose, paths, plots, poselab, poseplots, srplots
 from dfdlib.profile import Study
 
 
@@ -47,14 +47,14 @@ def test_a_face_is_framed_by_its_box() -> None:
 
 def test_sizes_are_named_width_first() -> None:
     large, small = np.zeros((20, 12, 3), np.uint8), np.zeros((10, 6, 3), np.uint8)
-    fig = plots.downsampled([large], [small], 2)
+    fig = srplots.downsampled([large], [small], 2)
     assert [axis.get_title() for axis in fig.axes] == ["12 x 20 px", "6 x 10 px (1/2)"]
     assert [axis.images[0].get_array().shape for axis in fig.axes] == [(20, 12, 3), (10, 6, 3)]
 
 
 def test_a_learning_curve_is_in_decibels() -> None:
     history = pd.DataFrame({"epoch": [1, 2], "test_mse": [65.025, 6.5025]})
-    fig = plots.learning_curve(history, 650.25)
+    fig = srplots.learning_curve(history, 650.25)
     lines = _lines(fig)
     assert lines["FSRCNN"] == pytest.approx([30, 40]) and lines["bicubic"] == pytest.approx([20, 20])
     assert _legend(fig) == ["FSRCNN", "bicubic"] and "dB" in fig.axes[0].get_ylabel()
@@ -111,7 +111,7 @@ def test_poses_are_drawn_from_the_projected_origin() -> None:
 def test_only_embedded_data_are_marked_synthetic() -> None:
     numbers = pd.DataFrame({"x": [0.123456]})
     for dataset, marks in (("embedded", 1), ("folder", 0)):
-        fig = plots.enlarged({"one": _pictures(1)[0]})
+        fig = srplots.enlarged({"one": _pictures(1)[0]})
         plots.save(fig, Study("x", dataset), dataset, numbers)
         assert len(fig.texts) == marks
         assert (paths.figures("x") / f"{dataset}.csv").read_text() == "x\n0.1235\n"
@@ -163,3 +163,35 @@ def test_a_clip_is_drawn_frame_by_frame() -> None:
     both = headpose.Poses(np.zeros((2, 3)), np.tile([0.0, 0, 500], (2, 1)), np.zeros(2))
     fig = poseplots.through_a_clip(_pictures(3, 60), [both] * 3, headpose.camera_matrix(60, 60))
     assert len(fig.axes) == 3 and _legend(fig) == ["v_a, whole face", "v_c, central points"]
+
+
+def test_error_maps_stand_below_their_image() -> None:
+    small, large = _pictures(2)
+    fig = srplots.enlarged({"low": small, "bicubic": large}, {"bicubic": np.full((8, 8), -7.0)})
+    titles = [axis.get_title() for axis in fig.axes]
+    assert titles[:2] == ["low", "bicubic"] and titles[2] == "" and "error" in titles[3]
+    assert (fig.axes[3].images[0].get_array() == 7).all() and not fig.axes[2].images
+
+
+def test_the_shelf_shows_what_was_published_beside_ours() -> None:
+    rows = [("bicubic", 2, np.nan, np.nan, 33.6, 33.66), ("fsrcnn", 2, 12464, 6232, 36.9, 36.94)]
+    rows += [("fsrcnn", 3, 12464, 2770, 33.0, 33.06)]
+    rows += [(name, 2, 4000 + i, 2000 + i, 36.0, np.nan) for i, name in enumerate(("fsrcnn_s", "espcn", "srcnn"))]
+    table = pd.DataFrame(rows, columns=["network", "scale", "weights", "operations", "psnr", "published"])
+    fig = srplots.shelf(table)
+    assert _legend(fig)[0] == "FSRCNN, 12464 weights" and _legend(fig)[-1] == "bicubic"
+    heights = [float(line.get_ydata()[0]) for line in fig.axes[0].lines]
+    assert heights == [36.9, 36.94, 36.0, 36.0, 36.0, 33.6]
+
+
+def test_gains_of_faces_are_drawn_at_their_place() -> None:
+    rows = [
+        (way, measure, gain, gain - 1, gain + 1, 2)
+        for measure in srplots.PANELS
+        for way, gain in (("nearest", -5), ("bicubic", 0), ("Lanczos", 0.5), ("FSRCNN, T91", 3))
+    ]
+    table = pd.DataFrame(rows, columns=["way", "measure", "gain", "low", "high", "scale"])
+    fig = srplots.faces({"embedded (synthetic)": table})
+    assert [text.get_text() for text in fig.axes[0].get_yticklabels()] == ["Lanczos", "FSRCNN, T91"]
+    assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == ["x2", "x3", "x4"]
+    assert fig.axes[0].containers[0].lines[0].get_xdata().tolist() == [0.5, 3]

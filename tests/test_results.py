@@ -125,6 +125,7 @@ def test_the_cache_knows_its_arguments_and_survives_an_error() -> None:
     with pytest.raises(DfdError):
         double(3)
     assert double(2) == 4 and calls == [2, 3]
+    assert double.kept(2) == 4 and double.kept(3) is None
 
 
 def test_code_version_ignores_words_and_sees_code() -> None:

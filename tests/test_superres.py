@@ -10,7 +10,7 @@ import skimage.data
 import torch
 from PIL import Image
 
-from dfdlib import fsrcnn, srscores, superres
+from dfdlib import fsrcnn, srscores, srtrain, superres
 from dfdlib.errors import DfdError
 from dfdlib.profile import Study, SuperResParams
 
@@ -76,7 +76,7 @@ def test_squares_of_both_resolutions_show_the_same_place(scale: int) -> None:
     lr, hr = _luminances(5, 20, 30, scale)
     params = SuperResParams(scale=scale, batch=2, patch=7)
     sizes, places = [], set()
-    for small, large in superres.batches(lr, hr, params, epoch=1, seed=3):
+    for small, large in srtrain.batches(lr, hr, params, epoch=1, seed=3):
         assert small.shape[1:] == (1, 7, 7)
         assert torch.equal(large, small.repeat_interleave(scale, 2).repeat_interleave(scale, 3))
         sizes.append(len(small))
@@ -86,7 +86,7 @@ def test_squares_of_both_resolutions_show_the_same_place(scale: int) -> None:
 
 def test_images_smaller_than_a_square_are_taken_whole() -> None:
     lr, hr = _luminances(2, 5, 6, 2)
-    small, large = next(superres.batches(lr, hr, SuperResParams(patch=48), 1, 0))
+    small, large = next(srtrain.batches(lr, hr, SuperResParams(patch=48), 1, 0))
     assert small.shape == (2, 1, 5, 6) and large.shape == (2, 1, 10, 12)
 
 
@@ -100,26 +100,26 @@ def test_images_of_several_sizes_are_refused(tmp_path) -> None:
 
 def test_a_stopped_training_goes_on_to_the_same_network(monkeypatch) -> None:
     lr, hr = _luminances(4, 12, 12, 2)
-    expected, whole = superres.fit(Study("whole", superres=TINY), lr, hr, (lr, hr))
-    batches = superres.batches
+    expected, whole = srtrain.fit(Study("whole", superres=TINY), lr, hr, (lr, hr))
+    batches = srtrain.batches
 
     def stopped(lr, hr, params, epoch, seed):
         yield from batches(lr, hr, params, epoch, seed)
         if epoch == 3:  # when the rate has fallen twice
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(superres, "batches", stopped)
+    monkeypatch.setattr(srtrain, "batches", stopped)
     with pytest.raises(KeyboardInterrupt):
-        superres.fit(Study("half", superres=TINY), lr, hr, (lr, hr))
-    monkeypatch.setattr(superres, "batches", batches)
-    found, resumed = superres.fit(Study("half", superres=TINY), lr, hr, (lr, hr))
+        srtrain.fit(Study("half", superres=TINY), lr, hr, (lr, hr))
+    monkeypatch.setattr(srtrain, "batches", batches)
+    found, resumed = srtrain.fit(Study("half", superres=TINY), lr, hr, (lr, hr))
     assert found.drop(columns="seconds").equals(expected.drop(columns="seconds"))
     for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(a, b)
 
 
 def test_the_rate_falls_from_one_to_nothing() -> None:
-    shares = [superres.decay(epoch, 10) for epoch in range(1, 12)]
+    shares = [srtrain.decay(epoch, 10) for epoch in range(1, 12)]
     assert shares[0] == 1 and shares[5] == pytest.approx(0.5) and shares[10] == pytest.approx(0)
     assert shares == sorted(shares, reverse=True)
 
