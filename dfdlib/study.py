@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import joblib
@@ -70,20 +70,36 @@ def run(study: str, console: Console, names: Sequence[str] = (), in_place: bool 
     if not names:
         frames.clips(params), data.stills(params)  # data that are missing must not cost an older run its numbers
         results.clear(study)
-    jobs: dict[str, Future] = {}
-    slots = threading.Semaphore(params.jobs)
-    with contextlib.chdir(paths.notebooks()), _Steps(console) as steps, ThreadPoolExecutor(32) as pool:
+    with contextlib.chdir(paths.notebooks()), _Steps(console) as steps, ThreadPoolExecutor(params.jobs) as pool:
         work: dict[str, Callable[[], None]] = {}
         for path in order(names):
             work[path.stem[:2]] = functools.partial(_one, path, folder / path.name, study, in_place, steps)
             for recipe in () if names else BESIDE.get(path.stem[:2], ()):
                 work[recipe] = functools.partial(_train, study, recipe, steps)
-        for name, run_it in work.items():
-            before = [job for other, job in jobs.items() if name == "00" or other in NEEDS.get(name, ())]
-            jobs[name] = pool.submit(_when_ready, before, slots, run_it)
-    for job in jobs.values():
-        job.result()
+        jobs = _by_need(work, pool, params.jobs)
+    for name in work:
+        jobs[name].result()
     return folder
+
+
+def _by_need(work: dict[str, Callable[[], None]], pool: ThreadPoolExecutor, slots: int) -> dict[str, Future]:
+    """Start each job when what it needs is done and a slot is free, the first in `work` first; the jobs, all ended.
+
+    The failure of one is that of all that need it, which are not started; the others go on.
+    """
+    waiting, jobs = list(work), {}
+    while True:
+        for name in list(waiting):
+            needed = [other for other in work if other != name and (name == "00" or other in NEEDS.get(name, ()))]
+            ended = [jobs[other] for other in needed if other in jobs and jobs[other].done()]
+            failed = next((job for job in ended if job.exception()), None)
+            if failed or (len(ended) == len(needed) and sum(not job.done() for job in jobs.values()) < slots):
+                waiting.remove(name)
+                jobs[name] = failed or pool.submit(work[name])
+        running = [job for job in jobs.values() if not job.done()]
+        if not running and not waiting:
+            return jobs
+        wait(running, return_when=FIRST_COMPLETED)
 
 
 def _train(study: str, recipe: str, steps: _Steps) -> None:
@@ -98,14 +114,6 @@ def _train(study: str, recipe: str, steps: _Steps) -> None:
         ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     if ended.returncode == 0:
         done.touch()
-
-
-def _when_ready(before: Sequence[Future], slots: threading.Semaphore, run_it: Callable[[], None]) -> None:
-    """Run when the jobs before it are done (their failure is its own) and one of the slots is free."""
-    for job in before:
-        job.result()
-    with slots:
-        run_it()
 
 
 def _one(path: Path, target: Path, study: str, in_place: bool, steps: _Steps) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -181,3 +184,32 @@ def test_printed_text_is_kept_in_one_piece() -> None:
     printed = (("stdout", "a"), ("stdout", "b"), ("stderr", "c"), ("stdout", "d"))
     joined = study._joined([new_output("stream", name=name, text=text) for name, text in printed])
     assert [(output.name, output.text) for output in joined] == [("stdout", "ab"), ("stderr", "c"), ("stdout", "d")]
+
+
+def test_jobs_start_by_need_and_in_order() -> None:
+    began: list[str] = []
+    lock = threading.Lock()
+
+    def job(name: str, error: Exception | None = None):
+        def work() -> None:
+            with lock:
+                began.append(name)
+            time.sleep(0.02)
+            if error:
+                raise error
+
+        return work
+
+    names = ["01", "02", "03", "one-cycle", "one-cycle-validated", "04", "no-fakes", "05", "06", "07", "00"]
+    with ThreadPoolExecutor(2) as pool:
+        jobs = study._by_need({name: job(name) for name in names}, pool, 2)
+    assert set(jobs) == set(names) and sorted(began[:2]) == ["01", "02"] and began[-1] == "00"
+    for name in names[2:-1]:
+        assert all(began.index(other) < began.index(name) for other in study.NEEDS[name])
+    assert sorted(began[2:4]) == ["03", "one-cycle"] and began.index("04") < began.index("no-fakes")
+
+    began.clear()
+    with ThreadPoolExecutor(2) as pool:
+        jobs = study._by_need({name: job(name, DfdError("no") if name == "03" else None) for name in names}, pool, 2)
+    failed = {name for name, done in jobs.items() if done.exception()}
+    assert failed == {"03", "05", "06", "07", "00"} and set(began) == set(names) - failed | {"03"}
