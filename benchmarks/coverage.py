@@ -37,9 +37,10 @@ def main() -> None:
     text = (
         "# Coverage of the intervals\n\n"
         f"Share of {TRIALS} simulated test parts (real and fake clips of {coverage.FRAMES} frames) "
-        "whose 95 % interval holds the true score; standard error 0.007. `percentiles` is the plain bootstrap over "
-        "people, which is too short with few of them. The calibration error (ece) is the exception: where it is small, "
-        "its estimate lies above it, as no estimate of it can be negative, and the interval does not mend that; read "
+        "whose 95 % interval holds the true score; standard error 0.007 at 0.95. `percentiles` is the plain bootstrap "
+        "over people, which is too short with few of them. The calibration error (ece) is the exception: where it "
+        "is small, its estimate lies above it, as no estimate of it can be negative, and the interval does not mend "
+        "that; read "
         "the Brier score beside it.\n\n"
     )
     lines = ["| what | people | true score | ours | percentiles | times longer |", "| --- " * 6 + "|"]

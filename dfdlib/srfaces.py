@@ -47,8 +47,11 @@ def measure(study: Study) -> pd.DataFrame:
         parts.append(summary(table, study.bootstrap).assign(scale=scale))
     found = pd.concat(parts, ignore_index=True)
     for row in found[found["way"] == "FSRCNN, CelebA"].itertuples():
-        estimate = Estimate(row.gain, row.low, row.high, row.images, "images", row.people)
-        results.record(study.name, f"fsrcnn.x{row.scale}.faces_{row.measure}_gain", estimate)
+        less = row.measure == "landmark_error"  # is better
+        values = (-row.gain, -row.high, -row.low) if less else (row.gain, row.low, row.high)
+        name = "landmarks" if less else row.measure
+        estimate = Estimate(*values, row.images, "images", row.people)
+        results.record(study.name, f"fsrcnn.x{row.scale}.faces_{name}_gain", estimate)
     return results.write_table(study.name, "superres_faces", found)
 
 
