@@ -1,6 +1,7 @@
-"""Results on disk, keyed by the inputs, the parameters and the code that made them; joblib does the work.
+"""Results on disk, keyed by the inputs, the parameters and the code that made them.
 
-A stage's result is written whole or not at all, so a stopped run goes on where it stopped.
+A stage's result is written whole or not at all, so a stopped run goes on where it stopped; a damaged file is set aside
+and its result computed again.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import hashlib
 import importlib
 import inspect
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import joblib
 
-from dfdlib import paths
+from dfdlib import atomic, paths, store
+from dfdlib.errors import DfdError
 
 
 def stage(*modules: str) -> Callable[[Callable], Callable]:
@@ -34,36 +37,46 @@ def stage(*modules: str) -> Callable[[Callable], Callable]:
             bound = inspect.signature(function).bind(*args, **kwargs)
             bound.apply_defaults()
             key = joblib.hash((tuple(bound.arguments.items()), code_version(*modules)))
-            return paths.cache() / function.__name__ / f"{key}.joblib"
+            return paths.cache() / function.__name__ / f"{key}.npz"
 
         @functools.wraps(function)
         def cached(*args: Any, **kwargs: Any) -> Any:
             path = place(*args, **kwargs)
-            if path.is_file():
-                return joblib.load(path)
-            return save(path, function(*args, **kwargs))
+            found = read(path)
+            return save(path, function(*args, **kwargs)) if found is None else found
 
-        cached.kept = lambda *args: joblib.load(path) if (path := place(*args)).is_file() else None
+        cached.kept = lambda *args: read(place(*args))
         return cached
 
     return decorate
 
 
+def read(path: Path) -> Any:
+    """The value of a file; None where there is none, or where it is damaged, which a warning says."""
+    if not path.is_file():
+        return None
+    try:
+        return store.load(path)
+    except DfdError as error:
+        aside = atomic.set_aside(path)
+        warnings.warn(f"{error} It is kept as {aside.name} and computed again.", stacklevel=3)
+        return None
+
+
 def save(path: Path, value: Any) -> Any:
-    """Write `value` atomically and return it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")  # two notebooks may compute the same at once
-    joblib.dump(value, partial, compress=3)
-    partial.replace(path)
-    return value
+    """Write `value` atomically; returns it as a later reader will get it. DfdError where the disk can't take it."""
+    store.save(path, value)
+    return store.load(path)
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Keep other processes from working on a file or folder; of those that torchrun starts the first holds it."""
     lock = paths.build() / "locks" / path.name
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
+    with atomic.explained(lock):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
+    with file:
         if os.environ.get("RANK", "0") == "0":
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

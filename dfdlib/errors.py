@@ -2,4 +2,11 @@
 
 
 class DfdError(Exception):
-    """A bad input or a missing file. Shown as it is, without a traceback; exit code 2 on the command line."""
+    """A bad input or a missing file. Shown as it is, without a traceback; exit code 2 on the command line.
+
+    What can't be shown on one line, such as a line break or a mark for right-to-left text in a file's name, is
+    written as its escape.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(message)))

@@ -14,7 +14,7 @@ import dlib
 import numpy as np
 import pandas as pd
 
-from dfdlib import cache, data, video
+from dfdlib import cache, data, safe, video
 from dfdlib.data import Clip
 from dfdlib.errors import DfdError
 from dfdlib.profile import FaceParams
@@ -159,20 +159,31 @@ def _track_folder(clip_id: str, folder: Path, sha256: str, params: FaceParams) -
 
 @functools.lru_cache(maxsize=1)
 def landmark_table(path: Path) -> dict[str, np.ndarray]:
-    """Landmarks (68, 2) by frame key from an npz with `frame` (N,) and `points` (N, 68, 2)."""
-    with np.load(path, allow_pickle=False) as table:
-        frames, points = table["frame"], table["points"]
-    if points.shape != (len(frames), 68, 2):
-        raise DfdError(f"{path}: points have shape {points.shape}, expected ({len(frames)}, 68, 2); make it again.")
+    """Landmarks (68, 2) by frame key from an npz with `frame` (N,) and `points` (N, 68, 2); DfdError for others."""
+    table = safe.arrays(path, ("frame", "points"))
+    frames, points = table["frame"], table["points"]
+    if points.dtype.kind != "f":
+        raise DfdError(f"{path}: points have type {points.dtype}, expected numbers; make it again.")
+    if frames.ndim != 1 or points.shape != (len(frames), 68, 2):
+        raise DfdError(f"{path}: points have shape {points.shape}, expected ({frames.size}, 68, 2); make it again.")
+    if not np.isfinite(points).all():
+        raise DfdError(f"{path} holds landmarks that are not numbers; make it again.")
     return dict(zip(frames.tolist(), points.astype(np.float32), strict=True))
 
 
 def read_image(path: Path) -> np.ndarray:
-    """A colour image file as uint8 RGB (H, W, 3); DfdError where it is missing or damaged."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DfdError(f"{path} is missing or not an image that can be read; copy it again.")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    """An image file as uint8 RGB (H, W, 3), turned as its metadata say; grey, alpha, CMYK, 16 bits are converted.
+
+    DfdError where it is missing, cut, no image, or larger than safe.MOST_PIXELS by its header.
+    """
+    try:
+        content = safe.read_bytes(path)
+        safe.check_image(content)
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    except (cv2.error, *safe.DAMAGED) as error:
+        what = f"is missing or not an image that can be read ({safe.why(error)})"
+        raise DfdError(f"{path} {what}; copy it again.") from None
 
 
 @functools.lru_cache

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from dfdlib import data, faces, splits, video
+from dfdlib import data, faces, splits, trackfile, video
 from dfdlib.data import Clip
 from dfdlib.errors import DfdError
 from dfdlib.faces import FaceTrack
-from dfdlib.profile import Study
+from dfdlib.profile import FaceParams, Study
 
 COLUMNS = ["clip_id", "frame", "label", "pair", "person", "split"]
 
@@ -57,8 +57,23 @@ def clips(study: Study) -> list[Clip]:
 
 def tracks(study: Study, found: Sequence[Clip]) -> list[FaceTrack]:
     """The face track of each clip, in the clips' order, computed in parallel and cached clip by clip."""
-    jobs = (delayed(faces.track)(clip, study.faces) for clip in found)
+    jobs = (delayed(_track)(clip, study.faces) for clip in found)
     return Parallel(n_jobs=study.jobs, prefer="threads")(jobs)
+
+
+def _track(clip: Clip, params: FaceParams) -> FaceTrack:
+    """The clip's face, prepared before (`dfd data prepare`) or found now."""
+    if clip.path.suffix != ".npz":
+        return faces.track(clip, params)
+    track = trackfile.read(clip.path, clip.clip_id)
+    if track.crops.shape[1] != params.size:
+        raise DfdError(
+            f"{clip.path} has crops of {track.crops.shape[1]} px and the study takes {params.size}; prepare it again "
+            f"with --size {params.size}."
+        )
+    keep = video.sample_indices(len(track.frames), params.max_frames)
+    kept = {name: getattr(track, name)[keep] for name in ("frames", "points", "crops", "corners", "scale")}
+    return replace(track, **kept)
 
 
 def stack(found: Sequence[Clip], tracked: Sequence[FaceTrack]) -> FrameSet:
@@ -87,6 +102,9 @@ def image(study: Study, row: pd.Series) -> np.ndarray:
     clip = next(c for c in clips(study) if c.clip_id == row["clip_id"])
     if clip.path.is_dir():
         return faces.read_image(clip.path / f"{row['frame']:03d}.jpg")
+    if clip.path.suffix == ".npz":  # the frames themselves stayed with the videos
+        track = trackfile.read(clip.path, clip.clip_id)
+        return track.crops[track.frames.tolist().index(row["frame"])]
     return next(found for index, found in video.sample(clip.path, study.faces.max_frames) if index == row["frame"])
 
 

@@ -94,11 +94,11 @@ def _y(image: np.ndarray) -> np.ndarray:
 
 def windows(path: Path, scale: int) -> Iterator[np.ndarray]:
     """WINDOWS runs of 2 * NEIGHBOURS + 1 frames of a clip, cut to the largest face of the middle one: (T, H, W, 3)."""
-    count = video.count_frames(path)
-    length = 2 * NEIGHBOURS + 1
+    known, length = video.index(path), 2 * NEIGHBOURS + 1
+    count = len(known)
     starts = np.linspace(0, count - length, WINDOWS).round().astype(int) if count >= length else []
     wanted = {int(start) + offset for start in starts for offset in range(length)}
-    images = {index: image for index, image in video.sample(path, count) if index in wanted}
+    images = dict(video.frames(path, known, wanted)) if wanted else {}
     for start in starts:
         box = max(faces.detect(images[start + NEIGHBOURS]), key=lambda found: found[2] - found[0], default=None)
         if box is not None:

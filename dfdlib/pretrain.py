@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import os
+import re
 import tarfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,37 +16,71 @@ import numpy as np
 import torch
 from torch import nn
 
-from dfdlib import cache, finetune, networks, paths, resnet, train
+from dfdlib import cache, finetune, networks, paths, resnet, safe, train
 from dfdlib.errors import DfdError
 from dfdlib.profile import Study
 
 SIZE, BATCH, EPOCHS, PEAK = 56, 64, 20, 0.1  # windows of 56 of the 64 pixels; the rest as for one cycle
 HELD_OUT = 20  # images of each class
+MOST_BYTES = 2**24  # of a member; an image of 64 x 64 pixels has a few kB
+CLASS = re.compile(r"n0.*|.[0-9]+")  # the folder that names an image's class
 
 
 def archive() -> Path | None:
     """The archive that DFD_TINY_IMAGENET names (<class>/<image>.JPEG or .jpg inside), or None where it is not set."""
     value = os.environ.get("DFD_TINY_IMAGENET")
-    if value and not (Path(value).is_file() and tarfile.is_tarfile(value)):
+    if value and not _is_tar(Path(value)):
         raise DfdError(f"DFD_TINY_IMAGENET names {value}, which is not a tar archive; name one or unset it.")
     return Path(value).resolve() if value else None
 
 
+def _is_tar(path: Path) -> bool:
+    try:
+        return path.is_file() and tarfile.is_tarfile(path)
+    except (lzma.LZMAError, *safe.DAMAGED):
+        return False
+
+
 def read(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Images (N, 64, 64, 3) uint8 RGB, labels (N,) and class names; nothing is unpacked to disk."""
+    """Images (N, 64, 64, 3) uint8 RGB, labels (N,) and class names; nothing is unpacked to disk.
+
+    Links and devices are passed over, and a member's name is only a name. DfdError for a damaged archive, for one
+    without images, and for an image of another size or without a class.
+    """
     images, names = [], []
-    with tarfile.open(path) as tar:
-        for member in tar:
-            if member.isfile() and member.name.lower().endswith((".jpg", ".jpeg")):
-                image = cv2.imdecode(np.frombuffer(tar.extractfile(member).read(), np.uint8), cv2.IMREAD_COLOR)
-                if image is None or image.shape != (64, 64, 3):
-                    raise DfdError(f"{member.name} in {path} is not an image of 64 x 64 pixels; get the archive again.")
-                images.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-                names.append(
-                    next(part for part in member.name.split("/") if part.startswith("n0") or part[1:].isdigit())
-                )
+    try:
+        for name, encoded in _members(path):
+            names.append(next((part for part in name.split("/") if CLASS.fullmatch(part)), None))
+            images.append(_decoded(encoded))
+            if names[-1] is None or images[-1] is None:
+                what = "has no class in its name" if names[-1] is None else "is not an image of 64 x 64 pixels"
+                raise DfdError(f"{name} in {path} {what}; get the archive again.")
+    except (tarfile.TarError, lzma.LZMAError, *safe.DAMAGED) as error:
+        raise DfdError(f"{path} is damaged or no tar archive ({safe.why(error)}); get it again.") from None
+    if not images:
+        raise DfdError(f"{path} holds no image <class>/<image>.JPEG; get the archive again.")
     classes, labels = np.unique(names, return_inverse=True)
     return np.stack(images), labels, classes.tolist()
+
+
+def _members(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Names and bytes of the regular files that are called an image; ValueError for a member that is too large."""
+    with tarfile.open(path) as tar:
+        for member in tar:
+            if member.size > MOST_BYTES:
+                raise ValueError(f"a member of {member.size} bytes, too many to take")
+            if member.isreg() and not member.issparse() and member.name.lower().endswith((".jpg", ".jpeg")):
+                yield member.name, tar.extractfile(member).read()
+
+
+def _decoded(encoded: bytes) -> np.ndarray | None:
+    """An image (64, 64, 3) uint8 RGB, or None where the bytes are something else."""
+    try:
+        safe.check_image(encoded)
+        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    except (cv2.error, *safe.DAMAGED):
+        return None
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if image is not None and image.shape == (64, 64, 3) else None
 
 
 def tiny_imagenet(study: Study, path: Path) -> tuple[Path, float]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from dfdlib import paths
+from dfdlib import atomic, paths
 from dfdlib.cache import locked
 from dfdlib.errors import DfdError
 from dfdlib.metrics import Estimate
@@ -70,9 +70,9 @@ def write_curves(study: str, curves: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def write_table(study: str, name: str, table: pd.DataFrame) -> pd.DataFrame:
     """Put a table into `results/<name>/<study>.csv`, numbers with four decimals; returns it as written."""
     path = paths.results(study) / name / f"{study}.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
     table = table.round(4)
-    table.to_csv(path, index=False)
+    with atomic.replacing(path) as partial:
+        table.to_csv(partial, index=False)
     return table
 
 
@@ -168,10 +168,9 @@ def _document(study: str, committed: bool = False) -> dict[str, Any]:
 
 
 def _write_json(study: str, change: dict) -> None:
-    _path(study).parent.mkdir(parents=True, exist_ok=True)
-    partial = _path(study).with_suffix(".partial")
-    partial.write_text(json.dumps(_document(study) | change, indent=1, allow_nan=False) + "\n")
-    partial.replace(_path(study))
+    text = json.dumps(_document(study) | change, indent=1, allow_nan=False) + "\n"
+    with atomic.replacing(_path(study)) as partial:
+        partial.write_text(text)
 
 
 def write_scores(study: str, branch: str, frames: pd.DataFrame) -> pd.DataFrame:
@@ -180,14 +179,12 @@ def write_scores(study: str, branch: str, frames: pd.DataFrame) -> pd.DataFrame:
     Scores are rounded to four decimals first, so that every number comes out of the file again exactly.
     """
     path = _scores_path(study)
-    path.parent.mkdir(parents=True, exist_ok=True)
     rows = frames.assign(branch=branch, p_fake=frames["p_fake"].round(4))[SCORE_COLUMNS]
     with locked(path):
         others = _read_scores(path)
         table = pd.concat([others[others["branch"] != branch], rows], ignore_index=True) if len(others) else rows
-        partial = path.with_suffix(".partial")
-        table.sort_values(KEYS).to_csv(partial, index=False)
-        partial.replace(path)
+        with atomic.replacing(path) as partial:
+            table.sort_values(KEYS).to_csv(partial, index=False)
     return scores(study, branch)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -22,8 +22,9 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from rich.console import Console
 
-from dfdlib import cache, data, frames, paths, profile, repro, results
+from dfdlib import atomic, cache, data, frames, paths, profile, progress, repro, results
 from dfdlib.errors import DfdError
+from dfdlib.steps import Steps
 
 CELL_TIMEOUT = 6 * 3600  # seconds; the longest cell trains the paper's ResNet-50 for 20 epochs on a CPU
 PARAMETERS = {"study"}
@@ -65,21 +66,54 @@ def run(study: str, console: Console, names: Sequence[str] = (), in_place: bool 
     message of the first cell that fails; everything computed before it stays on disk.
     """
     params = profile.load(study)
-    folder = paths.build() / study / "notebooks"
+    folder = paths.build() / study
+    with _alone(study, folder), progress.logged(folder / "run.log"), Steps(console) as steps:
+        if not names:
+            frames.clips(params), data.stills(params)  # missing data must not cost an older run its numbers
+            results.clear(study)
+        for place in (paths.cache(), paths.runs() / study, paths.results(study)):
+            atomic.sweep(place)
+        try:
+            _all(params, folder / "notebooks", names, in_place, steps)
+        finally:
+            steps.write(folder / "seconds.csv")
+    return folder / "notebooks"
+
+
+def _all(params: profile.Study, folder: Path, names: Sequence[str], in_place: bool, steps: Steps) -> None:
+    """Execute the notebooks and the trainings beside them; the first failure, in their order, is raised at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    if not names:
-        frames.clips(params), data.stills(params)  # data that are missing must not cost an older run its numbers
-        results.clear(study)
-    with contextlib.chdir(paths.notebooks()), _Steps(console) as steps, ThreadPoolExecutor(params.jobs) as pool:
-        work: dict[str, Callable[[], None]] = {}
-        for path in order(names):
-            work[path.stem[:2]] = functools.partial(_one, path, folder / path.name, study, in_place, steps)
-            for recipe in () if names else BESIDE.get(path.stem[:2], ()):
-                work[recipe] = functools.partial(_train, study, recipe, steps)
+    work: dict[str, Callable[[], None]] = {}
+    chosen = order(names)
+    needed = {name for path in chosen for name in NEEDS.get(path.stem[:2], ())}
+    for path in chosen:
+        work[path.stem[:2]] = functools.partial(_one, path, folder / path.name, params.name, in_place, steps)
+        for recipe in BESIDE.get(path.stem[:2], ()):
+            if not names or recipe in needed:
+                work[recipe] = functools.partial(_train, params.name, recipe, steps)
+    with contextlib.chdir(paths.notebooks()), ThreadPoolExecutor(params.jobs) as pool:
         jobs = _by_need(work, pool, params.jobs)
     for name in work:
         jobs[name].result()
-    return folder
+
+
+@contextlib.contextmanager
+def _alone(study: str, folder: Path) -> Iterator[None]:
+    """Refuse a second run of a study at once: both would write the same notebooks. The lock ends with its process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "run.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            number = file.read().strip() or "unknown"
+            raise DfdError(
+                f"Another run of the study {study} is under way (process {number}); wait for its end, or stop it."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
 
 
 def _by_need(work: dict[str, Callable[[], None]], pool: ThreadPoolExecutor, slots: int) -> dict[str, Future]:
@@ -102,21 +136,21 @@ def _by_need(work: dict[str, Callable[[], None]], pool: ThreadPoolExecutor, slot
         wait(running, return_when=FIRST_COMPLETED)
 
 
-def _train(study: str, recipe: str, steps: _Steps) -> None:
+def _train(study: str, recipe: str, steps: Steps) -> None:
     """Train in a process of its own, unless this was done. A failure is left to the notebook that needs the run."""
     key = joblib.hash((profile.load(study), cache.code_version(*TRAINED_BY)))[:12]
     done = paths.runs() / study / f"{recipe}-{key}.done"  # wrong after a change of data: then the notebook trains
     if done.is_file():
         return
     with steps.of(f"training {recipe}") as tell:
-        tell("started")
+        tell("its epochs")
         command = [sys.executable, "-m", "dfdlib", "train", study, recipe]
         ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     if ended.returncode == 0:
         done.touch()
 
 
-def _one(path: Path, target: Path, study: str, in_place: bool, steps: _Steps) -> None:
+def _one(path: Path, target: Path, study: str, in_place: bool, steps: Steps) -> None:
     """Execute one notebook."""
     start = time.perf_counter()
     with steps.of(path.stem) as tell, contextlib.closing(ensure_event_loop()):
@@ -124,46 +158,6 @@ def _one(path: Path, target: Path, study: str, in_place: bool, steps: _Steps) ->
     if in_place:
         write_clean(target, path)
     steps.say(f"[green]done[/] {path.stem} in {time.perf_counter() - start:.0f} s")
-
-
-class _Steps:
-    """Shows the step that each running notebook is at: in place on a terminal, as lines elsewhere."""
-
-    def __init__(self, console: Console) -> None:
-        self.console, self.now, self.lock = console, {}, threading.Lock()
-        self.status = console.status("")
-
-    def __enter__(self) -> _Steps:
-        if self.console.is_terminal:
-            self.status.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.status.stop()
-
-    @contextlib.contextmanager
-    def of(self, name: str) -> Iterator[Callable[[str], None]]:
-        """A function that takes each step of the notebook `name`; it shows a step once."""
-
-        def tell(step: str) -> None:
-            with self.lock:
-                if self.now.get(name) != step:
-                    self.now[name] = step
-                    self._show(name, step)
-
-        yield tell
-        with self.lock:
-            self.now.pop(name, None)
-
-    def _show(self, name: str, step: str) -> None:
-        if self.console.is_terminal:
-            self.status.update(" | ".join(f"{name}: {step}" for name, step in self.now.items()))
-        else:
-            self.say(f"{name}: {step}")
-
-    def say(self, line: str) -> None:
-        """Print a line."""
-        self.console.print(line, highlight=False)
 
 
 def _execute(source: Path, target: Path, parameters: dict[str, str], tell: Callable[[str], None]) -> None:
@@ -241,9 +235,8 @@ def write_clean(source: Path, target: Path) -> None:
     for cell in notebook.cells:
         cell.metadata = {key: value for key, value in cell.metadata.items() if key in KEPT_METADATA}
         cell.update({"outputs": _joined(cell.outputs)} if cell.cell_type == "code" else {})
-    partial = target.with_suffix(".partial")
-    nbformat.write(notebook, partial)
-    os.replace(partial, target)
+    with atomic.replacing(target) as partial:
+        nbformat.write(notebook, partial)
 
 
 def _joined(outputs: Sequence) -> list:

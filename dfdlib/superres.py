@@ -10,13 +10,14 @@ import cv2
 import numpy as np
 import pandas as pd
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from skimage.transform import resize
 from torch import Tensor, nn
 
-from dfdlib import faces, paths, srnets
+from dfdlib import faces, paths, safe, srnets
 from dfdlib.errors import DfdError
 from dfdlib.fsrcnn import FSRCNN, SCALES
 from dfdlib.profile import SuperResParams
@@ -131,12 +132,23 @@ def load(path: Path, params: SuperResParams) -> FSRCNN:
         raise DfdError(f"There are no FSRCNN weights at {path}; run notebook 02 of this study first.")
     model = FSRCNN(params.scale, params.d, params.s, params.m)
     try:
-        model.load_state_dict(load_file(path))
+        model.load_state_dict(_weights(path))
     except RuntimeError:
-        raise DfdError(
-            f"{path} holds the weights of another network than FSRCNN{params.d, params.s, params.m}."
-        ) from None
+        what = f"another network than FSRCNN{params.d, params.s, params.m}"
+        raise DfdError(f"{path} holds the weights of {what}; run notebook 02 of this study again.") from None
     return model
+
+
+def _weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file; DfdError where it is damaged or holds other than finite float32."""
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, *safe.DAMAGED):
+        raise DfdError(f"{path} is damaged or no .safetensors file; make it again.") from None
+    for name, tensor in tensors.items():
+        if tensor.dtype != torch.float32 or not torch.isfinite(tensor).all():
+            raise DfdError(f"{path}: {name} holds something else than finite 32-bit numbers; make it again.")
+    return tensors
 
 
 def upscale(image: np.ndarray, scale: int = 2, model: nn.Module | None = None) -> np.ndarray:
@@ -189,7 +201,7 @@ def shipped(scale: int = 2, images: str = "t91", network: str = "fsrcnn") -> nn.
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.safetensors")))
         raise DfdError(f"No weights of {path.stem} are shipped; choose one of: {known}.")
     model = srnets.NETWORKS[network](scale)
-    model.load_state_dict(load_file(path))
+    model.load_state_dict(_weights(path))
     return model.eval()
 
 

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from sklearn.pipeline import Pipeline
 
-from dfdlib import paths
+from dfdlib import paths, safe
 from dfdlib.errors import DfdError
 
 NAMES = ("mean", "scale", "support", "weights", "intercept", "gamma")
@@ -67,6 +67,21 @@ def load(path: Path) -> StoredSvm:
     if not path.is_file():
         raise DfdError(f"There is no SVM at {path}; check out dfdlib/assets again or run notebook 04.")
     try:
-        return StoredSvm(**{name: load_file(path)[name] for name in NAMES})
-    except (KeyError, SafetensorError):
-        raise DfdError(f"{path} does not hold an SVM ({', '.join(NAMES)}); check out dfdlib/assets again.") from None
+        arrays = load_file(path)
+    except (SafetensorError, *safe.DAMAGED):
+        arrays = {}
+    if set(arrays) != set(NAMES) or not _is_svm(**arrays):
+        raise DfdError(f"{path} does not hold an SVM ({', '.join(NAMES)}); check out dfdlib/assets again.")
+    return StoredSvm(**arrays)
+
+
+def _is_svm(**arrays: np.ndarray) -> bool:
+    """Whether shapes fit together and all values are finite numbers that a kernel can work with."""
+    sizes = (arrays["mean"].shape[:1], arrays["weights"].shape[:1])
+    d, s = (size[0] if size else 0 for size in sizes)
+    shapes = {"mean": (d,), "scale": (d,), "support": (s, d), "weights": (s,), "intercept": (1,), "gamma": (1,)}
+    sound = all(
+        arrays[name].shape == shape and arrays[name].dtype.kind == "f" and np.isfinite(arrays[name]).all()
+        for name, shape in shapes.items()
+    )
+    return sound and d > 0 and s > 0 and (arrays["scale"] > 0).all() and (arrays["gamma"] > 0).all()

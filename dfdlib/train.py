@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import os
 import time
+import warnings
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -12,10 +17,11 @@ import numpy as np
 import pandas as pd
 import torch
 from accelerate import Accelerator
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from dfdlib import atomic
 from dfdlib.errors import DfdError
 
 Batches = Callable[[int], Iterable]  # epoch (from 1) -> batches
@@ -36,8 +42,9 @@ def fit(
     """Train for `epochs` epochs, evaluate and save after each; returns the history, one row an epoch.
 
     `folder` holds `epoch_NN.safetensors` (weights), `epoch_NN.npz` (arrays of `evaluate`) and `last.safetensors`
-    (weights, optimizer and history in one file, so that a stop between two writes cannot part them). A run
-    that finds them goes on after the last whole epoch. Under torchrun (or accelerate launch) the processes share each
+    (weights, optimizer and history in one file, so that a stop between two writes cannot part them), and the one
+    before as `previous.safetensors`. A run that finds them goes on after the last epoch that is whole: damage is found
+    by a digest, said in a warning and set aside. Under torchrun (or accelerate launch) the processes share each
     batch, and the first of them evaluates and saves; the model stays where it was trained.
     Raises DfdError when the loss is no longer a number; the checkpoints of earlier epochs stay.
     """
@@ -81,15 +88,19 @@ def _follow(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
 
 
 def load_epoch(model: nn.Module, folder: Path, epoch: int) -> nn.Module:
-    """Load the weights saved after `epoch` into `model`."""
-    model.load_state_dict(load_file(folder / f"epoch_{epoch:02d}.safetensors"))
+    """Load the weights saved after `epoch` into `model`; DfdError where they are missing or damaged."""
+    model.load_state_dict(_read(folder / f"epoch_{epoch:02d}.safetensors")[0])
     return model
 
 
 def epoch_arrays(folder: Path, epoch: int) -> dict[str, np.ndarray]:
-    """What `evaluate` kept after `epoch`."""
-    with np.load(folder / f"epoch_{epoch:02d}.npz") as arrays:
-        return dict(arrays)
+    """What `evaluate` kept after `epoch`; DfdError where it is missing or damaged."""
+    path = folder / f"epoch_{epoch:02d}.npz"
+    try:
+        with np.load(path) as arrays:
+            return dict(arrays)
+    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError) as error:
+        raise DfdError(f"{path} is missing or damaged ({error}); delete {folder} and train again.") from None
 
 
 def best_epoch(history: pd.DataFrame, column: str, highest: bool = True) -> int:
@@ -114,31 +125,71 @@ def _save(model: nn.Module, optimizer: torch.optim.Optimizer, arrays: dict, hist
         for key, value in slot.items()
         if value is not None
     }
-    np.savez(folder / f"{name}.npz", **arrays)
+    with atomic.replacing(folder / f"{name}.npz") as partial, partial.open("wb") as file:
+        np.savez(file, **arrays)
     _write(folder / f"{name}.safetensors", weights, {})
-    _write(folder / "last.safetensors", weights | slots, {"history": json.dumps(history)})
+    last = folder / "last.safetensors"
+    if last.is_file():  # a second name: there is a whole file at every moment
+        with atomic.replacing(folder / "previous.safetensors") as partial:
+            os.link(last, partial)
+    _write(last, weights | slots, {"history": json.dumps(history)})
 
 
 def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata)
-    partial.replace(path)
+    with atomic.replacing(path) as partial:
+        try:
+            save_file(tensors, partial, metadata | {"sha256": digest(tensors)})
+        except SafetensorError as error:
+            raise OSError(str(error)) from None
+
+
+def digest(tensors: dict[str, Tensor]) -> str:
+    """sha256 of tensors with their names: safetensors itself keeps no checksum."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        found.update(name.encode())
+        found.update(tensors[name].detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return found.hexdigest()
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata; DfdError for a file that is missing, cut or changed by a bit."""
+    try:
+        tensors = load_file(path)
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+        if metadata.get("sha256") != digest(tensors):
+            raise ValueError("its tensors are not those that were saved")
+        return tensors, metadata
+    except (SafetensorError, ValueError, OSError) as error:
+        raise DfdError(f"{path} is missing or damaged ({error}); delete it and train again.") from None
 
 
 def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path) -> list[dict[str, float]]:
-    last = folder / "last.safetensors"
-    if not last.is_file():
+    weights, history = _last(folder)
+    if not history:
         return []
     slots: dict[int, dict[str, Tensor]] = {}
-    weights = load_file(last)
     for name in [key for key in weights if key.startswith("optimizer.")]:
         _, index, slot = name.split(".")
         slots.setdefault(int(index), {})[slot] = weights.pop(name)
     model.load_state_dict(weights)
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
-    return _history(folder)
+    return history
+
+
+def _last(folder: Path) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
+    """Tensors and history after the last epoch that is whole; none at all where a training begins."""
+    for path in (folder / "last.safetensors", folder / "previous.safetensors"):
+        if path.is_file():
+            try:
+                tensors, metadata = _read(path)
+                return tensors, json.loads(metadata["history"])
+            except DfdError as error:
+                aside = atomic.set_aside(path)
+                warnings.warn(f"{error} It is kept as {aside.name}; the training goes on before it.", stacklevel=4)
+    return {}, []
 
 
 def _history(folder: Path) -> list[dict[str, float]]:
-    with safe_open(folder / "last.safetensors", "pt") as file:
-        return json.loads(file.metadata()["history"])
+    return _last(folder)[1]

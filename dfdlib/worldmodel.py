@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from dfdlib import paths, repro
+from dfdlib import paths, repro, safe
 from dfdlib.errors import DfdError
 
 # Landmark i (from 0) and its mirror image on the other half of the face.
@@ -19,6 +20,7 @@ MIRROR = np.array([
 ])
 # fmt: on
 CHIN, NOSE_ROOT, NOSE_TIP, JAW_ENDS, EYES = 8, 27, 30, (0, 16), (36, 45)
+MOST_BYTES = 2**20  # of a file with 204 numbers
 MOST_ASYMMETRY = 0.05  # of the width; the models seen lie below 0.01, one off by an index above 0.2
 
 
@@ -27,22 +29,32 @@ def load(name: str) -> np.ndarray:
 
     `name` is a file in dfdlib/assets or a path. A plain list of 204 numbers (all x, all y, all z) is read too.
     """
-    path = paths.assets() / name if (paths.assets() / name).is_file() else Path(name)
-    if not path.is_file():
+    path = next((p for p in (paths.assets() / name, Path(name)) if _is_file(p)), None)
+    if path is None:
         raise DfdError(f"There is no world model {name!r}; name a file in dfdlib/assets or a path to a CSV.")
     try:
         model = _read(path)
-    except (KeyError, ValueError):
+    except safe.DAMAGED:
         raise DfdError(f"{path} is no list of points; a world model is a CSV of 68 rows of x, y and z.") from None
     if model.shape != (68, 3) or not np.isfinite(model).all():
         raise DfdError(f"{path} holds points of shape {model.shape}; a world model is 68 rows of x, y and z.")
     return model
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
+
+
 def _read(path: Path) -> np.ndarray:
+    text = safe.read_bytes(path, MOST_BYTES).decode("utf-8-sig")  # numpy and pandas would unpack a .gz of any size
     if path.suffix == ".csv":
-        return pd.read_csv(path)[["x", "y", "z"]].to_numpy(float)
-    return np.loadtxt(path).reshape(3, -1).T
+        return pd.read_csv(io.StringIO(text))[["x", "y", "z"]].to_numpy(float)
+    if not text.strip():
+        raise ValueError("empty")
+    return np.loadtxt(io.StringIO(text)).reshape(3, -1).T
 
 
 def mirrored(model: np.ndarray) -> np.ndarray:

@@ -16,14 +16,17 @@ def astronaut(height: int = 512) -> np.ndarray:
     return cv2.resize(skimage.data.astronaut(), (height, height), interpolation=cv2.INTER_AREA)
 
 
-def write_video(path: Path, frames: Iterable[np.ndarray]) -> Path:
-    """H.264 with the index in front, so that a cut file still opens."""
+def write_video(
+    path: Path, frames: Iterable[np.ndarray], codec: str = "libx264", pix_fmt: str = "yuv420p", **options: str
+) -> Path:
+    """H.264 by default; MP4 with the index in front, so that a cut file still opens."""
     path.parent.mkdir(parents=True, exist_ok=True)
     frames = list(frames)
-    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=25)
+    movflags = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
+    with av.open(str(path), "w", options=movflags) as container:
+        stream = container.add_stream(codec, rate=25, options=options)
         stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = pix_fmt
         for image in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")))
         container.mux(stream.encode())

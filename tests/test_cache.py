@@ -1,0 +1,216 @@
+"""The cache: values come back exactly, damage is found, and nothing is lost to a full disk or a second process."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dfdlib import atomic, cache, paths, results, store
+from dfdlib.errors import DfdError
+from dfdlib.headpose import Poses
+from dfdlib.metrics import Estimate
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    for name in ("DFD_CACHE", "DFD_RESULTS"):
+        monkeypatch.setenv(name, str(tmp_path_factory.mktemp(name)))
+
+
+TABLE = pd.DataFrame(
+    {
+        "clip_id": ["0001", "a,b", "ü"],
+        "p_fake": [0.1, np.nan, 1 / 3],
+        "frame": np.array([1, 2, 3], np.int32),
+        "real": [True, False, True],
+        "gap": pd.array([1, None, 3], dtype="Int64"),
+        "mixed": pd.Series([None, 2, "x"], dtype=object),
+        "kind": pd.Categorical(["b", "a", "b"], categories=["b", "a"], ordered=True),
+        "text": pd.Series(["x", None, "y"], dtype="str"),
+    }
+)
+TABLES = {
+    "plain": TABLE,
+    "indexed": TABLE.set_index("clip_id")[["p_fake"]],
+    "cut": TABLE.iloc[1:],
+    "levels": TABLE.set_index(["clip_id", "frame"])[["p_fake"]],
+    "empty": TABLE.iloc[:0],
+    "no columns": pd.DataFrame(index=range(3)),
+    "twice the same name": pd.concat([TABLE[["frame"]], TABLE[["frame"]]], axis=1),
+    "numbered": pd.DataFrame(np.arange(6.0).reshape(2, 3)),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_comes_back_exactly(tmp_path: Path, name: str) -> None:
+    store.save(tmp_path / "x.npz", TABLES[name])
+    found = store.load(tmp_path / "x.npz")
+    pd.testing.assert_frame_equal(found, TABLES[name], check_exact=True, check_column_type=True)
+    assert type(found.index) is type(TABLES[name].index)
+
+
+def test_a_tree_comes_back_exactly(tmp_path: Path) -> None:
+    arrays = [np.arange(6) > 2] + [np.arange(6, dtype=d).reshape(2, 3) for d in ("u1", "i8", "f2", "f4", "f8", "c16")]
+    tree = {
+        ("solver", "part"): (arrays, None, True, 3, -0.0, float("inf"), "é\n", Path("a/b")),
+        1: {"f": np.float32(0.1), "i": np.int64(7), "s": np.array(["a", "bcd"]), "empty": np.zeros((0, 4))},
+        "poses": Poses(np.ones((2, 3)), np.zeros((2, 3)), np.array([np.nan, 1.0])),
+        "estimate": Estimate(0.1 + 0.2, 0.0, 1.0, 5, "frame"),
+    }
+    store.save(tmp_path / "x.npz", tree)
+    found = store.load(tmp_path / "x.npz")
+    assert list(found) == list(tree) and found["estimate"] == tree["estimate"]
+    for old, new in zip(arrays, found["solver", "part"][0], strict=True):
+        assert old.dtype == new.dtype and np.array_equal(old, new) and new.flags.writeable
+    assert found["solver", "part"][1:] == tree["solver", "part"][1:]
+    assert np.signbit(found["solver", "part"][4]) and isinstance(found["solver", "part"][7], Path)
+    assert type(found[1]["f"]) is np.float32 and found[1]["f"] == np.float32(0.1) and type(found[1]["i"]) is np.int64
+    assert found[1]["s"].tolist() == ["a", "bcd"] and found[1]["empty"].shape == (0, 4)
+    assert np.array_equal(found["poses"].residual, tree["poses"].residual, equal_nan=True)
+
+
+@pytest.mark.parametrize("value", [{1, 2}, object(), np.array([None]), len, pd.Series([1])])
+def test_what_only_pickle_could_keep_is_refused_and_leaves_no_file(tmp_path: Path, value: object) -> None:
+    with pytest.raises(TypeError, match="can't be kept"):
+        store.save(tmp_path / "x.npz", value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        '{"is": "dataclass", "module": "subprocess", "class": "Popen", "of": {"args": "true"}}',
+        '{"is": "dataclass", "module": "dfdlib.cache", "class": "sha256", "of": {"path": "x"}}',
+        '{"is": "array", "of": 5}',
+        '{"is": "table", "of": []}',
+        '{"is": "nothing we know", "of": []}',
+        "[1, 2",
+    ],
+)
+def test_a_forged_file_runs_nothing(tmp_path: Path, node: str) -> None:
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr(store.TREE, node)
+    with pytest.raises(DfdError, match=r"x\.npz is damaged"):
+        store.load(tmp_path / "x.npz")
+
+
+def test_an_array_with_a_pickle_inside_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "0.npy", np.array([{"a": 1}]), allow_pickle=True)
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr(store.TREE, '{"is": "array", "of": 0}')
+        archive.write(tmp_path / "0.npy", "0.npy")
+    with pytest.raises(DfdError, match="damaged"):
+        store.load(tmp_path / "x.npz")
+
+
+@cache.stage("errors")
+def squares(count: int) -> np.ndarray:
+    """A stage for the tests."""
+    return np.arange(count) ** 2
+
+
+def _file() -> Path:
+    squares(2000)
+    (found,) = (paths.cache() / "squares").glob("*.npz")
+    return found
+
+
+def test_every_flipped_bit_is_found_or_changes_nothing() -> None:
+    path, expected = _file(), np.arange(2000) ** 2
+    whole, found = path.read_bytes(), 0
+    rng = np.random.default_rng(0)
+    for place in rng.choice(8 * len(whole), 400, replace=False):
+        hurt = bytearray(whole)
+        hurt[place // 8] ^= 1 << place % 8
+        path.write_bytes(hurt)
+        try:
+            assert np.array_equal(store.load(path), expected)  # a time of change, say
+        except DfdError:
+            found += 1
+    assert found > 300
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"x" * 99])
+def test_a_damaged_file_is_named_set_aside_and_computed_again(damage: Callable[[bytes], bytes]) -> None:
+    path = _file()
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    with pytest.warns(UserWarning, match=f"{path.name} is damaged .* computed again"):
+        assert squares(2000)[-1] == 1999**2
+    assert np.array_equal(store.load(path), np.arange(2000) ** 2)
+    assert path.with_name(f"{path.name}.damaged").read_bytes() == damage(whole)
+
+
+def test_no_room_left_is_a_sentence_and_leaves_what_was_there(tmp_path: Path) -> None:
+    """A limit on the size of files stands for a full disk: the same error of the same call."""
+    path = tmp_path / "x.npz"
+    store.save(path, 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(DfdError, match=r"x\.npz can't be written .*; free space there, or set DFD_CACHE"):
+            store.save(path, np.random.default_rng(0).random(100_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert store.load(path) == 1 and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+@pytest.mark.parametrize("options", ["size=64k", "ro"])
+def test_a_full_and_a_read_only_disk_are_sentences(tmp_path: Path, options: str) -> None:
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", tmp_path], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        with pytest.raises(DfdError, match="No space left|Read-only file system"):
+            store.save(tmp_path / "x.npz", np.random.default_rng(0).random(100_000))
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_a_place_that_is_no_folder_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DfdError, match="can't be written"):
+        store.save(tmp_path / "file" / "x.npz", 1)
+
+
+def test_what_killed_processes_left_is_swept_and_what_live_ones_write_stays(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left, live, other = (tmp_path / f"x.npz.{name}.partial" for name in (f"{gone.pid}-1", f"{os.getpid()}-1", "mine"))
+    for path in (left, live, other):
+        path.touch()
+    assert atomic.sweep(tmp_path) == 1 and not left.exists() and live.exists() and other.exists()
+    os.utime(live, (0, 0))
+    assert atomic.sweep(tmp_path) == 1 and not live.exists()
+
+
+RACE = """
+import sys, pandas as pd
+from dfdlib import results
+from dfdlib.metrics import Estimate
+from tests.test_cache import squares
+for i in range(15):
+    assert squares(50_000 + i)[-1] == (49_999 + i) ** 2
+    results.record("raced", f"{sys.argv[1]}.{i}", Estimate(i, i, i, 1, "frame"))
+    rows = {"clip_id": ["a"], "frame": [i], "label": [0], "pair": ["a"], "person": ["a"], "split": ["test"]}
+    results.write_scores("raced", f"{sys.argv[1]}{i}", pd.DataFrame(rows | {"p_fake": [0.5]}))
+"""
+
+
+def test_two_runs_at_once_on_one_cache_lose_and_tear_nothing() -> None:
+    both = [subprocess.Popen([sys.executable, "-c", RACE, name], cwd=paths.root()) for name in "ab"]
+    assert [run.wait() for run in both] == [0, 0]
+    assert len(results.load("raced")) == 30 and len(results.branches("raced")) == 30
+    kept = list((paths.cache() / "squares").iterdir())
+    assert len(kept) == 15 and all(path.suffix == ".npz" and store.load(path)[1] == 1 for path in kept)

@@ -1,0 +1,203 @@
+"""Nonsense made by hypothesis: a right-shaped, finite answer or one sentence, never another error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from sklearn.metrics import roc_auc_score
+
+from dfdlib import (
+    arbiter,
+    data,
+    faces,
+    headpose,
+    metrics,
+    profile,
+    splits,
+    store,
+    superres,
+    svmfile,
+    trackfile,
+    worldmodel,
+)
+from dfdlib.data import Clip
+from dfdlib.errors import DfdError
+
+quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+any_float = st.floats(width=32, allow_nan=True, allow_infinity=True)
+pixels = st.floats(-1e4, 1e4, width=32)
+
+
+def _sentence(error: DfdError) -> bool:
+    text = str(error)
+    return "\n" not in text and text.endswith(".") and len(text) > 20
+
+
+def _answer(work: Callable[[], object]) -> object | None:
+    """What `work` returns; None where it ends in a sentence. Any other error is the test's failure."""
+    try:
+        return work()
+    except DfdError as error:
+        assert _sentence(error), str(error)
+        return None
+
+
+@quick
+@given(
+    npst.arrays(
+        np.float32, st.tuples(st.integers(0, 2), st.sampled_from([68, 5]), st.integers(1, 3)), elements=any_float
+    )
+)
+def test_poses_of_any_points_are_numbers_or_a_sentence(points: np.ndarray) -> None:
+    camera = headpose.camera_matrix(640, 480)
+    model = np.random.default_rng(0).normal(size=(68, 3)) * 50
+    for solver in headpose.SOLVERS:
+        poses = _answer(lambda solver=solver: headpose.solve(points, model, camera, np.arange(68), solver))
+        if poses is not None:
+            assert poses.rvec.shape == poses.tvec.shape == (len(points), 3)
+            assert np.isfinite(poses.rvec).all() and np.isfinite(poses.tvec).all()
+
+
+@quick
+@given(npst.arrays(np.float32, (68, 2), elements=pixels), st.floats(0, 2), st.integers(1, 64))
+def test_any_rectangle_gives_a_crop_of_the_size_asked_for(points: np.ndarray, margin: float, size: int) -> None:
+    image = np.zeros((30, 40, 3), np.uint8)
+    box = faces.face_rectangle(points, margin)
+    assert (box[2:] >= box[:2]).all() and (box[:2] <= points.min(0) + 1e-2).all()
+    if box[2] - box[0] < 2000:
+        cut, corner, scale = faces.crop(image, box, size)
+        assert cut.shape == (size, size, 3) and np.isfinite(corner).all() and scale > 0
+
+
+@quick
+@given(
+    npst.arrays(
+        st.sampled_from([np.uint8, np.float32, np.int64, bool]),
+        npst.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=12),
+    ),
+    st.sampled_from([2, 3, 4, 1, 7]),
+)
+def test_any_array_is_enlarged_or_refused(image: np.ndarray, scale: int) -> None:
+    large = _answer(lambda: superres.upscale(image, scale))
+    if large is not None:
+        assert large.dtype == np.uint8 and large.shape == (*(scale * n for n in image.shape[:2]), *image.shape[2:])
+
+
+labels_scores = st.integers(2, 60).flatmap(
+    lambda n: st.tuples(
+        npst.arrays(np.int64, n, elements=st.integers(0, 1)), npst.arrays(float, n, elements=st.floats(0, 1))
+    )
+)
+
+
+@quick
+@given(labels_scores)
+def test_every_statistic_is_a_share_and_the_auc_is_the_librarys(both: tuple[np.ndarray, np.ndarray]) -> None:
+    labels, p_fake = both
+    ones = np.ones((1, len(labels)))
+    assert 0 <= metrics.accuracy(labels, p_fake, ones)[0] <= 1 and 0 <= metrics.brier(labels, p_fake, ones)[0] <= 1
+    assert 0 <= metrics.calibration_error(labels, p_fake, ones)[0] <= 1
+    if len(set(labels.tolist())) == 2:
+        assert metrics.auc(labels, p_fake, ones)[0] == pytest.approx(roc_auc_score(labels, p_fake), abs=1e-9)
+        assert 0 <= metrics.eer(labels, p_fake, ones)[0] <= 1
+        assert 0 < metrics.average_precision(labels, p_fake, ones)[0] <= 1 + 1e-12
+
+
+@quick
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcdef"), st.integers(0, 1), st.sampled_from("pqrstu")), min_size=1, max_size=30
+    )
+)
+def test_any_clips_are_split_without_a_leak_or_refused(rows: list[tuple[str, int, str]]) -> None:
+    clips = [Clip(str(i), Path("x"), label, f"{who}{pair}", who, "own") for i, (who, label, pair) in enumerate(rows)]
+    done = _answer(lambda: splits.split(clips, 0))
+    if done is not None:
+        assert len(done) == len(clips) and not splits.shared(done, "person") and not splits.shared(done, "pair")
+
+
+@quick
+@given(st.sampled_from([*arbiter.RULES, "none"]), st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=20))
+def test_any_rule_gives_probabilities(rule: str, scores: list[tuple[float, float]]) -> None:
+    base = pd.DataFrame(
+        [["c", i, i % 2, "p", "p", "val"] for i in range(len(scores))],
+        columns=["clip_id", "frame", "label", "pair", "person", "split"],
+    )
+    first, second = (base.assign(p_fake=[row[k] for row in scores]) for k in (0, 1))
+    done = _answer(lambda: arbiter.combine(first, second, rule))
+    if done is not None:
+        assert len(done) == len(scores) and done["p_fake"].between(0, 1).all()
+
+
+@quick
+@given(
+    st.binary(max_size=300) | st.text(max_size=200).map(lambda text: f"file,label\n{text}".encode("utf-8", "replace"))
+)
+def test_any_bytes_are_a_table_or_a_sentence(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "clips.csv"
+    path.write_bytes(content)
+    rows = _answer(lambda: data.read_table(path, {"file", "label"}))
+    assert rows is None or (rows and all({"file", "label"} <= set(row) for row in rows))
+
+
+@quick
+@given(st.text(max_size=200) | st.sampled_from([f"resnet: {{epochs: {v}}}" for v in ("1e9", "-1", "[]", "yes", "0x1")]))
+def test_any_text_is_a_study_or_a_sentence(tmp_path_factory: pytest.TempPathFactory, content: str) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    (folder / "nonsense.yaml").write_text(content, encoding="utf-8", errors="replace")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profile.paths, "studies", lambda: folder)
+        study = _answer(lambda: profile.load("nonsense"))
+    assert study is None or isinstance(study, profile.Study)
+
+
+def _svm(path: Path) -> None:
+    path.write_bytes(svmfile.shipped().read_bytes())
+
+
+def _stored(path: Path) -> None:
+    store.save(path, {"a": np.arange(9.0), "t": pd.DataFrame({"x": ["a", "b"]})})
+
+
+def _points(path: Path) -> None:
+    np.savez(path, frame=np.array(["a/b/1"]), points=np.zeros((1, 68, 2), np.float32))
+
+
+READERS: dict[str, tuple[str, Callable[[Path], None], Callable[[Path], object]]] = {
+    "svm": ("x.safetensors", _svm, svmfile.load),
+    "store": ("x.npz", _stored, store.load),
+    "landmarks": ("y.npz", _points, lambda path: faces.landmark_table.__wrapped__(path)),
+    "track": ("z.npz", _stored, lambda path: trackfile.read(path, "z")),
+    "world model": (
+        "w.csv",
+        lambda path: path.write_text("x,y,z\n" + "1,2,3\n" * 68),
+        lambda path: worldmodel.load(str(path)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+@quick
+@given(
+    st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=4)), max_size=4),
+    st.floats(0, 1),
+)
+def test_a_file_with_other_bytes_in_it_is_read_or_a_sentence(
+    tmp_path_factory: pytest.TempPathFactory, name: str, changes: list[tuple[float, bytes]], kept: float
+) -> None:
+    file, make, read = READERS[name]
+    path = tmp_path_factory.getbasetemp() / file
+    make(path)
+    content = bytearray(path.read_bytes())
+    for where, new in changes:
+        place = int(where * len(content))
+        content[place : place + len(new)] = new
+    path.write_bytes(content[: int(len(content) * kept) + 1])
+    _answer(lambda: read(path))

@@ -1,0 +1,85 @@
+"""The face that is followed is the one that detection in every frame finds, however little is searched."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import cv2
+import numpy as np
+import pytest
+
+from dfdlib import faces, tracking
+from dfdlib.tracking import TrackParams
+from tests.media import astronaut
+
+
+def _moving(count: int, step: float) -> list[tuple[int, np.ndarray]]:
+    """The portrait, drifting to the right by `step` pixels a frame."""
+    portrait = astronaut()
+    shifts = (np.float32([[1, 0, step * i - 20], [0, 1, 0]]) for i in range(count))
+    return [(i, cv2.warpAffine(portrait, shift, (512, 512))) for i, shift in enumerate(shifts)]
+
+
+def _every_frame(frames) -> list[np.ndarray]:
+    """dlib's surest box of each frame, upsampled once, and its landmarks."""
+    return [faces.landmarks(image, tracking._best(image, 1)) for _, image in frames]
+
+
+@pytest.mark.parametrize("step", [0.0, 2.0])
+def test_following_finds_the_landmarks_of_every_frame(step: float) -> None:
+    frames = _moving(12, step)
+    seen = list(tracking.follow(frames, TrackParams()))
+    side = seen[0].box[2] - seen[0].box[0]
+    apart = [
+        np.linalg.norm(s.points - p, axis=1).mean() / side for s, p in zip(seen, _every_frame(frames), strict=True)
+    ]
+    assert [s.frame for s in seen] == list(range(12))
+    assert np.mean(apart) < 0.01
+
+
+def test_a_resting_face_is_not_searched_and_a_moving_one_is() -> None:
+    params = TrackParams(renew=4)
+    resting = Counter(s.how for s in tracking.follow(_moving(11, 0.0), params))
+    assert resting == {"sweep": 1, "rests": 8, "region": 2}
+    moving = Counter(s.how for s in tracking.follow(_moving(11, 12.0), params))
+    assert moving["region"] > moving["rests"]
+
+
+def test_landmarks_from_the_surroundings_are_those_from_the_whole_picture() -> None:
+    image = astronaut()
+    for box in ([170, 70, 290, 190], [180, -30, 300, 90], [400, 10, 530, 140], [-40, 300, 120, 460]):
+        box = np.array(box, float)
+        assert np.array_equal(tracking._landmarks(image, box), faces.landmarks(image, box))
+
+
+def test_frames_without_a_face_are_lost_and_the_face_is_found_again() -> None:
+    image = astronaut()
+    frames = list(enumerate([image, image, image * 0, image * 0, image]))
+    seen = list(tracking.follow(frames, TrackParams()))
+    assert [s.how == "lost" for s in seen] == [False, False, True, True, False]
+    assert seen[2].points is None and seen[4].points is not None
+
+
+def test_a_cut_to_another_place_is_noticed() -> None:
+    image = astronaut()
+    mirrored = np.ascontiguousarray(image[:, ::-1])
+    seen = list(tracking.follow(list(enumerate([image] * 3 + [mirrored] * 3)), TrackParams()))
+    centre = [s.points[:, 0].mean() for s in seen]
+    assert centre[5] == pytest.approx(511 - centre[0], abs=6)
+
+
+def test_a_sweep_finds_a_larger_face_that_came_in() -> None:
+    small = np.zeros((512, 1024, 3), np.uint8)
+    small[150:350, 40:240] = cv2.resize(astronaut(), (200, 200), interpolation=cv2.INTER_AREA)
+    both = small.copy()
+    both[:, 512:] = astronaut()
+    seen = list(tracking.follow(list(enumerate([small] * 2 + [both] * 6)), TrackParams(sweep=5, narrow=1024)))
+    assert seen[1].points[:, 0].max() < 300
+    assert seen[-1].points[:, 0].min() > 512
+
+
+def test_a_small_face_is_found_by_upsampling() -> None:
+    canvas = np.zeros((240, 240, 3), np.uint8)
+    canvas[20:220, 20:220] = cv2.resize(astronaut(), (200, 200), interpolation=cv2.INTER_AREA)
+    assert next(iter(tracking.follow([(0, canvas)], TrackParams(upsample=1)))).points is not None
+    assert next(iter(tracking.follow([(0, canvas)], TrackParams(upsample=0)))).points is None
