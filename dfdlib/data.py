@@ -1,8 +1,10 @@
-"""Clips and stills: the embedded set, UADFV as videos or face crops, a folder of videos, CelebA."""
+"""Clips and stills: the embedded set, UADFV as videos or face crops, a folder of videos, CelebA.
+
+`dfdlib.layouts` reads FaceForensics++ and Celeb-DF.
+"""
 
 from __future__ import annotations
 
-import csv
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image
 
-from dfdlib import cache, paths
+from dfdlib import cache, paths, safe
 from dfdlib.errors import DfdError
 from dfdlib.profile import Study
+from dfdlib.tables import read_table
 
 LABELS = {"real": 0, "fake": 1}
+FEWEST_IMAGES = 10  # of CelebA, below which the folder is not its own
 SPOILED = 0.05  # a run goes on without damaged images as long as they are no larger share than this, or a single one
 # People who return in UADFV under several numbers, judged by eye; everybody else appears once.
 UADFV_PEOPLE = ((0, 32, *range(40, 49)), (9, 13, 19), (5, 10, 12, 16), (24, 31), (14, 15), (21, 22))
@@ -40,8 +43,11 @@ class Clip:
 
 
 def clips(study: Study) -> list[Clip]:
-    """The study's clips, from the embedded set, `DFD_UADFV` or `DFD_VIDEOS`; DfdError where they are missing."""
+    """The study's clips, from the embedded set or the folder that a variable names; DfdError where they are missing."""
+    from dfdlib import layouts  # which takes Clip from here
+
     loaders = {"embedded": embedded, "uadfv": uadfv, "folder": video_folder}
+    loaders |= {"ffpp": lambda: layouts.ffpp(study.ffpp), "celebdf": lambda: layouts.celebdf(study.celebdf)}
     found = loaders[study.dataset]()
     return _first_people(found, study.people) if study.people else found
 
@@ -71,34 +77,37 @@ def video_folder() -> list[Clip]:
     return [_clip({"clip_id": Path(row["file"]).stem} | row, folder, folder.name) for row in rows]
 
 
-def read_table(path: Path, columns: set[str]) -> list[dict[str, str]]:
-    """The rows of a CSV file; DfdError where it is missing or lacks a column."""
-    if not path.is_file():
-        raise DfdError(f"There is no {path}; data/README.md says what the folder must hold.")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets put a mark in front
-            reader = csv.DictReader(file)
-            rows = list(reader)
-    except UnicodeDecodeError:
-        raise DfdError(f"{path} is not UTF-8 text; save it as CSV in UTF-8.") from None
-    missing = sorted(columns - set(reader.fieldnames or ()))
-    if missing:
-        raise DfdError(f"{path} has no column {missing[0]!r}; it needs: {', '.join(sorted(columns))}.")
-    if not rows:
-        raise DfdError(f"{path} has no row below its header; add a row for each clip or image.")
-    return rows
-
-
 def _clip(row: dict[str, str], folder: Path, dataset: str) -> Clip:
     if row["label"] not in ("0", "1"):
         raise DfdError(f"{folder / 'clips.csv'}: label of {row['file']} is {row['label']!r}; 0 is real, 1 is fake.")
     if not (row["pair"] and row["person"]):
         raise DfdError(f"{folder / 'clips.csv'}: {row['file']} has no pair or no person; fill in both, or it may leak.")
-    path = folder / row["file"]
-    if not path.is_file():
-        raise DfdError(f"{folder / 'clips.csv'} names {row['file']}, which is not in {folder}; add it or drop the row.")
+    path = _inside(folder, row["file"])
     label, donor = int(row["label"]), row.get("donor") or None
     return Clip(row["clip_id"], path, label, row["pair"], row["person"], dataset, donor, row.get("split", ""))
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """The file of a table's row; DfdError where it is missing or leads out of the folder, also by a link."""
+    check_inside(folder, name)
+    path = folder / name
+    try:
+        found = path.is_file()
+    except OSError:  # a name that is too long
+        found = False
+    if not found:
+        raise DfdError(f"{folder / 'clips.csv'} names {name}, which is not in {folder}; add it or drop the row.")
+    return path
+
+
+def check_inside(folder: Path, name: str) -> None:
+    """DfdError where a name of the folder's clips.csv leads out of the folder, also by a link; it may be missing."""
+    try:
+        inside = (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # a name that is too long, or links that go round
+        inside = True
+    if not inside:
+        raise DfdError(f"{folder / 'clips.csv'} names {name}, which leads out of {folder}; put the file there.")
 
 
 def uadfv() -> list[Clip]:
@@ -111,6 +120,11 @@ def uadfv() -> list[Clip]:
         problems = verify_uadfv(folder)
         if problems:
             raise DfdError(f"{folder} is not the UADFV of the manifest: {problems[0]} (`dfd data verify` lists all).")
+    return uadfv_listed(folder)
+
+
+def uadfv_listed(folder: Path) -> list[Clip]:
+    """The 98 clips by their names alone; DfdError where one is missing."""
     found = [_uadfv_clip(folder, kind, number) for number in range(UADFV_PAIRS) for kind in LABELS]
     missing = [clip.path for clip in found if not clip.path.exists()]
     if missing:
@@ -169,7 +183,7 @@ def stills(study: Study) -> pd.DataFrame:
 def _celeba(images: int, train_share: float) -> pd.DataFrame:
     found = sorted(paths.celeba().glob("*.jpg"))[:images]
     found = readable(found) if found else found
-    if len(found) < 10:
+    if len(found) < FEWEST_IMAGES:
         raise DfdError(f"{paths.celeba()} holds {len(found)} .jpg images; DFD_CELEBA must name CelebA's image folder.")
     n_train = round(train_share * len(found))
     split = ["train"] * n_train + ["test"] * (len(found) - n_train)
@@ -183,20 +197,24 @@ def readable(files: Sequence[Path]) -> list[Path]:
     DfdError where more than SPOILED of them are damaged, or all: then something is wrong with the copy.
     """
     damaged = [path for path in files if not _decodes(path)]
-    if not damaged:
-        return list(files)
-    what = f"{len(damaged)} of {len(files)} images cannot be read, the first is {damaged[0]}"
-    if len(damaged) > max(1, SPOILED * len(files)) or len(damaged) == len(files):
-        raise DfdError(f"{what}; copy the folder again.")
-    warnings.warn(f"{what}; they are left out.", stacklevel=2)
+    leave_out(damaged, len(files), "images cannot be read", "copy the folder again")
     return [path for path in files if path not in set(damaged)]
+
+
+def leave_out(spoiled: Sequence[object], total: int, what: str, remedy: str) -> None:
+    """Warn that a few of `total` things are left out; DfdError with the remedy where they are too many or all."""
+    if not spoiled:
+        return
+    sentence = f"{len(spoiled)} of {total} {what}, the first is {spoiled[0]}"
+    if len(spoiled) > max(1, SPOILED * total) or len(spoiled) == total:
+        raise DfdError(f"{sentence}; {remedy}.")
+    warnings.warn(f"{sentence}; they are left out.", stacklevel=3)
 
 
 def _decodes(path: Path) -> bool:
     try:
-        with Image.open(path) as image:  # OpenCV fills the rest of a truncated file with grey and says nothing
-            image.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        safe.check_image(safe.read_bytes(path))
+    except safe.DAMAGED:
         return False
     return True
 

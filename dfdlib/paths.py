@@ -74,6 +74,16 @@ def celeba() -> Path:
     return _given("DFD_CELEBA", "CelebA's images")
 
 
+def ffpp() -> Path:
+    """The reader's copy of FaceForensics++."""
+    return _given("DFD_FFPP", "FaceForensics++ (original_sequences/ and manipulated_sequences/)")
+
+
+def celebdf() -> Path:
+    """The reader's copy of Celeb-DF."""
+    return _given("DFD_CELEBDF", "Celeb-DF (Celeb-real/, YouTube-real/ and Celeb-synthesis/)")
+
+
 def superres_images() -> Path:
     """The reader's copy of the super-resolution benchmark's images."""
     return _given("DFD_SR", "T91/ and Set5/, the benchmark's PNG images")

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import reprlib
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
-from dfdlib import paths
+from dfdlib import paths, safe
 from dfdlib.errors import DfdError
 
-DATASETS = ("embedded", "uadfv", "folder")
+MOST_BYTES = 2**20  # of a study's file
+DEEPEST = 9  # blocks within blocks; PyYAML's time grows with the square of it
+MOST = 2**31  # no number of a study is as large, and torch's seed takes no more than 64 bit
+DATASETS = ("embedded", "uadfv", "folder", "ffpp", "celebdf")
+COMPRESSIONS = (
+    "c23",
+    "c40",
+    "c0",
+    "raw",
+)  # folders of FaceForensics++; c0 and raw are the same in older and newer copies
+METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")  # folders of FaceForensics++
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,23 @@ class SweepParams:
 
 
 @dataclass(frozen=True)
+class FFPPParams:
+    """What a study takes from FaceForensics++."""
+
+    compression: str = "c23"  # one of COMPRESSIONS
+    methods: tuple[str, ...] = ()  # of METHODS; all that are found where none is named
+
+
+@dataclass(frozen=True)
+class CelebDFParams:
+    """How a study splits Celeb-DF."""
+
+    split: str = (
+        "person"  # nobody, seen or worn, in two parts; "published": its list of test videos, safe by pair alone
+    )
+
+
+@dataclass(frozen=True)
 class Study:
     """Everything that a run depends on."""
 
@@ -99,6 +127,8 @@ class Study:
     one_cycle: OneCycleParams = field(default_factory=OneCycleParams)
     headpose: HeadPoseParams = field(default_factory=HeadPoseParams)
     sweep: SweepParams = field(default_factory=SweepParams)
+    ffpp: FFPPParams = field(default_factory=FFPPParams)
+    celebdf: CelebDFParams = field(default_factory=CelebDFParams)
 
 
 def load(name: str) -> Study:
@@ -107,22 +137,40 @@ def load(name: str) -> Study:
     Raises DfdError for a study that does not exist, an unknown key, or a value of the wrong type.
     """
     path = paths.studies() / f"{name}.yaml"
-    if not path.is_file():
+    if Path(name).name != name or not path.is_file():
         known = ", ".join(sorted(p.stem for p in paths.studies().glob("*.yaml")))
         raise DfdError(f"There is no study {name!r} ({path} is missing); choose one of: {known}.")
-    try:
-        values = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
-        raise DfdError(f"{path} is not YAML; correct it: {' '.join(str(error).split())}.") from None
+    values = _read(path)
     study = _fill(Study, {"name": name} | values if isinstance(values, dict) else values, path, "")
-    if study.dataset not in DATASETS:
-        raise DfdError(f"{path}: dataset is {study.dataset!r}; choose one of: {', '.join(DATASETS)}.")
     _check(study, path)
     return study
 
 
+def _read(path: Path) -> typing.Any:
+    """What a YAML file holds; anchors and aliases are refused, because few lines of them grow without bound."""
+    try:
+        text = safe.read_bytes(path, MOST_BYTES).decode()
+        depth = 0
+        for event in yaml.parse(text):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if isinstance(event, yaml.AliasEvent) or depth > DEEPEST:
+                what = "blocks within blocks" if depth > DEEPEST else "an alias (*name)"
+                raise DfdError(f"{path} holds {what}, which a study does not take; write the value out.")
+        return yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise DfdError(f"{path} is not YAML; correct it: {' '.join(str(error).split())}.") from None
+    except safe.DAMAGED as error:
+        raise DfdError(f"{path} is not YAML; correct it: {safe.why(error)}.") from None
+
+
 def _check(study: Study, path: Path) -> None:
-    """DfdError for a number that no run can work with."""
+    """DfdError for a word that is none of those known, or a number that no run can work with."""
+    words = {"dataset": (study.dataset, DATASETS), "celebdf.split": (study.celebdf.split, ("person", "published"))}
+    words |= {"ffpp.compression": (study.ffpp.compression, COMPRESSIONS)}
+    words |= {f"ffpp.methods[{i}]": (method, METHODS) for i, method in enumerate(study.ffpp.methods)}
+    for key, (word, known) in words.items():
+        if word not in known:
+            raise DfdError(f"{path}: {key} is {reprlib.repr(word)}; choose one of: {', '.join(known)}.")
     least = {"seed": 0, "threads": 1, "jobs": 1, "bootstrap": 1, "people": 0, "small_face": 8, "faces.max_frames": 1}
     least |= {"superres.epochs": 1, "superres.batch": 1, "resnet.epochs": 1, "resnet.batch": 2, "one_cycle.epochs": 1}
     for key, low in least.items():
@@ -137,21 +185,25 @@ def _fill(cls: type, values: dict, path: Path, prefix: str) -> typing.Any:
     if not isinstance(values, dict):
         raise DfdError(f"{path}: {prefix.rstrip('.') or 'a study'} must be a block of `key: value` lines.")
     hints = typing.get_type_hints(cls)
-    unknown = sorted(set(values) - set(hints))
+    unknown = sorted((key for key in values if key not in hints), key=str)
     if unknown:
-        raise DfdError(f"{path}: unknown parameter {prefix}{unknown[0]}; known here: {', '.join(hints)}.")
+        raise DfdError(f"{path}: unknown parameter {prefix}{str(unknown[0])[:80]}; known here: {', '.join(hints)}.")
     return cls(**{key: _convert(hints[key], value, path, prefix + key) for key, value in values.items()})
 
 
 def _convert(hint: typing.Any, value: typing.Any, path: Path, key: str) -> typing.Any:
     if dataclasses.is_dataclass(hint):
         return _fill(hint, value, path, key + ".")
+    for number in value if isinstance(value, list) else [value]:
+        if isinstance(number, int | float) and not abs(number) < MOST:
+            raise DfdError(f"{path}: {key} is {reprlib.repr(value)}; it must be a number below 2**31.")
     if hint == tuple[float, ...] and isinstance(value, list) and all(type(v) in (int, float) for v in value):
         return tuple(float(v) for v in value)
-    if hint == tuple[int, ...] and isinstance(value, list) and all(type(v) is int for v in value):
-        return tuple(value)
+    for kind in (int, str):
+        if hint == tuple[kind, ...] and isinstance(value, list) and all(type(v) is kind for v in value):
+            return tuple(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if hint in (tuple[float, ...], tuple[int, ...]) or type(value) is not hint:
-        raise DfdError(f"{path}: {key} is {value!r}; it must be of type {getattr(hint, '__name__', hint)}.")
+    if typing.get_origin(hint) is tuple or type(value) is not hint:
+        raise DfdError(f"{path}: {key} is {reprlib.repr(value)}; it must be of type {getattr(hint, '__name__', hint)}.")
     return value

@@ -97,7 +97,7 @@ def test_every_study_file_is_read() -> None:
         ("threads: 0", "threads is 0; it must be at least 1"),
         ("faces: {max_frames: -3}", "faces.max_frames is -3; it must be at least 1"),
         ("resnet: {epochs: many}", "resnet.epochs is 'many'; it must be of type int"),
-        ("dataset: celebdf", "dataset is 'celebdf'; choose one of"),
+        ("dataset: dfdc", "dataset is 'dfdc'; choose one of"),
         ("resnet: {learning_rates: [fast]}", r"resnet.learning_rates is \['fast'\]"),
         ("resnet: 3", "resnet must be a block of"),
         ("- seed", "a study must be a block of"),

@@ -1,0 +1,191 @@
+"""`dfd data status` and `verify`: what is found, what is missing, whether a study can start; no video is opened."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from dfdlib import cli, datastatus, paths, profile, video
+from dfdlib.datastatus import Row
+from dfdlib.profile import Study
+
+VARIABLES = [source.variable for source in datastatus.SOURCES]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_set(monkeypatch) -> None:
+    """No variable of this machine counts, and no video may be opened."""
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    for opener in ("index", "frames", "sample"):
+        monkeypatch.setattr(video, opener, None)
+
+
+def _touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+
+
+def _row(study: Study, name: str) -> Row:
+    return next(row for row in datastatus.status(study) if row.name == name)
+
+
+def _dfd(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr("sys.argv", ["dfd", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    return stop.value.code
+
+
+@pytest.fixture
+def ffpp(tmp_path, monkeypatch) -> Path:
+    """Five pairs of videos with their fakes, without the official split."""
+    for a in range(0, 10, 2):
+        for name, other in ((a, a + 1), (a + 1, a)):
+            _touch(tmp_path / "ff", f"original_sequences/youtube/c23/videos/{name:03d}.mp4")
+            _touch(tmp_path / "ff", f"manipulated_sequences/Deepfakes/c23/videos/{name:03d}_{other:03d}.mp4")
+    monkeypatch.setenv("DFD_FFPP", str(tmp_path / "ff"))
+    return tmp_path / "ff"
+
+
+def test_every_source_is_of_a_variable_of_its_own_and_every_kind_of_study_needs_one() -> None:
+    assert len(set(VARIABLES)) == len(VARIABLES)
+    for dataset in profile.DATASETS:
+        needed = [source.name for source in datastatus.SOURCES if dataset in source.datasets]
+        assert "embedded" in needed and len(needed) == {"embedded": 1, "uadfv": 3}.get(dataset, 2)
+
+
+def test_with_nothing_set_the_default_study_can_start_and_no_other(monkeypatch, capsys) -> None:
+    assert _dfd("data", "status", monkeypatch=monkeypatch) == 0
+    out, err = capsys.readouterr()
+    assert "34 real, 34 fake, 34 pairs, 34 people" in out and out.count("not set") == 8
+    assert out.endswith("The study embedded can start.\n") and err == ""
+    for study, variable in (("uadfv", "UADFV"), ("ffpp", "FFPP"), ("celebdf", "CELEBDF"), ("yours", "VIDEOS")):
+        assert _dfd("data", "status", study, monkeypatch=monkeypatch) == 2
+        out, err = capsys.readouterr()
+        assert err.startswith(f"dfd: The study {study} cannot start: DFD_{variable} is not set; data/README.md says")
+        assert len(err.splitlines()) == 1 and "can start." not in out
+
+
+def test_a_script_reads_the_same_as_json(ffpp, monkeypatch, capsys) -> None:
+    assert _dfd("data", "status", "ffpp", "--json", monkeypatch=monkeypatch) == 0
+    told = json.loads(capsys.readouterr().out)
+    rows = {row["name"]: row for row in told["data"]}
+    assert told["study"] == "ffpp" and told["can_start"] is True
+    assert [name for name, row in rows.items() if row["needed"]] == ["embedded", "FaceForensics++"]
+    assert rows["FaceForensics++"]["folder"] == str(ffpp) and rows["Celeb-DF"]["folder"] == ""
+    assert _dfd("data", "status", "celebdf", "--json", monkeypatch=monkeypatch) == 2
+    assert json.loads(capsys.readouterr().out)["can_start"] is False
+
+
+def test_ffpp_is_counted_and_its_parts_too(ffpp) -> None:
+    row = _row(profile.load("ffpp"), "FaceForensics++")
+    parts = [row.found.pop(part) for part in ("train", "val", "test")]
+    assert row.found == {"real": 10, "fake": 10, "pairs": 10, "people": 5}
+    assert sum(parts) == 20 and min(parts) == 4 and row.ready and row.missing == ""
+
+
+def test_a_few_left_out_are_told_and_do_not_stop(ffpp) -> None:
+    _touch(ffpp / "original_sequences/youtube/c23/videos", "holiday.mp4")
+    row = _row(profile.load("ffpp"), "FaceForensics++")
+    assert row.ready and row.missing.startswith("1 of 11 videos have another name") and row.found["real"] == 10
+
+
+def test_empty_files_and_missing_ones_stop(ffpp) -> None:
+    study = profile.load("ffpp")
+    broken = ffpp / "original_sequences/youtube/c23/videos/003.mp4"
+    broken.write_bytes(b"")
+    row = _row(study, "FaceForensics++")
+    assert not row.ready and row.missing.startswith(f"1 of 20 clips are empty, the first is {broken}; copy")
+    shutil.rmtree(broken.parent)
+    rows = datastatus.status(study)
+    assert datastatus.refusal(study, rows).startswith("The study ffpp cannot start: There is no folder ")
+    assert datastatus.refusal(profile.load("embedded"), datastatus.status(profile.load("embedded"))) == ""
+
+
+def test_celebdf_says_what_its_split_leaves_out(tmp_path, monkeypatch) -> None:
+    people = [f"id{number}" for number in range(6)]
+    _touch(tmp_path, *(f"Celeb-real/{name}_0000.mp4" for name in people), "YouTube-real/00000.mp4")
+    _touch(tmp_path, *(f"Celeb-synthesis/{a}_{b}_0000.mp4" for a in people for b in people if a != b))
+    monkeypatch.setenv("DFD_CELEBDF", str(tmp_path))
+    row = _row(profile.load("celebdf"), "Celeb-DF")
+    assert row.ready and row.found == {
+        "real": 7, "fake": 30, "pairs": 7, "people": 7, "train": 5, "val": 4, "test": 4, "left out by the split": 24
+    }  # fmt: skip
+    for path in (tmp_path / "Celeb-synthesis").glob("id5_*"):
+        path.unlink()
+    for path in (tmp_path / "Celeb-synthesis").glob("*_id5_*"):
+        path.unlink()
+    row = _row(profile.load("celebdf"), "Celeb-DF")
+    assert not row.ready and "needs at least 6 people and there are 5" in row.missing
+
+
+def test_uadfv_is_listed_without_reading_it(tmp_path, monkeypatch) -> None:
+    names = [f"real/{number:04d}.mp4" for number in range(49)] + [f"fake/{n:04d}_fake.mp4" for n in range(49)]
+    _touch(tmp_path, *names)
+    monkeypatch.setenv("DFD_UADFV", str(tmp_path))
+    row = _row(profile.load("uadfv"), "UADFV")
+    assert row.ready and (row.found["real"], row.found["fake"], row.found["test"]) == (49, 49, 28)
+    (tmp_path / names[3]).unlink()
+    assert "lacks 1 of 98 UADFV clips" in _row(profile.load("uadfv"), "UADFV").missing
+
+
+def test_images_files_and_videos_of_ones_own(tmp_path, monkeypatch) -> None:
+    study = profile.load("uadfv")
+    for name, variable in (("CelebA", "DFD_CELEBA"), ("T91 and Set5", "DFD_SR"), ("your videos", "DFD_VIDEOS")):
+        monkeypatch.setenv(variable, str(tmp_path))
+        assert not _row(study, name).ready
+    for name, variable in (("Tiny-ImageNet", "DFD_TINY_IMAGENET"), ("world model", "DFD_WORLD_MODEL")):
+        monkeypatch.setenv(variable, str(tmp_path / "file"))
+        assert f"{variable} names {tmp_path / 'file'}, which is not a file" in _row(study, name).missing
+    _touch(tmp_path, "file", "T91/a.png", "T91/b.png", "Set5/c.png", *(f"{n:06d}.jpg" for n in range(12)))
+    assert _row(study, "CelebA").found == {"images": 12, "taken": 12}
+    assert _row(study, "T91 and Set5").found == {"T91": 2, "Set5": 1}
+    assert _row(study, "Tiny-ImageNet").found == _row(study, "world model").found == {"bytes": 1}
+    table = [f"{name}{label}.mp4,{label},{name},{name}\n" for name in "abc" for label in (0, 1)]
+    (tmp_path / "clips.csv").write_text("file,label,pair,person\n" + "".join(table))
+    assert "names a0.mp4, which is not in" in _row(study, "your videos").missing
+    _touch(tmp_path, *(f"{name}{label}.mp4" for name in "abc" for label in (0, 1)))
+    assert _row(study, "your videos").found["people"] == 3
+
+
+def test_a_folder_that_cannot_be_read_is_a_row_and_no_traceback(tmp_path, monkeypatch) -> None:
+    def refused(_: Study) -> dict:
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    monkeypatch.setenv("DFD_SR", str(tmp_path))
+    monkeypatch.setattr(datastatus, "SOURCES", (datastatus.Source("here", "DFD_SR", "this test", refused),))
+    assert "Permission denied" in datastatus.status(Study("x"))[0].missing
+
+
+def test_a_name_with_markup_or_controls_is_shown_as_it_is() -> None:
+    row = Row("mine", "DFD_X", "/a/[red]\x1b", {"real": 1234}, "/a/[bold]\x1b", True, True, "this test")
+    console = Console(width=160, file=io.StringIO())
+    console.print(cli._data_table([row], "mine"))
+    shown = console.file.getvalue()
+    assert "/a/[red]\\x1b" in shown and "/a/[bold]\\x1b" in shown and "\x1b" not in shown and "1,234 real" in shown
+
+
+def test_the_embedded_data_are_verified(tmp_path, monkeypatch, capsys) -> None:
+    assert datastatus.verify_embedded() == []
+    _touch(tmp_path / "embedded", "clips/a.mp4", "clips/b.mp4")
+    digest = hashlib.sha256(b"x").hexdigest()
+    rows = f"clips/a.mp4,{digest}\nclips/b.mp4,{digest[::-1]}\n"
+    (tmp_path / "embedded" / "clips.csv").write_text(f"file,sha256\n{rows}")
+    (tmp_path / "embedded" / "stills.csv").write_text(f"file,sha256\nstills/c.jpg,{digest}\n")
+    monkeypatch.setenv("DFD_DATA", str(tmp_path))
+    assert paths.embedded() == tmp_path / "embedded"
+    assert _dfd("data", "verify", monkeypatch=monkeypatch) == 2
+    out, err = capsys.readouterr()
+    assert out == "clips/b.mp4 has another sha256 than clips.csv says\nstills/c.jpg is missing\n"
+    assert (
+        err
+        == "dfd: 2 of the embedded files differ from their tables, as listed above; check out data/embedded again.\n"
+    )
