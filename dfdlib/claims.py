@@ -26,7 +26,7 @@ CLAIMS = {
     "system.ours.frame_acc": "The whole with one cycle and the head pose of Yang et al., accuracy of frames",
     "system.ours.frame_acc_gain": "The same, gain over its ResNet, accuracy of frames",
     "pretraining.paper_recipe.frame_acc_gain": "ResNet-18, gain by Tiny-ImageNet weights first, accuracy of frames",
-    "no_fakes.embedded.frame_auc_gain": "ResNet-18, gain by learning without fakes, rendered people (synthetic), AUC",
+    "no_fakes.embedded.frame_auc_gain": "Small ResNet, gain by learning without fakes, rendered faces (synthetic), AUC",
     "headpose.yang.frame_auc": "Head pose as in Yang et al., AUC of frames",
     "headpose.yang.video_auc": "Head pose as in Yang et al., AUC of videos",
     "headpose.mirrored.frame_auc": "The same with the released, mirrored model, AUC of frames",
@@ -118,9 +118,17 @@ def claim_frame(study: str) -> pd.DataFrame:
 
 def markdown_table(study: str) -> str:
     """The claim table as Markdown."""
+    return _markdown(claim_table(study, committed=True))
+
+
+def markdown_claims(study: str) -> str:
+    """The rows of the claim table that the paper itself has, as Markdown."""
+    return _markdown([row for row in claim_table(study, committed=True) if row[1]])
+
+
+def _markdown(rows: list[tuple[str, ...]]) -> str:
     head = ("Claim", "Paper", "This study", "95 % interval", "Verdict")
-    lines = ["| " + " | ".join(row) + " |" for row in [head, ("---",) * 5, *claim_table(study, committed=True)]]
-    return "\n".join(lines)
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ("---",) * 5, *rows])
 
 
 def markdown_why(study: str, committed: bool = True) -> str:
@@ -144,13 +152,13 @@ def markdown_facts(study: str) -> str:
 
 
 def readme_text(text: str) -> str:
-    """README with every block from `<!-- table:STUDY -->` (or why, facts) to `<!-- end -->` filled."""
-    writers = {"table": markdown_table, "why": markdown_why, "facts": markdown_facts}
+    """README with every block from `<!-- table:STUDY -->` (or claims, why, facts) to `<!-- end -->` filled."""
+    writers = {"table": markdown_table, "claims": markdown_claims, "why": markdown_why, "facts": markdown_facts}
 
     def fill(match: re.Match) -> str:
         return f"{match[1]}\n{writers[match[2]](match[3])}\n{match[4]}"
 
-    return re.sub(r"(<!-- (table|why|facts):(\w+) -->)\n.*?(<!-- end -->)", fill, text, flags=re.DOTALL)
+    return re.sub(r"(<!-- (table|claims|why|facts):(\w+) -->)\n.*?(<!-- end -->)", fill, text, flags=re.DOTALL)
 
 
 def write_readme() -> None:

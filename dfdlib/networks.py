@@ -8,6 +8,7 @@ import pickle
 import socket
 import urllib.error
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -22,7 +23,9 @@ from dfdlib.errors import DfdError
 from dfdlib.profile import ResNetParams
 
 TORCHVISION = ("resnet18", "resnet34", "resnet50", "resnet101")
-ARCHITECTURES = (*TORCHVISION, "resnetv2_50", "resnet20")
+ARCHITECTURES = (*TORCHVISION, "resnetv2_50", "resnet20", "resnet18_slim")
+SLIMMER = ("resnet20", "resnet18_slim")  # than a ResNet-18; nobody published ImageNet weights of them
+SLIM = (24, 48, 96, 192)  # channels of the slim ResNet-18's four stages, where ResNet-18 has 64 to 512
 RANDOM = "random weights: no ImageNet weights were at hand"
 
 
@@ -69,14 +72,22 @@ def create(arch: str) -> nn.Module:
         raise DfdError(f"There is no network {arch!r}; choose one of: {', '.join(ARCHITECTURES)}.")
     if arch in TORCHVISION:
         return torchvision().models.get_model(arch, weights=None, zero_init_residual=True)
-    return _timm(arch) if arch == "resnetv2_50" else ResNet20()
+    return {"resnetv2_50": _timm, "resnet20": ResNet20, "resnet18_slim": _slim}[arch]()
 
 
-def _timm(arch: str, pretrained: bool = False) -> nn.Module:
+def _timm(arch: str = "resnetv2_50", pretrained: bool = False, **more: Any) -> nn.Module:
     torchvision()  # timm imports it, and where it needs help to load, this has to come first
     import timm
 
-    return timm.create_model(arch, pretrained=pretrained, zero_init_last=True)
+    return timm.create_model(arch, pretrained=pretrained, zero_init_last=True, **more)
+
+
+def _slim() -> nn.Module:
+    """ResNet-18 with 24 instead of 64 channels and three 3 x 3 layers for the first one: 1.6 million parameters.
+
+    About a seventh of the arithmetic, for two cores without a GPU, and 3 MB in 16 bit.
+    """
+    return _timm("resnet18", channels=SLIM, stem_type="deep", stem_width=SLIM[0] // 2)
 
 
 def head(model: nn.Module) -> nn.Module:
@@ -106,7 +117,7 @@ def _load_first_weights(model: nn.Module, params: ResNetParams) -> str:
         path = Path(params.weights)
         load_trunk(model, read_weights(path, params.weights_sha256), f"{path.name} for {params.arch}")
         return f"the file {path.name}"
-    if params.arch == "resnet20":
+    if params.arch in SLIMMER:
         return "random weights: nobody published ImageNet weights of this network"
     try:
         found, origin = _imagenet(params.arch)

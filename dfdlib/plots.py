@@ -26,6 +26,7 @@ STYLE = {
     "grid.alpha": 0.3,
     "figure.constrained_layout.use": True,
 }
+SYNTHETIC = "synthetic data: rendered faces"
 MARK_INCHES = 0.18  # height of the line that says what a figure's data are
 # The pipeline as the code runs it: stage, the dfdlib module that computes it.
 STAGES = {
@@ -47,13 +48,18 @@ def save(fig: Figure, study: Study, name: str, numbers: pd.DataFrame, data: str 
     """
     folder = paths.figures(study.name)
     folder.mkdir(parents=True, exist_ok=True)
-    data = data or ("synthetic data: rendered faces" if study.dataset == "embedded" else "")
+    data = data or (SYNTHETIC if study.dataset == "embedded" else "")
     if data:
         strip = MARK_INCHES / fig.get_figheight()  # below the drawing, which is laid out again above it
         fig.get_layout_engine().set(rect=(0, strip, 1, 1 - strip))
         fig.text(0.995, 0.25 * strip, data, ha="right", va="bottom", fontsize=7)
     fig.savefig(folder / f"{name}.png", metadata={"Software": None})  # no version: the same bytes every time
     numbers.to_csv(folder / f"{name}.csv", index=False, float_format="%.4f")
+
+
+def stills_mark(study: Study) -> str:
+    """What `save` should say of figures of notebook 02: all but UADFV's study take the embedded stills."""
+    return "" if study.dataset == "uadfv" else SYNTHETIC
 
 
 def grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:

@@ -77,7 +77,8 @@ def _nudge(size: int, centre: np.ndarray, rng: np.random.Generator, how: Blend) 
     )
 
 
-def _compressed(crop: np.ndarray, quality: int) -> np.ndarray:
+def compressed(crop: np.ndarray, quality: int) -> np.ndarray:
+    """The image after JPEG of a quality from 1 to 100."""
     done = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]  # channel order does not matter here
     return cv2.imdecode(done, cv2.IMREAD_COLOR)
 
@@ -98,6 +99,6 @@ def batches(crops: np.ndarray, points: np.ndarray, params: ResNetParams, epoch: 
             quality = int(repro.rng(seed, epoch, i, 2).integers(*how.quality))
             for label, crop in enumerate((crops[i], fake)):
                 window = resnet.augmented(crop, params.input_size, repro.rng(seed, epoch, i), augment)
-                images.append(_compressed(window, quality))
+                images.append(compressed(window, quality))
                 labels.append(label)
         yield resnet.to_tensor(np.stack(images)), torch.tensor(labels)

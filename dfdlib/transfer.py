@@ -60,13 +60,14 @@ def photographs(params: FaceParams) -> FrameSet:
     Photographs without a face that dlib finds are left out; how many are left says the table's length.
     """
     files = tuple(sorted(paths.celeba().glob("*.jpg"))[:PRESS])
-    points, crops, sizes = _photographs(files, params)
+    points, crops, sizes = found_on(files, params)
     rows = [(f"photo{i}", 0, 0, f"photo{i}", f"photo{i}", "test") for i in range(len(points))]
     return FrameSet(pd.DataFrame(rows, columns=COLUMNS), crops, points, sizes)
 
 
 @cache.stage("faces", "transfer")
-def _photographs(files: tuple[Path, ...], params: FaceParams) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def found_on(files: tuple[Path, ...], params: FaceParams) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Landmarks (N, 68, 2), crops (N, S, S, 3) and sizes (N, 2) of the largest face of each image that has one."""
     points, crops, sizes = [], [], []
     for image in map(faces.read_image, files):
         boxes = faces.detect(image, upsample=1)  # the faces are smaller than dlib's 80 pixels
@@ -107,13 +108,14 @@ def experts(study: Study) -> dict[str, Expert]:
     cycle, svm = finetune.one_cycle(study, found), pose_svm(found, world, solver)
     small = finetune.small(study)
     without = finetune.no_fakes(small, found)
-    same = {"ResNet-18, one cycle": finetune.one_cycle(small, found)}  # what `without` must be compared with
+    name = {"resnet18": "ResNet-18", "resnet18_slim": "slim ResNet-18"}.get(small.resnet.arch, small.resnet.arch)
+    same = {f"{name}, one cycle": finetune.one_cycle(small, found)}  # what `without` must be compared with
     same = {} if study.resnet.arch == small.resnet.arch else same  # there it is the line above
     return {
         "ResNet, paper's recipe": lambda tested: paper.score(tested, study),
         "ResNet, one cycle": lambda tested: cycle.score(tested, study),
         **{name: lambda tested, run=run: run.score(tested, small) for name, run in same.items()},
-        "ResNet-18, no fakes seen": lambda tested: without.score(tested, small),
+        f"{name}, no fakes seen": lambda tested: without.score(tested, small),
         "head pose (Yang et al.)": lambda tested: pose_scores(svm, tested, world, solver),
         "face shape": _shape_expert(found),
     }
