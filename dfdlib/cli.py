@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import sys
 from importlib.metadata import version
@@ -11,12 +13,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dfdlib import paths
 from dfdlib.errors import DfdError
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, help="A reproducible study of a deepfake-detection paper.")
-data_app = typer.Typer(no_args_is_help=True, help="Check the data that a study needs.")
+data_app = typer.Typer(no_args_is_help=True, help="Say which data are there, check them, prepare them.")
 app.add_typer(data_app, name="data")
 
 
@@ -69,7 +72,7 @@ def _claims(rows: list[tuple[str, ...]], study: str) -> Table:
 def train(
     study: Annotated[str, typer.Argument(help="A file name in studies/ without .yaml.")] = "embedded",
     recipe: Annotated[
-        str, typer.Argument(help="paper, one-cycle, no-fakes, fwa, frozen, compare, superres.")
+        str, typer.Argument(help="paper, one-cycle, no-fakes, fwa, frozen, compare, superres, detector.")
     ] = "paper",
 ) -> None:
     """Train a study's classifier without its notebooks, which then find the finished run.
@@ -84,6 +87,29 @@ def train(
 
 
 @app.command()
+def predict(
+    given: Annotated[list[Path], typer.Argument(metavar="VIDEO|IMAGE|FOLDER...", help="What to judge.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a page with pictures.")] = None,
+    frames: Annotated[int, typer.Option(min=1, max=1000, help="Frames of a video that are looked at.")] = 32,
+    rule: Annotated[str, typer.Option(help="The decision maker: mean, either, both or resnet.")] = "mean",
+) -> None:
+    """Judge the largest face of pictures and videos, offline. A score is not evidence: don't accuse anybody with it.
+
+    Exit codes: 0 every file was judged, whatever the verdict; 2 nothing could be judged; 3 some files could not.
+    """
+    from dfdlib import predicting
+
+    if as_json and as_csv:
+        raise DfdError("Both --json and --csv were asked for; choose one of them.")
+    form = "json" if as_json else "csv" if as_csv else "table"
+    code = predicting.carry_out(given, form, report, frames, rule)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
 def readme(
     check: Annotated[bool, typer.Option(help="Only say whether the tables are those of results/*.json.")] = False,
 ) -> None:
@@ -94,18 +120,86 @@ def readme(
 
 
 @data_app.command()
-def verify(folder: Annotated[Path, typer.Argument(help="A copy of UADFV with real/ and fake/.")]) -> None:
-    """Compare UADFV's videos with the committed sha256 manifest."""
-    from dfdlib import data
+def status(
+    study: Annotated[str, typer.Argument(help="A file name in studies/ without .yaml.")] = "embedded",
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Say what data are found and what is missing, and whether the study can start (else exit code 2)."""
+    from dfdlib import datastatus, profile
 
-    if not folder.is_dir():
+    params = profile.load(study)
+    rows = datastatus.status(params)
+    refusal = datastatus.refusal(params, rows)
+    if as_json:
+        found = [dataclasses.asdict(row) for row in rows]
+        print(json.dumps({"study": study, "can_start": not refusal, "data": found}, indent=2))
+    else:
+        console = Console() if sys.stdout.isatty() else Console(width=160)
+        console.print(_data_table(rows, study))
+    if refusal:
+        raise DfdError(refusal)
+    if not as_json:
+        print(f"The study {study} can start.")
+
+
+def _data_table(rows: list, study: str) -> Table:  # of datastatus.Row
+    from dfdlib import progress
+
+    table = Table("", "Data", "Where", "Found", "Missing", "For", title="Data", title_justify="left")
+    table.caption, table.caption_justify = f"* needed by the study {study}", "left"
+    for row in rows:
+        found = ", ".join(f"{count:,} {name}" for name, count in row.found.items())
+        where = f"{row.variable}\n{progress.printable(row.folder)}".strip()
+        missing = progress.printable(row.missing) if row.folder else "not set"
+        cells = ("*" if row.needed else "", row.name, where, found, missing, row.use)
+        table.add_row(*(Text(cell) for cell in cells))  # a folder's name may hold what rich takes for markup
+    return table
+
+
+@data_app.command()
+def verify(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A copy of UADFV with real/ and fake/; else data/embedded.")
+    ] = None,
+) -> None:
+    """Compare UADFV's videos with the committed sha256 manifest, or the embedded data with their tables."""
+    from dfdlib import data, datastatus, progress
+
+    if folder is not None and not folder.is_dir():
         raise DfdError(f"There is no folder {folder}; name the one that holds real/ and fake/.")
-    problems = data.verify_uadfv(folder)
+    problems = datastatus.verify_embedded() if folder is None else data.verify_uadfv(folder)
     for problem in problems:
-        print(problem)
+        print(progress.printable(problem))
+    if problems and folder is None:
+        what = f"{len(problems)} of the embedded files differ from their tables, as listed above"
+        raise DfdError(f"{what}; check out data/embedded again.")
     if problems:
         raise DfdError(f"{folder} differs from the manifest in {len(problems)} of 98 videos, listed above; copy them.")
-    print("All 98 videos are those of the manifest.")
+    print("All 98 videos are those of the manifest." if folder else "The embedded clips and stills are as committed.")
+
+
+@data_app.command()
+def prepare(
+    source: Annotated[Path, typer.Argument(help="A folder of videos, with a clips.csv or without.")],
+    out: Annotated[Path, typer.Argument(help="Where the face tracks go; a second run goes on there.")],
+    max_frames: Annotated[int, typer.Option(min=0, help="Frames looked at, evenly spaced; 0 is all.")] = 32,
+    size: Annotated[int, typer.Option(min=16, max=1024, help="Side of a face crop in pixels.")] = 128,
+    jobs: Annotated[int, typer.Option(min=1, help="Clips at once.")] = os.cpu_count() or 1,
+    scheduler: Annotated[str, typer.Option(help="A Dask cluster instead: tcp://HOST:PORT.")] = "",
+) -> None:
+    """Find, follow and crop the face of every video of a folder; a study then runs on OUT as on the videos."""
+    from dfdlib import prepare as preparing
+    from dfdlib import progress
+
+    params = preparing.PrepareParams(max_frames=max_frames, size=size)
+    with progress.logged(out / "prepare.log"):
+        rows = preparing.folder(source, out, params, jobs, scheduler, progress.shown(Console(), "clips"))
+    skipped = [row for row in rows if row.status == preparing.SKIPPED]
+    for row in skipped:
+        print(progress.printable(f"skipped: {row.reason}"))
+    print(f"{len(rows) - len(skipped)} of {len(rows)} clips prepared, {len(skipped)} skipped. Log: {out}/prepare.log")
+    if len(skipped) == len(rows):
+        raise DfdError(f"None of the {len(rows)} clips of {source} could be prepared, for the reasons above.")
 
 
 def main() -> None:

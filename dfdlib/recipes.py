@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
-from dfdlib import compare, finetune, frames, heads, metrics, networks, profile, repro, srbench
+from dfdlib import compare, detectormeasure, finetune, frames, heads, metrics, networks, profile, repro, srbench
 from dfdlib.errors import DfdError
 from dfdlib.finetune import Run
 from dfdlib.frames import FrameSet
@@ -25,16 +25,21 @@ RECIPES: dict[str, Callable[[Study, FrameSet], Run | pd.DataFrame]] = {
 def carry_out(name: str, recipe: str) -> Iterator[str]:
     """Train by a recipe, or all that `compare` compares; one line of scores on the test part for each run.
 
-    "superres" trains the super-resolution networks that the library ships, and names their files.
+    "superres" and "detector" train the networks that the library ships, and name their files.
 
     Raises DfdError for a recipe that does not exist.
     """
-    if recipe not in (*RECIPES, "compare", "superres"):
-        raise DfdError(f"There is no recipe {recipe!r}; choose one of: {', '.join(RECIPES)}, compare, superres.")
+    if recipe not in (*RECIPES, "compare", "superres", "detector"):
+        raise DfdError(
+            f"There is no recipe {recipe!r}; choose one of: {', '.join(RECIPES)}, compare, superres, detector."
+        )
     study = profile.load(name)
     repro.start(study.seed, study.threads)
     if recipe == "superres":
         yield from map(str, srbench.train_all(study, srbench.Recipe(), print))
+        return
+    if recipe == "detector":
+        yield from detectormeasure.train_and_measure(study)
         return
     found = frames.load(study)
     if recipe == "compare":

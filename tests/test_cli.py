@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +12,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from rich.console import Console
 
-from dfdlib import cli, paths, recipes, repro, study
+from dfdlib import cli, paths, recipes, repro, steps, study
 from dfdlib.errors import DfdError
+from dfdlib.steps import Steps
 
 PARAMETERS = 'study: str = "embedded"  # the study to run'
 
@@ -104,6 +107,45 @@ def test_notebooks_that_do_not_need_each_other_run_at_once(repository: Path) -> 
     assert "done 02_second" in console.file.getvalue()
 
 
+def test_a_run_keeps_a_log_and_the_seconds_of_each_notebook(repository: Path) -> None:
+    _write(repository, "01_first", "1 + 1")
+    _write(repository, "02_second", 'raise ValueError("broken")')
+    with pytest.raises(DfdError, match="broken"):
+        study.run("smoke", _console(), ["01", "02"])
+    table = pd.read_csv(repository / "build" / "smoke" / "seconds.csv").set_index("name")
+    assert table.loc["01_first", "ended"] == "done" and table.loc["01_first", "seconds"] > 0
+    assert "ValueError: broken" in table.loc["02_second", "ended"]
+    log = (repository / "build" / "smoke" / "run.log").read_text()
+    assert "INFO 01_first: The step" in log and "ERROR 02_second: 02_second.ipynb stopped: ValueError: broken" in log
+
+
+def test_a_second_run_of_a_study_is_refused_and_a_dead_one_blocks_nothing(repository: Path) -> None:
+    _write(repository, "01_first", "1 + 1")
+    lock = repository / "build" / "smoke" / "run.lock"
+    lock.parent.mkdir(parents=True)
+    hold = "import fcntl, sys, time; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); f.write('4711'); "
+    command = [sys.executable, "-c", hold + "f.flush(); print('held', flush=True); time.sleep(600)", str(lock)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout.readline() == "held\n"
+            with pytest.raises(DfdError, match=r"smoke is under way \(process 4711\); wait for its end, or stop it"):
+                study.run("smoke", _console(), ["01"])
+        finally:
+            other.kill()
+    assert (study.run("smoke", _console(), ["01"]) / "01_first.ipynb").is_file()
+
+
+def test_a_long_step_says_that_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "EVERY", 0.05)
+    console = _console()
+    with Steps(console) as shown, shown.of("03") as tell:
+        tell("training")
+        deadline = time.monotonic() + 30
+        while "03: still at training after" not in console.file.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert "03: still at training after 0 s" in console.file.getvalue()
+
+
 def test_another_parameter_is_refused_before_the_run(repository: Path) -> None:
     _write(repository, "01_first", parameters="studdy: str = 'embedded'")
     with pytest.raises(DfdError, match=r"01_first.ipynb takes the parameters \['studdy'\]"):
@@ -135,6 +177,7 @@ def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
         (["run", "nosuch"], "There is no study 'nosuch'"),
         (["run", "smoke", "--in-place"], "Only the embedded study may go into notebooks/, not 'smoke'"),
         (["data", "verify", "nowhere"], "There is no folder nowhere"),
+        (["data", "status", "nosuch"], "There is no study 'nosuch'"),
         (["run", "smoke", "77"], "no notebook ['77']"),
     ],
 )
@@ -146,6 +189,18 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
     assert err.startswith("dfd: ") and sentence in err
     assert len(err.splitlines()) == 1
     assert out == ""
+
+
+@pytest.mark.parametrize(("name", "variable"), [("ffpp", "DFD_FFPP"), ("celebdf", "DFD_CELEBDF")])
+def test_a_run_without_its_data_says_so_before_anything_else(
+    repository: Path, name: str, variable: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(variable, raising=False)
+    (repository / "results").mkdir()
+    (repository / "results" / f"{name}.json").write_text("numbers of an older run")
+    assert _dfd("run", name, monkeypatch=monkeypatch) == 2
+    assert capsys.readouterr().err.startswith(f"dfd: {variable} is not set; set it to the folder with")
+    assert (repository / "results" / f"{name}.json").read_text() == "numbers of an older run"
 
 
 def test_a_copy_of_uadfv_with_nothing_in_it_is_told_apart(
@@ -174,9 +229,9 @@ def test_a_network_is_trained_beside_the_notebooks_until_that_was_done(repositor
         return subprocess.CompletedProcess(command, next(codes))
 
     monkeypatch.setattr(study.subprocess, "run", run)
-    with study._Steps(_console()) as steps:
+    with Steps(_console()) as shown:
         for _ in range(3):  # it fails, succeeds, and is not repeated
-            study._train("smoke", "one-cycle", steps)
+            study._train("smoke", "one-cycle", shown)
     assert commands == 2 * [["-m", "dfdlib", "train", "smoke", "one-cycle"]]
 
 

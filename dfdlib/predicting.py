@@ -1,0 +1,110 @@
+"""The command `dfd predict`: files in, a table, JSON or CSV out, progress on stderr, and an exit code."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dfdlib import atomic, detector, predict, progress, report, repro
+from dfdlib.errors import DfdError
+from dfdlib.predict import Prediction, PredictParams
+
+SOME = 3  # exit code where some of the files could not be judged
+CARE = "A score is not evidence: these were measured on small sets, and this must not be used to accuse anybody."
+
+
+def carry_out(given: Sequence[Path], form: str, page: Path | None, frames: int, rule: str) -> int:
+    """Judge all files, print them as "table", "json" or "csv", and write the page; the exit code.
+
+    A file that can't be judged does not stop the others. DfdError where none can be, or nothing is there to judge.
+    """
+    repro.start(0, 1)
+    params = PredictParams(max_frames=frames, rule=rule)
+    detector.check(rule)
+    paths = predict.sources(given)
+    if page:
+        _check_page(page)
+    found = [p if page else predict.without_pictures(p) for p in _each(paths, params)]
+    if page:
+        report.write(page, found, rule)
+    {"table": _table, "json": _json, "csv": _csv}[form](found)
+    left = [p for p in found if p.verdict == "unusable"]
+    _say(found, left, page, form)
+    if len(left) == len(found):
+        told = progress.printable(left[0].note) if len(left) == 1 else f"None of the {len(left)} files can be judged."
+        raise DfdError(told)
+    return SOME if left else 0
+
+
+def _check_page(page: Path) -> None:
+    """DfdError now rather than after the work where the page can't be written."""
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise DfdError(f"The report {page} must end in .html; give it such a name.")
+    if page.is_dir():
+        raise DfdError(f"The report {page} is a folder; name a file.")
+    with atomic.explained(page):
+        page.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _each(paths: Sequence[Path], params: PredictParams) -> Iterator[Prediction]:
+    """The predictions, one after the other, with progress on stderr: frames of a single file, else files."""
+    console = Console(stderr=True)
+    if len(paths) > 1:
+        yield from progress.shown(console, "files")((predict.one(path, params) for path in paths), len(paths))
+        return
+    with console.status("looking for a face") as status:
+        yield predict.one(paths[0], params, lambda done, total: status.update(f"frame {done} of {total}"))
+
+
+def _table(found: Iterable[Prediction]) -> None:
+    console = Console() if sys.stdout.isatty() else Console(width=160)  # a pipe has no width of its own
+    table = Table()
+    for column in ("File", "Verdict", "p_fake", "95 % interval", "ResNet", "Head pose", "Frames", "Note"):
+        table.add_column(column, overflow="fold")
+    for p in found:
+        name, note = (Text(progress.printable(text)) for text in (p.file, _note(p)))  # never read as markup
+        numbers = [_number(value) for value in (p.p_fake, p.resnet, p.headpose)]
+        ends = f"{p.low:.2f} to {p.high:.2f}" if p.low == p.low else ""
+        frames = f"{p.used} of {p.looked_at}" if p.looked_at else ""
+        table.add_row(name, report.WORDS[p.verdict], numbers[0], ends, *numbers[1:], frames, note)
+    console.print(table)
+
+
+def _note(p: Prediction) -> str:
+    missed = ", ".join(f"{why} in {count}" for why, count in p.not_used.items())
+    return "; ".join(part for part in (missed, p.note) if part)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if value == value else ""
+
+
+def _json(found: Iterable[Prediction]) -> None:
+    print(json.dumps([p.row() for p in found], indent=2))
+
+
+def _csv(found: Iterable[Prediction]) -> None:
+    writer = csv.DictWriter(sys.stdout, predict.COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for p in found:
+        row = p.row()
+        writer.writerow(row | {"file": progress.printable(p.file), "not_used": json.dumps(row["not_used"])})
+
+
+def _say(found: Sequence[Prediction], left: Sequence[Prediction], page: Path | None, form: str) -> None:
+    """On stderr: the report's place, the files that could not be judged, and the warning."""
+    if page:
+        print(f"Report: {page}", file=sys.stderr)
+    if left and len(found) > 1:
+        print(f"{len(left)} of {len(found)} files could not be judged:", file=sys.stderr)
+        for p in left:
+            print(f"  {progress.printable(p.note)}", file=sys.stderr)
+    if form == "table" and len(left) < len(found):
+        print(CARE, file=sys.stderr)

@@ -1,0 +1,349 @@
+"""`dfd predict`: verdicts, exit codes and pages for good files, and a sentence for every bad one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from fractions import Fraction
+from html.parser import HTMLParser
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from dfdlib import cli, detector, paths, predict, predicting, report, tracking
+from dfdlib.errors import DfdError
+from dfdlib.predict import Prediction, PredictParams
+from tests.media import astronaut, noise_frames, write_video
+
+PARAMS = PredictParams()
+
+
+def _dfd(*arguments: object, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr("sys.argv", ["dfd", "predict", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    return stop.value.code or 0
+
+
+def _png(path: Path, image: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), image[..., ::-1])
+    return path
+
+
+@pytest.fixture(scope="module")
+def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _png(tmp_path_factory.mktemp("portrait") / "portrait.png", astronaut())
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve frames of a face that moves."""
+    face = astronaut(256)
+    return write_video(tmp_path_factory.mktemp("clip") / "clip.mp4", [np.roll(face, 2 * i, 1) for i in range(12)])
+
+
+def test_a_picture_gets_the_scores_of_its_face(portrait) -> None:
+    found = predict.one(portrait, PARAMS)
+    assert found.verdict in ("real", "fake") and found.used == found.looked_at == 1
+    again = detector.scores(found.crops, found.points)
+    assert found.p_fake == pytest.approx((again["resnet"][0] + again["headpose"][0]) / 2)
+    assert np.isnan(found.low), "one picture has no interval"
+    inside = found.points[0]
+    assert inside.min() > 0 and inside.max() < 128, "landmarks lie in the crop's pixels"
+
+
+def test_a_video_gets_an_interval_over_its_frames(clip) -> None:
+    found = predict.one(clip, PredictParams(max_frames=12))
+    assert found.used == 12 and found.low <= found.p_fake <= found.high
+    used = found.frames[found.frames["used"]]
+    assert found.p_fake == pytest.approx(used["p_fake"].mean()) and used["frame"].tolist() == list(range(12))
+
+
+def test_an_interval_counts_runs_of_frames_and_not_frames() -> None:
+    rng = np.random.default_rng(0)
+    steps = np.repeat(rng.random(8), 4)  # eight shots of four equal frames
+    low, high = predict.interval(steps)
+    shots = rng.permutation(steps)  # the same values without their order look like 32 witnesses
+    narrow = predict.interval(shots)
+    assert high - low > 1.3 * (narrow[1] - narrow[0])
+    assert all(np.isnan(predict.interval(np.ones(7))))
+
+
+@pytest.mark.parametrize(
+    ("p_fake", "low", "high", "expected"),
+    [(0.7, 0.6, 0.8, "fake"), (0.3, 0.2, 0.4, "real"), (0.6, 0.45, 0.7, "unsure"), (0.6, np.nan, np.nan, "fake")],
+)
+def test_the_verdict_waits_for_the_interval(p_fake: float, low: float, high: float, expected: str) -> None:
+    assert predict.verdict(p_fake, low, high) == expected
+
+
+def _seen(image: np.ndarray) -> tracking.Seen:
+    return next(iter(tracking.follow([(0, image)], PARAMS.track)))
+
+
+def test_small_dark_and_missing_faces_are_not_judged_and_the_reason_is_told() -> None:
+    face = astronaut()
+    assert predict.usable(_seen(face), PARAMS)[1] == ""
+    assert predict.usable(_seen(face), PredictParams(smallest=400))[1] == "face too small"
+    seen = _seen(face)
+    dark = tracking.Seen(0, seen.image // 10, seen.box, seen.points, seen.how)
+    assert predict.usable(dark, PARAMS)[1] == "face too dark"
+    assert predict.usable(_seen(noise_frames(1, 128)[0]), PARAMS)[1] == "no face"
+
+
+def test_a_small_face_goes_through_fsrcnn_first(monkeypatch) -> None:
+    seen = _seen(astronaut(256))
+    asked: list = []
+    upscale = predict.superres.upscale
+    monkeypatch.setattr(predict.superres, "upscale", lambda image, scale: asked.append(scale) or upscale(image, scale))
+    plain = predict.usable(seen, PredictParams(small=1))[0][0]
+    enlarged = predict.usable(seen, PredictParams(small=500))[0][0]
+    assert len(asked) == 1 and asked[0] in (2, 3, 4) and enlarged.shape == plain.shape == (128, 128, 3)
+    assert np.abs(enlarged.astype(float) - plain).mean() < 12, "the same face"
+
+
+def test_many_faces_are_counted_and_the_largest_is_judged(tmp_path) -> None:
+    small, large = astronaut(450), astronaut(700)
+    sheet = np.zeros((700, 1600, 3), np.uint8)
+    sheet[:, :700] = large
+    for left in (700, 1150):
+        sheet[:450, left : left + 450] = small
+    found = predict.one(_png(tmp_path / "crowd.png", sheet), PARAMS)
+    assert found.used == 1 and int(re.match(r"(\d+) faces; the largest was judged", found.note)[1]) >= 3
+    alone = predict.one(_png(tmp_path / "alone.png", large), PARAMS)
+    assert found.resnet == pytest.approx(alone.resnet, abs=0.1)
+
+
+def test_8k_fits_and_gives_the_same_face(tmp_path) -> None:
+    huge = cv2.resize(astronaut(), (4320, 4320))
+    sheet = np.zeros((4320, 7680, 3), np.uint8)
+    sheet[:, 2000 : 2000 + 4320] = huge
+    cv2.imwrite(str(tmp_path / "8k.jpg"), sheet[..., ::-1])
+    found = predict.one(tmp_path / "8k.jpg", PARAMS)
+    assert found.used == 1
+    largest = 1920 / 7680 * 4320
+    assert predict.one(_png(tmp_path / "small.png", astronaut(round(largest))), PARAMS).resnet == pytest.approx(
+        found.resnet, abs=0.2
+    )
+
+
+def _rotated(path: Path) -> Path:
+    """A video whose frames lie on their side, with the rotation in its metadata."""
+    frames = [np.ascontiguousarray(np.rot90(astronaut(256), 1))] * 4
+    write_video(path.with_name("flat.mp4"), frames)
+    with av.open(str(path.with_name("flat.mp4"))) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40  # the track's matrix: 16.16 numbers a b u c d v
+    data[at : at + 36] = b"".join(
+        int(v * 65536 if i % 3 != 2 else v * (1 << 30)).to_bytes(4, "big", signed=True)
+        for i, v in enumerate([0, 1, 0, -1, 0, 0, 256, 0, 1])
+    )
+    path.write_bytes(data)
+    return path
+
+
+def test_a_video_that_lies_on_its_side_is_turned_first(tmp_path) -> None:
+    found = predict.one(_rotated(tmp_path / "turned.mp4"), PARAMS)
+    assert found.used == 4, found.note
+
+
+def test_frames_at_uneven_times_are_judged(tmp_path) -> None:
+    path = tmp_path / "uneven.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width = stream.height = 256
+        stream.pix_fmt = "yuv420p"
+        for number, time in enumerate([0, 1, 2, 30, 31, 90]):
+            frame = av.VideoFrame.from_ndarray(np.roll(astronaut(256), number, 1), format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert predict.one(path, PARAMS).used == 6
+
+
+def test_one_frame_is_a_video_without_an_interval(tmp_path) -> None:
+    found = predict.one(write_video(tmp_path / "one.mp4", [astronaut(256)]), PARAMS)
+    assert found.used == 1 and np.isnan(found.low)
+
+
+def test_what_a_file_holds_counts_and_not_its_name(tmp_path, portrait) -> None:
+    found = predict.one(Path(shutil.copy(portrait, tmp_path / "portrait.mp4")), PARAMS)
+    assert found.used == 1
+
+
+def _audio(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 44100
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+BAD = {
+    "missing.mp4": (lambda path: None, "There is no file .*missing.mp4"),
+    "empty.mp4": (lambda path: path.touch(), "empty.mp4 is an empty file"),
+    "empty.png": (lambda path: path.touch(), "empty.png is an empty file"),
+    "text.mp4": (lambda path: path.write_text("no video" * 99), "text.mp4 is not a video that can be read"),
+    "text.jpg": (lambda path: path.write_text("no picture" * 99), "text.jpg is missing or not an image"),
+    "sound.mp4": (_audio, "sound.mp4 has no video stream"),
+    "cut.mp4": (
+        lambda path: (write_video(path, noise_frames(40)), path.write_bytes(path.read_bytes()[:20000])),
+        "cut.mp4 .*(truncated|can't be read)",
+    ),
+    "noise.mp4": (lambda path: write_video(path, noise_frames(3)), "No face was found in the 3 frames"),
+    "dark.png": (lambda path: _png(path, astronaut() // 8), "(can be judged|No face was found)"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_is_one_sentence_and_exit_code_2(tmp_path, monkeypatch, capsys, name: str) -> None:
+    make, says = BAD[name]
+    make(tmp_path / name)
+    assert _dfd(tmp_path / name, monkeypatch=monkeypatch) == 2
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert told.startswith("dfd: ") and told.endswith(".")
+    assert re.search(says, told), told
+
+
+def test_a_folder_goes_on_after_a_bad_file_and_lists_it_at_the_end(tmp_path, portrait, monkeypatch, capsys) -> None:
+    folder = tmp_path / "folder"
+    (folder / "sub").mkdir(parents=True)
+    shutil.copy(portrait, folder / "sub" / "z.png")
+    (folder / "a.mp4").write_text("no video")
+    (folder / "notes.txt").write_text("not a picture at all")
+    assert _dfd(folder, "--json", monkeypatch=monkeypatch) == predicting.SOME
+    out, err = capsys.readouterr()
+    rows = json.loads(out)
+    assert [Path(row["file"]).name for row in rows] == ["a.mp4", "z.png"]
+    assert [row["verdict"] == "unusable" for row in rows] == [True, False]
+    assert "1 of 2 files could not be judged:" in err and "a.mp4 is not a video" in err
+
+
+def test_an_empty_folder_a_wrong_rule_and_two_forms_are_sentences(tmp_path, portrait, monkeypatch, capsys) -> None:
+    for arguments, says in (
+        ((tmp_path,), "no picture or video in"),
+        ((portrait, "--rule", "wish"), "no rule 'wish'"),
+        ((portrait, "--json", "--csv"), "choose one of them"),
+        ((portrait, "--report", tmp_path / "page.pdf"), "must end in .html"),
+        ((portrait, "--report", tmp_path), "must end in .html"),
+    ):
+        assert _dfd(*arguments, monkeypatch=monkeypatch) == 2
+        assert says in capsys.readouterr().err
+
+
+def test_csv_and_json_say_the_same(clip, portrait, monkeypatch, capsys) -> None:
+    assert _dfd(clip, portrait, "--csv", "--frames", 4, monkeypatch=monkeypatch) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert _dfd(clip, portrait, "--json", "--frames", 4, monkeypatch=monkeypatch) == 0
+    for row, other in zip(rows, json.loads(capsys.readouterr().out), strict=True):
+        assert set(row) == set(other) == set(predict.COLUMNS)
+        assert float(row["p_fake"]) == other["p_fake"] and json.loads(row["not_used"]) == other["not_used"]
+
+
+ODD = '<script>alert(1)</script> "quoted" [red]mark[/] \u202e\n.png'
+
+
+def test_odd_names_are_shown_and_never_run(tmp_path, portrait, monkeypatch, capsys) -> None:
+    name = ODD.replace("/", "_")
+    shutil.copy(portrait, tmp_path / name)
+    page = tmp_path / "page.html"
+    assert _dfd(tmp_path / name, "--report", page, monkeypatch=monkeypatch) == 0
+    out = capsys.readouterr().out
+    assert "\u202e" not in out and "[red]" in out
+    text = page.read_text()
+    assert "<script" not in text and "&lt;script&gt;" in text and "\u202e" not in text
+
+
+class _Page(HTMLParser):
+    """What a page loads, and its headings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        found = dict(attrs)
+        self.loaded += [found[name] for name in ("src", "href") if found.get(name)]
+        self.ids += [found["id"]] if "id" in found else []
+
+
+def test_the_report_stands_alone_and_shows_what_it_says(clip, tmp_path, monkeypatch) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no video")
+    page = tmp_path / "page.html"
+    assert _dfd(clip, bad, "--report", page, "--frames", 8, monkeypatch=monkeypatch) == predicting.SOME
+    text, parser = page.read_text(), _Page()
+    parser.feed(text)
+    assert all(link.startswith(("data:image/png;base64,", "#")) for link in parser.loaded)
+    assert sum(link.startswith("data:") for link in parser.loaded) == 2, "timeline and telling frames of the one clip"
+    assert parser.ids == ["f1", "f2"] and {"#f1", "#f2"} <= set(parser.loaded)
+    for word in ("A score is not evidence", "Grad-CAM", "8 of 8 frames", "not judged", "bad.mp4 is not a video"):
+        assert word in text
+
+
+def _prediction(scores: list[float]) -> Prediction:
+    table = pd.DataFrame({"frame": range(len(scores)), "used": True, "why": ""})
+    for name in ("resnet", "headpose", "p_fake"):
+        table[name] = scores
+    return Prediction("x", "fake", frames=table)
+
+
+def test_the_telling_frames_are_the_surest_of_each_third() -> None:
+    assert report.telling(_prediction([0.5, 0.9, 0.6, 0.1, 0.5, 0.55])).tolist() == [1, 3, 5]
+    assert report.telling(_prediction([0.7])).tolist() == [0]
+
+
+def test_the_timeline_holds_every_judged_frame() -> None:
+    found = _prediction([0.2, 0.4, 0.9])
+    found.frames.loc[1, "used"] = False
+    lines = report.timeline(found).axes[0].get_lines()
+    assert lines[0].get_xdata().tolist() == [0, 2] and lines[0].get_ydata().tolist() == [0.2, 0.9]
+    assert lines[3].get_xdata().tolist() == [1], "what was not judged is marked"
+
+
+def test_it_needs_no_repository_no_network_and_no_environment(portrait, tmp_path) -> None:
+    """A new process elsewhere, whose sockets are closed, gives a verdict from the shipped weights."""
+    code = (
+        "import socket, sys\n"
+        "def closed(*a, **k): raise OSError('no network')\n"
+        "socket.socket.connect = closed\n"
+        "from dfdlib import cli\n"
+        "sys.argv = ['dfd', 'predict', sys.argv[1], '--json']\n"
+        "cli.main()\n"
+    )
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("DFD_")}
+    clean["PYTHONPATH"] = str(paths.root())
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(portrait)],
+        cwd=tmp_path,
+        env=clean,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0]["verdict"] in ("real", "fake")
+
+
+def test_a_file_that_vanishes_on_the_way_is_a_sentence(tmp_path) -> None:
+    with pytest.raises(DfdError, match="no picture or video"):
+        predict.sources([tmp_path])
+    assert "There is no file" in predict.one(tmp_path / "gone.png", PARAMS).note
