@@ -1,0 +1,145 @@
+"""The exercises, made from their solutions: python tools/exercises.py [run | grade FOLDER]
+
+Without a word it writes notebooks/exercises/*.ipynb from notebooks/solutions/*.ipynb. In a cell that is tagged
+`solution` the lines from
+
+    ### BEGIN SOLUTION: what to do, in words
+    ...
+    ### END SOLUTION
+
+become `raise NotImplementedError("what to do, in words")`, so that a function keeps its first line, its types and its
+docstring. Cells tagged `teacher` are left out. No output, count or version is kept, so a second run changes nothing.
+
+`run` executes the solutions first and keeps their outputs. `grade FOLDER` puts the answers of
+FOLDER/<student>/ex*.ipynb into the solutions' notebooks, so that their checks count and not those of the student's
+copy, and prints who got what. It executes what students wrote: give it a machine on which that may go wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+
+from dfdlib import paths
+from dfdlib.errors import DfdError
+
+MARKED = re.compile(r'^( *)### BEGIN SOLUTION: (?P<todo>[^"\\\n]+)\n(?:.*\n)*?\1### END SOLUTION$', re.MULTILINE)
+SOLUTIONS, EXERCISES = paths.notebooks() / "solutions", paths.notebooks() / "exercises"
+CELL_TIMEOUT = 120  # seconds; each takes a few
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def sources() -> list[Path]:
+    """The notebooks with solutions, in order."""
+    return sorted(SOLUTIONS.glob("ex*.ipynb"))
+
+
+def tagged(cell: NotebookNode, tag: str) -> bool:
+    """Whether a cell has this tag."""
+    return tag in cell.metadata.get("tags", [])
+
+
+def stub(source: str, where: str) -> str:
+    """A solution cell with each marked part replaced by an error that says what to do; DfdError without marks."""
+    found, count = MARKED.subn(r'\1raise NotImplementedError("\g<todo>")', source)
+    if not count or "SOLUTION" in found:
+        marks = "### BEGIN SOLUTION: what to do (without double quotes) and ### END SOLUTION"
+        raise DfdError(f"{where}: put each answer between {marks}, indented alike.")
+    return found
+
+
+def exercise(path: Path) -> str:
+    """The exercises of one notebook with solutions, as the text of a notebook."""
+    notebook = nbformat.read(path, as_version=4)
+    cells = []
+    for cell in (cell for cell in notebook.cells if not tagged(cell, "teacher")):
+        if tagged(cell, "solution"):
+            cell.source, cell.metadata.tags = stub(cell.source, f"{path.name}, {cell.id}"), ["exercise"]
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        cells.append(cell)
+    notebook.cells, notebook.metadata = cells, nbformat.from_dict(METADATA)
+    return nbformat.writes(notebook) + "\n"
+
+
+def run(path: Path) -> None:
+    """Execute one notebook with solutions and keep its outputs."""
+    from dfdlib import study  # imports all that a whole study needs
+
+    notebook = nbformat.read(path, as_version=4)
+    _execute(notebook, path)
+    nbformat.write(notebook, path)
+    study.write_clean(path, path)
+
+
+def grade(folder: Path) -> Iterator[str]:
+    """A line for each submission: the checks that its answers pass, and the hint or error where they fail."""
+    submitted = sorted(folder.glob("*/ex*.ipynb"))
+    if not submitted:
+        raise DfdError(f"{folder} holds no <student>/ex*.ipynb; put each submission into a folder of its student.")
+    for path in submitted:
+        yield f"{path.parent.name}  {path.stem}  " + "; ".join(_graded(path))
+
+
+def _graded(path: Path) -> Iterator[str]:
+    try:
+        notebook = nbformat.read(SOLUTIONS / path.name, as_version=4)
+        answers = {cell.get("id"): cell.source for cell in nbformat.read(path, as_version=4).cells}
+    except (OSError, ValueError, nbformat.ValidationError):
+        yield "no notebook of these exercises"
+        return
+    for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
+        cell.outputs = []
+        if tagged(cell, "solution"):
+            cell.source = answers.get(cell.id, "raise NotImplementedError('the cell is missing')")
+    with contextlib.suppress(DeadKernelError):
+        _execute(notebook, path, allow_errors=True, interrupt_on_timeout=True)
+    yield from (_result(cell) for cell in notebook.cells if tagged(cell, "check"))
+
+
+def _result(cell: NotebookNode) -> str:
+    number = re.search(r'"(\d\d\.\d)"', cell.source)[1]
+    failed = [f"{output.ename}: {output.evalue}" for output in cell.outputs if output.output_type == "error"]
+    right = any(output.get("text", "").startswith(f"{number} right") for output in cell.outputs)
+    return f"{number} {failed[0] if failed else 'right' if right else 'not reached'}"
+
+
+def _execute(notebook: NotebookNode, path: Path, **settings: bool) -> None:
+    client = NotebookClient(notebook, timeout=CELL_TIMEOUT, kernel_name="python3", **settings)
+    client.resources = {"metadata": {"path": str(path.parent)}}
+    client.extra_arguments = ["--IPKernelApp.log_level=ERROR"]  # it warns about TCP, which stays on this machine
+    client.execute()
+
+
+def main() -> None:
+    """Do what the command line asks for."""
+    words = sys.argv[1:]
+    if words[:1] == ["grade"] and len(words) == 2:
+        for line in grade(Path(words[1])):
+            print(line)
+    elif words in ([], ["run"]):
+        for path in sources():
+            if words:
+                run(path)
+            (EXERCISES / path.name).write_text(exercise(path), encoding="utf-8")
+    else:
+        raise DfdError("Say nothing, run, or grade FOLDER: python tools/exercises.py [run | grade FOLDER]")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DfdError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
