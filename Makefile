@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help study test lint unit notebooks readme benchmarks contact-sheet clean
+.PHONY: help study test lint unit notebooks exercises readme site benchmarks contact-sheet clean
 
 help: ## show this text
 	@echo "A reproducible study of a deepfake-detection paper. Needs git, make and Python 3.11."
@@ -43,8 +43,14 @@ unit: $(VENV)/installed ## the quick tests only, without running notebooks
 notebooks: $(VENV)/installed ## run the embedded study and put its outputs into notebooks/
 	@$(BIN)/dfd run embedded --in-place
 
+exercises: $(VENV)/installed ## make notebooks/exercises/ from notebooks/solutions/
+	@$(BIN)/python tools/exercises.py
+
 readme: $(VENV)/installed ## fill README's tables from results/*.json
 	@$(BIN)/dfd readme
+
+site: $(VENV)/installed ## build build/site: notebooks, figures and tables as pages that need no network
+	@$(BIN)/python tools/site/build.py
 
 benchmarks: $(VENV)/installed ## measure speed as ratios; writes benchmarks/*.md
 	@for file in benchmarks/*.py; do $(BIN)/python $$file; done

@@ -29,6 +29,7 @@ from dfdlib.steps import Steps
 CELL_TIMEOUT = 6 * 3600  # seconds; the longest cell trains the paper's ResNet-50 for 20 epochs on a CPU
 PARAMETERS = {"study"}
 KEPT_METADATA = {"tags"}
+WIDGET = "application/vnd.jupyter.widget-view+json"
 # What must be done before another starts: notebooks, and trainings that run beside them, so that no core waits
 NEEDS = {
     "03": ("01",),
@@ -240,9 +241,11 @@ def write_clean(source: Path, target: Path) -> None:
 
 
 def _joined(outputs: Sequence) -> list:
-    """Printed text as one output: into how many pieces a kernel cuts it is chance."""
+    """Printed text as one output: into how many pieces a kernel cuts it is chance. No dead widgets."""
     kept: list = []
     for output in outputs:
+        if WIDGET in output.get("data", {}):
+            continue
         if kept and output.output_type == kept[-1].output_type == "stream" and output.name == kept[-1].name:
             kept[-1].text += output.text
         else:

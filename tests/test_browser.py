@@ -1,0 +1,376 @@
+"""The site and JupyterLab in a real Chromium, without a window and without a network."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from dfdlib import paths
+from tests import pages
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
+PHONE = {"width": 360, "height": 740}
+DESK = {"width": 1280, "height": 900}
+PATIENCE = 120_000  # milliseconds, for a machine that does other things too
+ERROR = '.jp-RenderedText[data-mime-type="application/vnd.jupyter.error"]'
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium (on Debian: apt install chromium)"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium; stopped with this module, since its event loop would be in the way of others."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@dataclass
+class Watch:
+    """What went wrong on a page, and what it asked for."""
+
+    wrong: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def on(self, page: Page) -> Page:
+        page.on("console", lambda m: self.wrong.append(f"console: {m.text}") if m.type == "error" else None)
+        page.on("pageerror", lambda error: self.wrong.append(f"script: {error}"))
+        page.on("requestfailed", lambda request: self.wrong.append(f"not loaded: {request.url}"))
+        page.on("request", lambda request: self.asked.append(request.url))
+        return page
+
+    def outside(self, *allowed: str) -> list[str]:
+        return [url for url in self.asked if not url.startswith(("data:", "blob:", *allowed))]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pages.site(tmp_path_factory)
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context(viewport=DESK, offline=True)
+    yield made
+    made.close()
+
+
+def _open(context: BrowserContext, folder: Path, address: str) -> Page:
+    page = context.new_page()
+    page.goto((folder / address).as_uri())
+    return page
+
+
+# What a reader sees of a page: the least size of any text, pictures that did not come, the width of what scrolls.
+LOOK = """async () => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  let least = 99;
+  while (walker.nextNode()) {
+    const holder = walker.currentNode.parentElement;
+    if (walker.currentNode.data.trim() && holder.checkVisibility()) {
+      least = Math.min(least, parseFloat(getComputedStyle(holder).fontSize));
+    }
+  }
+  const images = [...document.images];
+  for (const image of images) image.loading = "eager";
+  await Promise.all(images.map((image) => image.decode().catch(() => {})));
+  return {least, missing: images.filter((image) => !image.naturalWidth).map((image) => image.src),
+    width: document.documentElement.scrollWidth};
+}"""
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_every_page_opens_whole(browser: Browser, folder: Path, size: dict[str, int]) -> None:
+    watch = Watch()
+    context = browser.new_context(viewport=size, offline=True)
+    page = watch.on(context.new_page())
+    # On the desk those of the menu alone: the others are plain text, which a phone's width tries harder.
+    listed = [address for address in pages.addresses(folder) if not address.startswith(("dfdlib/", "tools/"))]
+    every = pages.addresses(folder) if size == PHONE else listed
+    for address in every:
+        page.goto((folder / address).as_uri())
+        seen = page.evaluate(LOOK)
+        assert not seen["missing"], address
+        assert seen["width"] <= size["width"] + 1, f"{address} scrolls sideways"
+        assert seen["least"] >= 14, f"{address} has text of {seen['least']} px"
+    context.close()
+    assert not watch.wrong
+    assert not watch.outside(folder.as_uri()) and len(watch.asked) > 3 * len(every)
+
+
+def test_the_menu_leads_through_the_site(context: BrowserContext, folder: Path) -> None:
+    page = _open(context, folder, "index.html")
+    page.click("nav >> text=04 Head pose")
+    assert page.inner_text("h1").startswith("04 Head pose") and page.is_visible("nav")
+    page.click("a[rel=next]")
+    assert page.inner_text("h1").startswith("05 ")
+    page.click("main >> text=04 Head pose")
+    assert page.inner_text("h1").startswith("04 ")
+    page.click("header .home")
+    assert page.inner_text("main h2 >> nth=0").startswith("The paper's claims")
+    assert page.inner_text("main th >> nth=0") == "Claim"
+
+
+def test_the_menu_folds_on_a_phone(browser: Browser, folder: Path) -> None:
+    context = browser.new_context(viewport=PHONE, offline=True, has_touch=True)
+    page = _open(context, folder, "notebooks/04_head_pose.html")
+    assert not page.is_visible("nav")
+    page.tap("#menu-button")
+    assert page.is_visible("nav") and page.get_attribute("#menu-button", "aria-expanded") == "true"
+    page.tap("nav >> text=Figures")
+    assert page.inner_text("h1") == "Figures" and not page.is_visible("nav")
+    context.close()
+
+
+@pytest.mark.parametrize("words", ["50.1", "head pose"])
+def test_what_is_searched_is_found_and_opens(context: BrowserContext, folder: Path, words: str) -> None:
+    page = _open(context, folder, "results/index.html")
+    page.keyboard.press("/")
+    page.keyboard.type(words)
+    page.wait_for_selector("#hits [role=option]", timeout=PATIENCE)
+    marked = page.inner_text("#hits >> nth=0").lower()
+    assert words in marked and page.get_attribute("#query", "aria-expanded") == "true"
+    page.keyboard.press("ArrowDown")
+    assert page.get_attribute("#hits li >> nth=0", "aria-selected") == "true"
+    first = page.get_attribute("#hits a >> nth=0", "href")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/04_head_pose.html*")
+    assert page.url.endswith(first.lstrip("./")) and words in page.inner_text("main").lower()
+
+
+def test_a_search_without_a_hit_says_so_and_closes(context: BrowserContext, folder: Path) -> None:
+    page = _open(context, folder, "index.html")
+    page.fill("#query", "<img src=x onerror=alert(1)>")
+    page.wait_for_selector("#hits >> text=Nothing found", timeout=PATIENCE)
+    assert page.inner_text("#hit-count") == "0 found"
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#hits") and page.get_attribute("#query", "aria-expanded") == "false"
+
+
+def test_the_site_can_be_read_without_scripts(browser: Browser, folder: Path) -> None:
+    context = browser.new_context(viewport=PHONE, java_script_enabled=False, offline=True)
+    page = _open(context, folder, "index.html")
+    assert page.is_visible("nav") and not page.is_visible("#search") and not page.is_visible("#menu-button")
+    page.click("nav >> text=Tables")
+    assert page.inner_text("h1") == "Tables"
+    context.close()
+
+
+# The contrast (WCAG 2.2) of every kind of text with what lies behind it, by the least one of each kind.
+CONTRAST = """() => {
+  const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (rgb) => rgb.slice(0, 3).map((v) => v / 255)
+    .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (tag) => {
+    for (; tag; tag = tag.parentElement) {
+      const rgb = parse(getComputedStyle(tag).backgroundColor);
+      if (rgb.length < 4 || rgb[3] > 0) return rgb;
+    }
+  };
+  const found = {};
+  for (const tag of document.querySelectorAll("p, a, td, main pre span, footer")) {
+    const pair = [light(parse(getComputedStyle(tag).color)), light(behind(tag))].sort((a, b) => b - a);
+    const kind = tag.tagName + "." + tag.className;
+    found[kind] = Math.min(found[kind] ?? 99, (pair[0] + 0.05) / (pair[1] + 0.05));
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_light_and_dark(browser: Browser, folder: Path, scheme: str) -> None:
+    context = browser.new_context(viewport=DESK, color_scheme=scheme, offline=True)
+    page = _open(context, folder, "notebooks/04_head_pose.html")
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
+    found = page.evaluate(CONTRAST)
+    context.close()
+    assert len(found) > 12 and {kind: value for kind, value in found.items() if value < 4.5} == {}
+
+
+# JupyterLab: a server of its own on a copy of a notebook, with settings that ask nobody for news.
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab."""
+
+    url: str
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    home, work = tmp_path_factory.mktemp("jupyter"), tmp_path_factory.mktemp("notebooks")
+    nbformat.write(_without_outputs("00_start_here.ipynb"), work / "00_start_here.ipynb")
+    nbformat.write(_interactive(), work / "interactive.ipynb")
+    settings = home / "settings" / "@jupyterlab"
+    _write(
+        settings / "apputils-extension" / "notification.jupyterlab-settings", fetchNews="false", checkForUpdates=False
+    )
+    _write(
+        settings / "notebook-extension" / "tracker.jupyterlab-settings", windowingMode="none"
+    )  # all cells in the page
+    log = (home / "log").open("w")
+    url = f"http://127.0.0.1:{_free_port()}"
+    process = subprocess.Popen(_command(url, work), env=_environment(home), stdout=log, stderr=log)
+    try:
+        _wait_for(f"{url}/api", process, home / "log")
+        yield Lab(url, work)
+    finally:
+        process.terminate()
+        process.wait(60)
+        log.close()
+
+
+def _without_outputs(name: str) -> nbformat.NotebookNode:
+    """A committed notebook as if it had never been run, so that nothing of an older run passes for a new one."""
+    notebook = nbformat.read(paths.notebooks() / name, as_version=4)
+    for cell in notebook.cells:
+        cell.update({"outputs": [], "execution_count": None} if cell.cell_type == "code" else {})
+    return notebook
+
+
+def _interactive() -> nbformat.NotebookNode:
+    """The lines of notebook 04 that show the sliders, on a head that needs no data."""
+    cells = nbformat.read(paths.notebooks() / "04_head_pose.ipynb", as_version=4).cells
+    source = next(cell.source for cell in cells if "posewidget.show" in cell.source)
+    shown = [line for line in source.splitlines() if line.startswith(("fig = ", "posewidget.show"))]
+    assert len(shown) == 2
+    head = """import numpy as np
+from dfdlib import headpose, posetruth, posewidget, worldmodel
+
+world = worldmodel.load("world_model.csv")
+turned = posetruth.turns(1, seed=1)
+points = posetruth.project(world[None], turned, np.array([[0.0, 0, 290]]), headpose.camera_matrix(256, 256))[0]
+face = posewidget.Face(np.full((256, 256, 3), 90, np.uint8), points, world, "a head (synthetic)")"""
+    return nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("\n".join([head, *shown]))],
+        metadata={"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
+    )
+
+
+def _write(path: Path, **settings: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(settings))
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def _command(url: str, work: Path) -> list[str]:
+    own = {
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.port": url.rpartition(":")[2],
+        "ServerApp.port_retries": "0",
+        "ServerApp.allow_root": "True",
+        "ServerApp.root_dir": str(work),
+        "ServerApp.open_browser": "False",
+        "IdentityProvider.token": "",
+        "LabApp.news_url": "None",
+        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        "LabApp.extension_manager": "readonly",
+        "LabApp.expose_app_in_browser": "True",
+    }
+    return [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in own.items())]
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Nothing of the reader's own settings, and inline figures in the kernels."""
+    kept = {key: value for key, value in os.environ.items() if key != "MPLBACKEND" and not key.startswith("JUPYTER")}
+    folders = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython"}
+    folders |= {"JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces"}
+    return kept | {key: str(home / name) for key, name in folders.items()}
+
+
+def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.3)
+    raise AssertionError(f"JupyterLab did not start: {log.read_text()[-2000:]}")
+
+
+NOTEBOOK = "window.jupyterapp.shell.currentWidget"
+
+
+def _run_all(browser: Browser, lab: Lab, name: str) -> tuple[Page, Watch, list[dict]]:
+    """Open a notebook, run all cells by the menu, wait for the kernel; the page and the code cells as they then are."""
+    watch = Watch()
+    page = watch.on(browser.new_page(viewport={"width": 1400, "height": 1000}))
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{lab.url}/lab/tree/{name}?reset")
+    page.wait_for_function(f"{NOTEBOOK}?.sessionContext?.session?.kernel?.status === 'idle'")
+    page.click("#jp-MainMenu >> text=Run")
+    page.click("[data-command='runmenu:run-all']")
+    counted = f"{NOTEBOOK}.content.model.toJSON().cells.filter((cell) => cell.cell_type === 'code')"
+    failed = "cell.outputs.some((output) => output.output_type === 'error')"  # the cells after it are not run
+    ended = f"{counted}.every((cell) => cell.execution_count) || {counted}.some((cell) => {failed})"
+    page.wait_for_function(f"({ended}) && {NOTEBOOK}.sessionContext.session.kernel.status === 'idle'")
+    return page, watch, page.evaluate(counted)
+
+
+def _assert_no_error(page: Page, cells: list[dict]) -> None:
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert not [output for output in outputs if output["output_type"] == "error"]
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+    assert page.locator(ERROR).count() == 0
+
+
+def test_notebook_00_runs_in_jupyterlab(browser: Browser, lab: Lab) -> None:
+    committed = (paths.notebooks() / "00_start_here.ipynb").read_bytes()
+    page, watch, cells = _run_all(browser, lab, "00_start_here.ipynb")
+    _assert_no_error(page, cells)
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1)) and len(cells) > 5
+    assert page.locator(".jp-OutputArea img").count() >= 1, "the pipeline"
+    assert page.locator(".jp-OutputArea table").count() >= 1, "the paper row by row"
+    assert "ResNet alone, accuracy of frames" in page.inner_text(".jp-OutputArea-output pre >> nth=0")
+    assert not watch.outside(lab.url, lab.url.replace("http", "ws")), "nothing is asked of a network"
+    page.close()
+    assert (paths.notebooks() / "00_start_here.ipynb").read_bytes() == committed
+
+
+def test_a_slider_changes_picture_and_numbers(browser: Browser, lab: Lab) -> None:
+    page, watch, cells = _run_all(browser, lab, "interactive.ipynb")
+    _assert_no_error(page, cells)
+    page.wait_for_selector(".jp-OutputArea .noUi-handle")
+    picture, numbers = ".jp-OutputArea img", ".jp-OutputArea .widget-html-content"
+    image, text = page.get_attribute(picture, "src"), page.inner_text(numbers)
+    assert text.startswith("a head (synthetic). sqpnp: poses 0.0° apart")
+    page.focus(".noUi-handle >> nth=2")  # the inner face to the right
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"document.querySelector('{numbers}').innerText !== {json.dumps(text)}")
+    page.wait_for_function(f"document.querySelector('{picture}').src !== {json.dumps(image)}")
+    assert page.locator(picture).count() == 1, "the picture is replaced, no second one is added"
+    outputs = page.evaluate(f"{NOTEBOOK}.content.model.toJSON().cells[0].outputs")
+    assert outputs[0]["data"]["image/png"].strip() in page.get_attribute(picture, "src").replace("%2B", "+")
+    assert not watch.outside(lab.url, lab.url.replace("http", "ws"))
+    page.close()

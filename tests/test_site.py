@@ -1,0 +1,205 @@
+"""The site as files: every link leads somewhere, nothing comes from a network, numbers are those of results/."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup, Tag
+
+from dfdlib import claims, paths
+from dfdlib.errors import DfdError
+from tests import pages
+from tests.pages import build
+
+content = build.content
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pages.site(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def soups(folder: Path) -> dict[str, BeautifulSoup]:
+    """Every page by its address."""
+    return {url: BeautifulSoup((folder / url).read_text(), "html.parser") for url in pages.addresses(folder)}
+
+
+@pytest.fixture(scope="module")
+def index(folder: Path) -> list[list[str]]:
+    """The search index's entries: address, page, heading, text."""
+    return json.loads((folder / "search-index.js").read_text().removeprefix("window.SEARCH_INDEX = ").rstrip(";\n"))
+
+
+def _links(soups: dict[str, BeautifulSoup]) -> list[tuple[str, str]]:
+    """Every address that a page links to or loads, with that page's."""
+    tags = [(url, tag) for url, soup in soups.items() for tag in soup.find_all(["a", "img", "script", "link"])]
+    return [(url, tag.get("href") or tag.get("src")) for url, tag in tags if tag.get("href") or tag.get("src")]
+
+
+def _rows(table: Tag) -> list[tuple[str, ...]]:
+    return [tuple(cell.get_text() for cell in row.find_all("td")) for row in table.tbody.find_all("tr")]
+
+
+def test_every_link_leads_to_a_file_and_a_heading(folder: Path, soups: dict[str, BeautifulSoup]) -> None:
+    ids = {url: {tag["id"] for tag in soup.find_all(id=True)} for url, soup in soups.items()}
+    inside = [(url, urlsplit(link)) for url, link in _links(soups) if not urlsplit(link).scheme]
+    assert len(inside) > 1000
+    for url, link in inside:
+        target = (folder / url).parent / unquote(link.path) if link.path else folder / url
+        assert target.is_file(), f"{url} links to {link.path}"
+        if link.fragment:
+            address = str(target.resolve().relative_to(folder.resolve()))
+            assert link.fragment in ids[address], f"{url} links to {address}#{link.fragment}"
+
+
+def test_nothing_comes_from_a_network(folder: Path, soups: dict[str, BeautifulSoup]) -> None:
+    loading = ["script", "link", "img", "iframe", "source", "video", "audio", "object", "embed"]
+    tags = [tag for soup in soups.values() for tag in soup.find_all(loading)]
+    assert len(tags) > 300
+    for tag in tags:
+        address = tag.get("src") or tag.get("href") or tag.get("data") or ""
+        assert urlsplit(address).scheme in ("", "data") and not address.startswith("//"), tag
+    assert not re.search(r"url\(|@import|https?:", (folder / "style.css").read_text())
+    assert not re.search(r"fetch\(|XMLHttpRequest|https?:|innerHTML|eval\(", (folder / "script.js").read_text())
+    assert not [url for url, soup in soups.items() if soup.find("script", src=False)], "no script inside a page"
+
+
+def test_the_claims_come_first_and_are_those_of_the_results(soups: dict[str, BeautifulSoup]) -> None:
+    main = soups["index.html"].main
+    real, synthetic = main.find_all("table")
+    before = [tag.name for tag in real.find_all_previous() if main in tag.parents and tag.name not in ("em", "thead")]
+    assert sorted(set(before)) == ["div", "h1", "h2", "p"], "a title and a sentence"
+    for study, table in (("uadfv", real), ("embedded", synthetic)):
+        assert _rows(table) == [row for row in claims.claim_table(study, committed=True) if row[1]], "the paper's rows"
+        assert {row[1] for row in _rows(table)} >= {"94.9 %", "50.1 %"}
+    assert "paper's data" in real.find_previous("h2").get_text()
+    assert "(synthetic)" in synthetic.find_previous("h2").get_text()
+    assert synthetic.find_previous("p").strong.get_text() == "synthetic"
+
+
+def test_the_front_page_has_its_doors_and_a_picture(soups: dict[str, BeautifulSoup]) -> None:
+    main = soups["index.html"].main
+    doors = {item.strong.get_text(): item.a["href"] for item in main.ul.find_all("li")}
+    assert list(doors) == ["Read", "Run", "Teach", "Detect", "Cite"]
+    assert doors["Run"] == "README.html#run-it" and doors["Cite"] == "CITATION.cff.html"
+    assert len(main.find_all("img")) == 1
+
+
+def test_every_page_can_be_found(soups: dict[str, BeautifulSoup], index: list[list[str]]) -> None:
+    assert {url.partition("#")[0] for url, *_ in index} == set(soups)
+    ids = {f"{url}#{tag['id']}" for url, soup in soups.items() for tag in soup.find_all(id=True)}
+    assert not [url for url, *_ in index if "#" in url and url not in ids]
+    text = {url: words for url, _, _, words in index}
+    assert "50.1 %" in text["index.html#the-papers-claims-on-the-papers-data"]
+    assert "landmarks" in text["notebooks/04_head_pose.html#what-goes-in"]
+
+
+def test_a_second_site_has_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "search-index.js").write_text("an older site")
+    (tmp_path / "gone.html").write_text("a page of it")
+    build.write(tmp_path)
+    first, second = (
+        {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        for root in (folder, tmp_path)
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    "path", sorted(paths.notebooks().rglob("*.ipynb")), ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+def test_a_notebook_is_there_with_code_outputs_and_pictures(soups: dict[str, BeautifulSoup], path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    soup = soups[str(path.relative_to(paths.root()).with_suffix(".html"))]
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    assert [block.get_text().rstrip("\n") for block in soup.select(".code pre")] == code
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert len(soup.main.find_all("img")) >= len(pictures)
+    texts = [block.get_text().strip() for block in soup.select("pre.output")]
+    for output in outputs:
+        assert output.output_type != "stream" or output.text.strip() in texts
+    assert bool(outputs) == ("synthetic" in (soup.select_one(".note") or soup.h1).get_text()), "said above all outputs"
+
+
+def test_pictures_can_be_read_aloud_and_have_a_size(soups: dict[str, BeautifulSoup]) -> None:
+    pictures = [image for soup in soups.values() for image in soup.find_all("img")]
+    assert len(pictures) > 60
+    assert not [image for image in pictures if not image["alt"].strip() or int(image["width"]) < 10]
+    own = [image["alt"] for image in soups["notebooks/04_head_pose.html"].find_all("img")]
+    assert own[0].startswith("Figure ") and len(own[0]) > 100, "the caption"
+
+
+def test_every_figure_has_its_caption_and_its_numbers(soups: dict[str, BeautifulSoup]) -> None:
+    figures = soups["figures/index.html"].find_all("figure")
+    shown = {figure.img["src"]: figure.find("a", string=re.compile("numbers"))["href"] for figure in figures}
+    assert shown == {f"{path.stem}.png": f"{path.stem}.csv" for path in (paths.root() / "figures").glob("*.png")}
+    for figure in figures:
+        assert len(figure.figcaption.get_text()) > 60, figure.img["src"]
+        assert re.search("synthetic|UADFV|real photographs", figure.h2.get_text()), "what its data are"
+
+
+def test_embedded_tables_say_that_they_are_synthetic(soups: dict[str, BeautifulSoup]) -> None:
+    tables = {url: soup.h1.get_text() for url, soup in soups.items() if url.endswith("embedded.csv.html")}
+    assert len(tables) > 5 and all("(synthetic)" in title for title in tables.values())
+    assert {heading.get_text() for heading in soups["results/index.html"].find_all("h2")} == {
+        "UADFV",
+        "embedded (synthetic)",
+    }
+
+
+def test_pages_are_in_english_with_headings_in_order(soups: dict[str, BeautifulSoup]) -> None:
+    for url, soup in soups.items():
+        assert soup.html["lang"] == "en" and soup.title.get_text().strip(), url
+        levels = [int(tag.name[1]) for tag in soup.find_all(re.compile("^h[1-6]$"))]
+        assert levels[0] == 1 and levels.count(1) == 1, url
+        assert all(deeper <= level + 1 for level, deeper in zip(levels, levels[1:], strict=False)), url
+        assert len({tag["id"] for tag in soup.find_all(id=True)}) == len(soup.find_all(id=True)), f"{url}: ids differ"
+    titles = [soup.title.get_text() for soup in soups.values()]
+    assert len(set(titles)) == len(titles)
+
+
+def test_the_menu_lists_the_page_that_is_open(soups: dict[str, BeautifulSoup]) -> None:
+    listed = {a.get_text() for a in soups["index.html"].nav.find_all("a")}
+    assert {"The claims", "Figures", "Tables", "04 Head pose", "Contributing"} <= listed
+    current = soups["notebooks/04_head_pose.html"].nav.find_all(attrs={"aria-current": "page"})
+    assert [tag.get_text() for tag in current] == ["04 Head pose"]
+    beside = soups["notebooks/04_head_pose.html"].select_one(".beside")
+    assert [a["href"] for a in beside.find_all("a")] == [
+        "../notebooks/03_resnet_finetuning.html",
+        "../notebooks/05_combined_evaluation.html",
+    ]
+
+
+def test_no_page_names_this_machine(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.suffix in (".html", ".js", ".css", ".ipynb"):
+            assert str(paths.root()) not in path.read_text(), path.name
+
+
+def test_a_dead_link_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = content.Page("x.html", "studies/x.md", "X", '<h1>X</h1><a href="../nowhere.md">gone</a>')
+    monkeypatch.setattr(build.content, "documents", lambda: iter([page]))
+    monkeypatch.setattr(build.content, "notebooks", lambda: iter([]))
+    with pytest.raises(DfdError, match=r"studies/x.md links to nowhere.md, which is not in the repository"):
+        build.write(tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_link_out_of_the_repository_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = content.Page("x.html", "x.md", "X", "")
+    with pytest.raises(DfdError, match="not in the repository"):
+        build.Site().resolve(page, "../../etc/passwd", False)
+
+
+def test_what_is_no_site_is_not_deleted(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "thesis.txt").write_text("three years")
+    assert build.main([str(tmp_path)]) == 2
+    assert "holds something that is not a site" in capsys.readouterr().err
+    assert (tmp_path / "thesis.txt").read_text() == "three years"

@@ -1,0 +1,169 @@
+"""Build the static site: notebooks, figures, tables and documents as pages that need no network and no server.
+
+    python tools/site/build.py [FOLDER]
+
+The folder (build/site by default) is made anew. Nothing is run: the pages show the outputs that the notebooks hold.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import posixpath
+import shutil
+import sys
+from itertools import chain
+from pathlib import Path
+
+import content
+import markup
+from bs4 import BeautifulSoup
+from content import Page
+from PIL import Image
+
+from dfdlib import paths
+from dfdlib.errors import DfdError
+
+HERE = Path(__file__).resolve().parent
+GROUPS = ("The study", "Notebooks", "Exercises", "Solutions", "Documents", "Benchmarks")
+PROGRAMS = ("style.css", "script.js")
+INDEX = "search-index.js"
+TEXTS = {"", ".py", ".md", ".yaml", ".yml", ".toml", ".cff", ".txt", ".cfg", ".sh"}  # shown as pages, others are copied
+
+
+class Site:
+    """Pages by address, which file of the repository each shows, and the files that are copied."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, Page] = {}
+        self.shown = {"README.md": "README.html", "figures": "figures/index.html"}
+        self.copied: dict[str, bytes] = {}
+        self.waiting: list[Page] = []
+
+    def add(self, page: Page) -> None:
+        self.pages[page.url] = page
+        self.shown.setdefault(page.source, page.url)
+        self.copied |= page.files
+        self.waiting.append(page)
+
+    def bodies(self) -> dict[str, BeautifulSoup]:
+        """The finished body of every page by its address, those included that links of others bring in."""
+        done = {}
+        while self.waiting:
+            page = self.waiting.pop(0)
+            done[page.url] = self.finished(page, page.body)
+            for image in done[page.url].find_all("img"):
+                self._size(image, page)
+        return done
+
+    def finished(self, page: Page, part: str) -> BeautifulSoup:
+        """A part of a page's HTML with its links resolved."""
+        return markup.finished(part, lambda link, raw: self.resolve(page, link, raw))
+
+    def resolve(self, page: Page, link: str, raw: bool) -> str:
+        """A link from a page's source to a file of the repository as a link of the site; `raw`: to the file itself."""
+        target, _, fragment = link.partition("#")
+        if not target:
+            return link
+        base = page.source if (paths.root() / page.source).is_dir() else posixpath.dirname(page.source)
+        source = posixpath.normpath(posixpath.join(base, target))
+        known = source if source in self.copied else self.shown.get(source)
+        url = self._copy(source) if raw else known or self._taken_in(page, source)
+        relative = posixpath.relpath(url, posixpath.dirname(page.url) or ".")
+        return f"{relative}#{fragment}" if fragment else relative
+
+    def _taken_in(self, page: Page, source: str) -> str:
+        """The address of what no page shows yet: a new page for a text or a folder, else a copy."""
+        path = (paths.root() / source).resolve()
+        if not path.exists() or not path.is_relative_to(paths.root()):
+            raise DfdError(f"{page.source} links to {source}, which is not in the repository; mend the link.")
+        if path.is_file() and path.suffix not in TEXTS:
+            return self._copy(source)
+        self.add(content.folder(source) if path.is_dir() else content.file(source))
+        return self.shown[source]
+
+    def _copy(self, source: str) -> str:
+        self.copied[source] = (paths.root() / source).read_bytes()
+        return source
+
+    def _size(self, image: dict, page: Page) -> None:
+        """Width and height, so that text does not jump when a picture comes."""
+        data = self.copied[posixpath.normpath(posixpath.join(posixpath.dirname(page.url), image["src"]))]
+        image["width"], image["height"] = map(str, Image.open(io.BytesIO(data)).size)
+
+
+def collected() -> Site:
+    """The site with every page that the repository has something for."""
+    site = Site()
+    for page in chain(
+        [content.front()], content.notebooks(), content.documents(), [content.figures()], content.tables()
+    ):
+        site.add(page)
+    return site
+
+
+def navigation(pages: dict[str, Page]) -> list[tuple[str, list[Page]]]:
+    """The listed pages by group; groups without pages are left out."""
+    found = {group: [page for page in pages.values() if page.group == group] for group in GROUPS}
+    found["The study"].insert(0, pages["index.html"])
+    return [(group, entries) for group, entries in found.items() if entries]
+
+
+def write(out: Path) -> list[str]:
+    """Write the site into the folder `out`; the addresses of its pages. DfdError where `out` holds something else."""
+    _refuse(out)
+    site = collected()
+    bodies = site.bodies()
+    for name in PROGRAMS:
+        site.copied[name] = (HERE / name).read_bytes()
+    menu, template = navigation(site.pages), content.template("page.html.j2")
+    in_order = [page for _, entries in menu for page in entries]
+    index = []
+    for url, body in bodies.items():
+        page = site.pages[url]
+        index += markup.entries(body, url, page.title)
+        text = template.render(
+            page=page,
+            note=str(site.finished(page, page.note)),
+            body=str(body),
+            root="../" * url.count("/"),
+            name=site.pages["index.html"].title,
+            description=f"{page.title}: a page of a reproducible study of a deepfake-detection paper.",
+            navigation=menu,
+            **_beside(page, in_order),
+        )
+        site.copied[url] = text.encode()
+    site.copied[INDEX] = f"window.SEARCH_INDEX = {json.dumps(index, ensure_ascii=False)};\n".encode()
+    shutil.rmtree(out, ignore_errors=True)
+    for url, data in site.copied.items():
+        (out / url).parent.mkdir(parents=True, exist_ok=True)
+        (out / url).write_bytes(data)
+    return list(bodies)
+
+
+def _beside(page: Page, in_order: list[Page]) -> dict[str, Page | None]:
+    """The pages before and after in the same group."""
+    near = [other for other in in_order if other.group == page.group and page.group not in ("", "The study")]
+    at = near.index(page) if page in near else -1
+    return {"before": near[at - 1] if at > 0 else None, "after": near[at + 1] if 0 <= at < len(near) - 1 else None}
+
+
+def _refuse(out: Path) -> None:
+    """DfdError where `out` is anything but an older site or an empty folder, since it will be deleted."""
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / INDEX).is_file())):
+        raise DfdError(f"{out} holds something that is not a site of this study; name another folder, or empty it.")
+
+
+def main(arguments: list[str]) -> int:
+    out = Path(arguments[0]) if arguments else paths.build() / "site"
+    try:
+        pages = write(out)
+    except DfdError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{len(pages)} pages. Open {out / 'index.html'} in a browser; no server and no network are needed.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,217 @@
+"""The site's pages as HTML, made from what the repository holds; links still stand as in the repository."""
+
+from __future__ import annotations
+
+import ast
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jinja2
+import nbformat
+import pandas as pd
+from markup import SCROLL
+from nbconvert import TemplateExporter
+from nbconvert.filters import Highlight2HTML, markdown2html
+from nbconvert.preprocessors import ExtractOutputPreprocessor
+
+from dfdlib import claims, paths, results
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+DOCUMENTS = ("*.md", "data/README.md", "studies/*.md", "benchmarks/*.md", "dfdlib/assets/**/*.md", "notebooks/**/*.md")
+MOST_ROWS = 400  # of a table on its page; the file holds all
+SYNTHETIC = (
+    "Outputs on this page are from the embedded study: rendered faces, so its numbers are <strong>synthetic</strong>. "
+    "Where a line names UADFV, CelebA or Set5, its numbers are real."
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of the site."""
+
+    url: str  # below the site's root
+    source: str  # the file or folder that it shows, below the repository's root; its links start from there
+    title: str
+    body: str  # HTML
+    group: str = ""  # of the navigation; empty: not listed there
+    note: str = ""  # HTML above the body, which is not searched
+    tail: str = ""  # HTML below it, without links, which is not searched either
+    files: dict[str, bytes] = field(default_factory=dict)  # by address: what belongs to the page alone
+
+    @property
+    def label(self) -> str:
+        """What the navigation calls it: a notebook without its question."""
+        named = {"index.html": "The claims", "README.html": "The study in full (README)"}
+        return named.get(self.url) or (self.title.partition(":")[0] if self.source.endswith(".ipynb") else self.title)
+
+
+def template(name: str) -> jinja2.Template:
+    loader = jinja2.FileSystemLoader(TEMPLATES)
+    undefined = jinja2.StrictUndefined
+    return jinja2.Environment(loader=loader, undefined=undefined, trim_blocks=True).get_template(name)
+
+
+def from_markdown(text: str) -> str:
+    """HTML of Markdown; mathematics, of which the study has none, would be shown as it is written."""
+    return markdown2html(text)
+
+
+def title_of(text: str) -> str:
+    return re.search(r"^# (.+)$", text, re.MULTILINE)[1].replace("`", "")
+
+
+def front() -> Page:
+    """The first page: what this is, the claims on real data, where to go, the claims on synthetic data."""
+    readme = (paths.root() / "README.md").read_text()
+    sentence = re.search(r"^# .+\n\n((?:.+\n)+)", readme)[1]
+    text = template("front.md.j2").render(
+        name=title_of(readme),
+        sentence=sentence,
+        claims=claims,
+        exercises=_first("notebooks/exercises/README.md", "notebooks/solutions/README.md", "notebooks/exercises"),
+        ethics=_first("ETHICS.md"),
+    )
+    return Page("index.html", ".", title_of(readme), from_markdown(text))
+
+
+def _first(*names: str) -> str:
+    return next((name for name in names if (paths.root() / name).exists()), "")
+
+
+def documents() -> Iterator[Page]:
+    """Every Markdown document that is there."""
+    found = sorted({path for pattern in DOCUMENTS for path in paths.root().glob(pattern)})
+    for path in found:
+        name, text = str(path.relative_to(paths.root())), path.read_text()
+        group = "Benchmarks" if name.startswith("benchmarks/") else "Documents"
+        yield Page(f"{name.removesuffix('.md')}.html", name, title_of(text), from_markdown(text), group)
+
+
+def notebooks() -> Iterator[Page]:
+    """Every notebook with the outputs that it holds; pictures become files."""
+    # Not HTMLExporter, which parses each page once more to look for what the template does.
+    exporter = TemplateExporter(
+        template_name="notebook", extra_template_basedirs=[str(TEMPLATES)], file_extension=".html"
+    )
+    exporter.register_filter("highlight_code", Highlight2HTML(pygments_lexer="python"))
+    exporter.register_preprocessor(ExtractOutputPreprocessor(), enabled=True)
+    for path in sorted(paths.notebooks().rglob("*.ipynb")):
+        if ".ipynb_checkpoints" in path.parts:
+            continue
+        source = path.relative_to(paths.root())
+        notebook = described(nbformat.read(path, as_version=4))
+        folder = f"{path.stem}_files"
+        body, resources = exporter.from_notebook_node(
+            notebook, resources={"unique_key": path.stem, "output_files_dir": folder}
+        )
+        files = {f"{source.parent}/{name}": data for name, data in resources["outputs"].items()}
+        group = "Notebooks" if path.parent == paths.notebooks() else path.parent.name.capitalize()
+        raw = f'<a href="{path.name}" data-raw="">Download this notebook.</a>'
+        title = "Solutions to " * (group == "Solutions") + title_of(notebook.cells[0].source)
+        note = f"{SYNTHETIC} {raw}" if any(cell.get("outputs") for cell in notebook.cells) else raw
+        yield Page(str(source.with_suffix(".html")), str(source), title, body, group, note, files=files)
+
+
+def described(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook with each figure's caption, which stands in the cell below it, as what a screen reader says."""
+    for cell, below in zip(notebook.cells, notebook.cells[1:], strict=False):
+        caption = re.match(r"\*\*Figure \d+\.\*\*.*", below.source, re.DOTALL)
+        if cell.cell_type == "code" and caption:
+            cell.metadata["alt"] = _words(caption[0].partition("\n\n")[0])
+    return notebook
+
+
+def _words(markdown: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html.unescape(from_markdown(markdown)))).strip()
+
+
+def captions() -> dict[int, str]:
+    """The caption in Markdown of every figure by its number, from the notebook that makes it (00 shows others')."""
+    found: dict[int, str] = {}
+    every = sorted(paths.notebooks().glob("*.ipynb"), key=lambda path: (path.stem.startswith("00"), path.stem))
+    for cell in (cell for path in every for cell in nbformat.read(path, as_version=4).cells):
+        caption = re.match(r"\*\*Figure (\d+)\.\*\* ?(.*?)(\n\n|$)", cell.source, re.DOTALL)
+        if caption:
+            found.setdefault(int(caption[1]), caption[2])
+    return found
+
+
+def figures() -> Page:
+    """All figures of the index figures/README.md, with their captions and their numbers."""
+    index = (paths.root() / "figures" / "README.md").read_text()
+    said, parts = captions(), [from_markdown(index.partition("\n|")[0])]
+    for line in re.findall(r"^\| `(fig.*)\|$", index, re.MULTILINE):
+        name, shows, paper, made = (part.strip(" `") for part in line.split("|"))
+        number = int(re.search(r"\d+", name)[0])
+        mark = "" if re.search("UADFV|real (photographs|data)|synthetic", shows) else " (synthetic)"
+        text = from_markdown(said.get(number, ""))
+        source = html.escape(f"{f'Paper {paper}; ' if paper else ''}{made}")
+        parts.append(
+            f"<figure><h2>Figure {number}: {from_markdown(shows + mark).strip()[3:-4]}</h2>"
+            f'<img src="{name}.png" alt="{html.escape(_words(shows))}{mark}">'
+            f'<figcaption>{text}<p>{source}. <a href="{name}.csv">Its numbers (CSV)</a></p></figcaption></figure>'
+        )
+    return Page("figures/index.html", "figures/README.md", "Figures", "".join(parts), "The study")
+
+
+def tables() -> Iterator[Page]:
+    """Every table in results/ on a page of its own, and a page that lists them below every number of each study."""
+    parts = ["<h1>Tables</h1>"]
+    for study in sorted((path.stem for path in paths.root().glob("results/*.json")), reverse=True):
+        kind = results.GROUPS.get(study, study)
+        files = sorted((paths.root() / "results").glob(f"*/{study}.csv"))
+        for path in files:
+            yield _table(path, kind)
+        links = "".join(f'<li><a href="{p.parent.name}/{p.name}">{_spaced(p.parent.name)}</a></li>' for p in files)
+        rows = pd.DataFrame(results.load(study, committed=True)).astype(object)
+        raw = f'<a href="{study}.json" data-raw="">{study}.json</a>'
+        parts.append(f"<h2>{kind}</h2><ul>{links}</ul><h3>Every number, {kind}</h3><p>From {raw}.</p>{_html(rows)}")
+    yield Page("results/index.html", "results", "Tables", "".join(parts), "The study")
+
+
+def _table(path: Path, kind: str) -> Page:
+    source = str(path.relative_to(paths.root()))
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    few = f"The first {MOST_ROWS} of {len(table)} rows. " if len(table) > MOST_ROWS else ""
+    title = f"{_spaced(path.parent.name)}, {kind}"
+    raw = f'<p>{few}<a href="{path.name}" data-raw="">The file itself (CSV)</a></p>'
+    scroll = "".join(f' {name}="{value}"' for name, value in SCROLL.items())
+    return Page(
+        f"{source}.html",
+        source,
+        title,
+        f"<h1>{title}</h1>{raw}",
+        tail=f"<div{scroll}>{_html(table.head(MOST_ROWS))}</div>",
+    )
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _html(table: pd.DataFrame) -> str:
+    return table.to_html(index=False, border=0, na_rep="", classes="numbers")
+
+
+def file(source: str) -> Page:
+    """A text file of the repository as it is."""
+    path = paths.root() / source
+    shown = f'<pre tabindex="0">{html.escape(path.read_text())}</pre>'
+    about = f"<h1>{source}</h1><p>{html.escape(_about(path))}</p>"
+    return Page(f"{source}.html", source, source, about, tail=shown)
+
+
+def _about(path: Path) -> str:
+    """The first line of a module's docstring."""
+    text = ast.get_docstring(ast.parse(path.read_text())) if path.suffix == ".py" else None
+    return (text or "").partition("\n")[0]
+
+
+def folder(source: str) -> Page:
+    """A folder's files, each with the first line of its docstring where it has one."""
+    files = sorted(path for path in (paths.root() / source).iterdir() if path.is_file() and path.suffix != ".pyc")
+    rows = "".join(f'<li><a href="{p.name}">{p.name}</a> {html.escape(_about(p))}</li>' for p in files)
+    return Page(f"{source}/index.html", source, source, f"<h1>{source}</h1><ul>{rows}</ul>")
