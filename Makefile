@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help study test lint unit notebooks exercises readme site benchmarks contact-sheet clean
+.PHONY: help install study test lint unit notebooks exercises readme site benchmarks contact-sheet clean
 
 help: ## show this text
 	@echo "A reproducible study of a deepfake-detection paper. Needs git, make and Python 3.11."
@@ -14,7 +14,8 @@ help: ## show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "Studies: embedded (default, rendered faces, offline), uadfv (the paper's data: set DFD_UADFV and DFD_CELEBA),"
-	@echo "yours (a template for your own videos: set DFD_VIDEOS). Choose one with STUDY=NAME; see studies/README.md."
+	@echo "ffpp and celebdf (DFD_FFPP, DFD_CELEBDF), yours (a template for your own videos: set DFD_VIDEOS)."
+	@echo "Choose one with STUDY=NAME; see studies/README.md."
 
 $(VENV)/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
@@ -27,10 +28,12 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	@$(PIP) --no-deps -e .
 	@touch $@
 
+install: $(VENV)/installed ## install the locked packages alone
+
 study: $(VENV)/installed ## run the notebooks and print the claim table (STUDY=embedded)
 	@$(BIN)/dfd run $(STUDY)
 
-test: $(VENV)/installed ## lint, unit tests, notebooks run and compared (up to twenty minutes)
+test: $(VENV)/installed ## lint, unit tests, notebooks run and compared (up to forty minutes)
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
 	@$(BIN)/python -m pytest
 

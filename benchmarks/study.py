@@ -1,6 +1,7 @@
 """Where the minutes of `make study` go: the embedded study from an empty cache, job by job, beside each one's limit.
 
-python benchmarks/study.py [SECONDS.csv]: of such a run, or of one that was made before (build/embedded/seconds.csv).
+python benchmarks/study.py [SECONDS.csv [REMARK]]: of such a run, or of one that was made before (its
+build/embedded/seconds.csv), with a remark on how it was made.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ def run() -> pd.DataFrame:
         return pd.read_csv(paths.build() / "embedded" / "seconds.csv")
 
 
-def page(jobs: pd.DataFrame) -> str:
+def page(jobs: pd.DataFrame, remark: str) -> str:
     """The page of a run: when the first five notebooks and all were done, and each job."""
     ends = jobs["start"] + jobs["seconds"]
     done = {"notebooks 01 to 05": ends[jobs["name"].str[:2].isin(FIRST)].max(), "all": ends.max()}
     text = "# Minutes of `make study`\n\nThe embedded study (synthetic), empty cache, two jobs at once. "
     text += f"{repro.machine()}.\n\n"
-    text += "Notebooks 06 and 07 run partly beside the first five, which alone would be done sooner.\n\n"
+    text += f"Notebooks 06 and 07 run partly beside the first five, which alone would be done sooner.{remark}\n\n"
     text += "| what | done after, minutes | limit, minutes |\n| --- | --- | --- |\n"
     text += "".join(f"| {name} | {seconds / 60:.1f} | {MINUTES[name]} |\n" for name, seconds in done.items())
     text += "\n| job | begins at, s | takes, s | limit, s |\n| --- | --- | --- | --- |\n"
@@ -49,7 +50,7 @@ def page(jobs: pd.DataFrame) -> str:
 def main() -> None:
     """Measure, or read, and write the page."""
     jobs = pd.read_csv(sys.argv[1]) if len(sys.argv) > 1 else run()
-    text = page(jobs)
+    text = page(jobs, f" {sys.argv[2]}" if len(sys.argv) > 2 else "")
     Path(__file__).with_suffix(".md").write_text(text)
     print(text, flush=True)
 

@@ -16,7 +16,7 @@ ABOUT = {
     "uadfv": "UADFV, the published test part",
     "embedded": "rendered people, test part (synthetic)",
     "photographs": "photographs of CelebA, all real",
-    "yours": "videos of DFD_VIDEOS",
+    "yours": "two clips of FaceForensics++, one real, one by NeuralTextures",
 }
 
 
@@ -72,7 +72,7 @@ def lines(table: pd.DataFrame) -> list[Line]:
         Line(
             ABOUT.get(row["tested"], row["tested"]),
             row["branch"],
-            f"{row['frames']} frames of {row['people']} people",
+            f"{row['frames']} frames of {row['people']} {'person' if row['people'] == 1 else 'people'}",
             _ends(row, "frame_auc"),
             _ends(row, "real_called_fake"),
             _ends(row, "fake_called_fake"),

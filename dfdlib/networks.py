@@ -85,7 +85,7 @@ def _timm(arch: str = "resnetv2_50", pretrained: bool = False, **more: Any) -> n
 def _slim() -> nn.Module:
     """ResNet-18 with 24 instead of 64 channels and three 3 x 3 layers for the first one: 1.6 million parameters.
 
-    About a seventh of the arithmetic, for two cores without a GPU, and 3 MB in 16 bit.
+    About a sixth of the arithmetic, for two cores without a GPU, and 3 MB in 16 bit.
     """
     return _timm("resnet18", channels=SLIM, stem_type="deep", stem_width=SLIM[0] // 2)
 

@@ -27,7 +27,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 FLAGS += ["--disable-component-update", "--disable-sync"]
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 900}
-PATIENCE = 120_000  # milliseconds, for a machine that does other things too
+PATIENCE = 300_000  # milliseconds, for a machine that does other things too
 ERROR = '.jp-RenderedText[data-mime-type="application/vnd.jupyter.error"]'
 
 pytestmark = [
@@ -104,9 +104,11 @@ def test_every_page_opens_whole(browser: Browser, folder: Path, size: dict[str, 
     watch = Watch()
     context = browser.new_context(viewport=size, offline=True)
     page = watch.on(context.new_page())
-    # On the desk those of the menu alone: the others are plain text, which a phone's width tries harder.
-    listed = [address for address in pages.addresses(folder) if not address.startswith(("dfdlib/", "tools/"))]
-    every = pages.addresses(folder) if size == PHONE else listed
+    every = pages.addresses(folder)
+    if size == DESK:  # less room is harder, so here the kinds of pages suffice
+        every = [
+            url for url in every if url.count("/") < 2 and not url.startswith(("dfdlib/", "tools/", "benchmarks/"))
+        ]
     for address in every:
         page.goto((folder / address).as_uri())
         seen = page.evaluate(LOOK)
