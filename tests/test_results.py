@@ -186,3 +186,14 @@ def test_the_command_line_explains_itself() -> None:
     assert done.returncode == 0 and "run" in done.stdout and "readme" in done.stdout
     bad = subprocess.run([sys.executable, "-m", "dfdlib", "data", "verify", "/nowhere"], capture_output=True, text=True)
     assert bad.returncode == 2 and "There is no folder /nowhere" in bad.stderr and "Traceback" not in bad.stderr
+
+
+def test_the_table_of_notebook_05_does_not_wait_for_07() -> None:
+    """They run side by side: what 05 prints must not depend on which is faster."""
+    one = Estimate(0.9, 0.8, 1.0, 9, "frames")
+    results.record("x", "resnet.frame_acc", one)
+    before = claims.text_table("x", later=False)
+    results.record("x", claims.LATER[0], one)
+    assert claims.text_table("x", later=False) == before != claims.text_table("x")
+    source = (paths.notebooks() / "05_combined_evaluation.ipynb").read_text()
+    assert "text_table(cfg.name, later=False)" in source and "text_table(cfg.name)" not in source
