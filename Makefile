@@ -29,6 +29,7 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	@touch $@
 
 install: $(VENV)/installed ## install the locked packages alone
+	@echo "Installed. Next: make study, or source $(VENV)/bin/activate and dfd --help."
 
 study: $(VENV)/installed ## run the notebooks and print the claim table (STUDY=embedded)
 	@$(BIN)/dfd run $(STUDY)

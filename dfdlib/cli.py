@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dfdlib import paths
-from dfdlib.errors import DfdError
+from dfdlib.errors import SOME, DfdError
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, help="A reproducible study of a deepfake-detection paper.")
 data_app = typer.Typer(no_args_is_help=True, help="Say which data are there, check them, prepare them.")
@@ -72,7 +72,10 @@ def _claims(rows: list[tuple[str, ...]], study: str) -> Table:
 def train(
     study: Annotated[str, typer.Argument(help="A file name in studies/ without .yaml.")] = "embedded",
     recipe: Annotated[
-        str, typer.Argument(help="paper, one-cycle, no-fakes, fwa, frozen, compare, superres, detector.")
+        str,
+        typer.Argument(
+            help="paper, one-cycle, one-cycle-validated, no-fakes, fwa, frozen, compare, superres, detector."
+        ),
     ] = "paper",
 ) -> None:
     """Train a study's classifier without its notebooks, which then find the finished run.
@@ -96,6 +99,8 @@ def predict(
     rule: Annotated[str, typer.Option(help="The decision maker: mean, either, both or resnet.")] = "mean",
 ) -> None:
     """Judge the largest face of pictures and videos, offline. A score is not evidence: don't accuse anybody with it.
+
+    The verdict is "can't tell" (unsure) where the interval over the file's frames holds one half.
 
     Exit codes: 0 every file was judged, whatever the verdict; 2 nothing could be judged; 3 some files could not.
     """
@@ -167,6 +172,10 @@ def verify(
 
     if folder is not None and not folder.is_dir():
         raise DfdError(f"There is no folder {folder}; name the one that holds real/ and fake/.")
+    if folder is not None and not any((folder / kind).is_dir() for kind in data.LABELS):
+        raise DfdError(
+            f"{folder} is no copy of UADFV: it has neither real/ nor fake/; name the folder that holds them."
+        )
     problems = datastatus.verify_embedded() if folder is None else data.verify_uadfv(folder)
     for problem in problems:
         print(progress.printable(problem))
@@ -187,7 +196,10 @@ def prepare(
     jobs: Annotated[int, typer.Option(min=1, help="Clips at once.")] = os.cpu_count() or 1,
     scheduler: Annotated[str, typer.Option(help="A Dask cluster instead: tcp://HOST:PORT.")] = "",
 ) -> None:
-    """Find, follow and crop the face of every video of a folder; a study then runs on OUT as on the videos."""
+    """Find, follow and crop the face of every video of a folder; a study then runs on OUT as on the videos.
+
+    For a study the folder needs a clips.csv (data/README.md). Exit codes: 0 all done, 2 none, 3 some were skipped.
+    """
     from dfdlib import prepare as preparing
     from dfdlib import progress
 
@@ -196,10 +208,14 @@ def prepare(
         rows = preparing.folder(source, out, params, jobs, scheduler, progress.shown(Console(), "clips"))
     skipped = [row for row in rows if row.status == preparing.SKIPPED]
     for row in skipped:
-        print(progress.printable(f"skipped: {row.reason}"))
+        print(progress.printable(f"skipped: {row.reason}"), file=sys.stderr)
     print(f"{len(rows) - len(skipped)} of {len(rows)} clips prepared, {len(skipped)} skipped. Log: {out}/prepare.log")
     if len(skipped) == len(rows):
         raise DfdError(f"None of the {len(rows)} clips of {source} could be prepared, for the reasons above.")
+    if not (out / "clips.csv").is_file():
+        print(f"A study needs {out / 'clips.csv'} too: write one into {source} (data/README.md) and say this again.")
+    if skipped:
+        raise typer.Exit(SOME)
 
 
 def main() -> None:

@@ -10,3 +10,6 @@ class DfdError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(message)))
+
+
+SOME = 3  # exit code of the command line where some files could be used and others not

@@ -147,11 +147,13 @@ def _judged(path: Path, images: Iterable[tuple[int, np.ndarray]], params: Predic
             crops.append(crop[0])
             points.append((seen.points, crop[1]))
     table = pd.DataFrame(rows, columns=["frame", "used", "why"])
+    missed = {why: int(count) for why, count in table.loc[~table["used"], "why"].value_counts().items()}
     if not crops:
-        raise DfdError(_none_usable(path, table))
+        note = _none_usable(path, table)
+        return Prediction(str(path), "unusable", looked_at=len(table), not_used=missed, note=note, frames=table)
     found = detector.scores(np.stack(crops), np.stack([p for p, _ in points]), params.rule)
     note = f"{most} faces; the largest was judged" if most > 1 else ""
-    return _summed(path, table, found, note, np.stack(crops), np.stack([p for _, p in points]))
+    return _summed(path, table, found, note, missed, np.stack(crops), np.stack([p for _, p in points]))
 
 
 def usable(seen: tracking.Seen, params: PredictParams) -> tuple[tuple[np.ndarray, np.ndarray] | None, str]:
@@ -180,14 +182,20 @@ def _enlarged(square: np.ndarray) -> np.ndarray:
 def _none_usable(path: Path, table: pd.DataFrame) -> str:
     counts = table["why"].value_counts()
     if list(counts.index) == ["no face"]:
-        needed = "a frontal face of 40 pixels is needed, in frames of at most 1920"
-        return f"No face was found in the {len(table)} frames looked at of {path}; {needed}."
+        where = f"in the {len(table)} frames looked at of {path}" if len(table) > 1 else f"in {path}"
+        return f"No face was found {where}; it takes a frontal face, 40 pixels wide where the picture is 1920."
     reasons = ", ".join(f"{why} in {count}" for why, count in counts.items())
     return f"None of the {len(table)} frames looked at of {path} can be judged ({reasons}); give a better copy."
 
 
 def _summed(
-    path: Path, table: pd.DataFrame, found: pd.DataFrame, note: str, crops: np.ndarray, points: np.ndarray
+    path: Path,
+    table: pd.DataFrame,
+    found: pd.DataFrame,
+    note: str,
+    missed: dict[str, int],
+    crops: np.ndarray,
+    points: np.ndarray,
 ) -> Prediction:
     low, high = interval(found["p_fake"].to_numpy())
     p_fake = float(found["p_fake"].mean())
@@ -202,7 +210,7 @@ def _summed(
         float(found["headpose"].mean()),
         len(table),
         len(found),
-        {why: int(count) for why, count in table.loc[~table["used"], "why"].value_counts().items()},
+        missed,
         note,
         table,
         crops,

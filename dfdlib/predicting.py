@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from dfdlib import atomic, detector, predict, progress, report, repro
-from dfdlib.errors import DfdError
+from dfdlib.errors import SOME, DfdError
 from dfdlib.predict import Prediction, PredictParams
 
-SOME = 3  # exit code where some of the files could not be judged
+WIDE = 110  # columns of a terminal below which branches and notes are left to --json and the report
 CARE = "A score is not evidence: these were measured on small sets, and this must not be used to accuse anybody."
 
 
@@ -36,7 +36,7 @@ def carry_out(given: Sequence[Path], form: str, page: Path | None, frames: int, 
         report.write(page, found, rule)
     {"table": _table, "json": _json, "csv": _csv}[form](found)
     left = [p for p in found if p.verdict == "unusable"]
-    _say(found, left, page, form)
+    _say(found, left, page)
     if len(left) == len(found):
         told = progress.printable(left[0].note) if len(left) == 1 else f"None of the {len(left)} files can be judged."
         raise DfdError(told)
@@ -65,15 +65,19 @@ def _each(paths: Sequence[Path], params: PredictParams) -> Iterator[Prediction]:
 
 def _table(found: Iterable[Prediction]) -> None:
     console = Console() if sys.stdout.isatty() else Console(width=160)  # a pipe has no width of its own
-    table = Table()
-    for column in ("File", "Verdict", "p_fake", "95 % interval", "ResNet", "Head pose", "Frames", "Note"):
-        table.add_column(column, overflow="fold")
+    table, wide = Table(), console.width >= WIDE
+    table.add_column("File", overflow="fold", min_width=12)
+    for column in ("Verdict", "p_fake", "95 % interval", *(("ResNet", "Head pose") if wide else ()), "Frames"):
+        table.add_column(column, no_wrap=True)
+    if wide:
+        table.add_column("Note", overflow="fold")
     for p in found:
         name, note = (Text(progress.printable(text)) for text in (p.file, _note(p)))  # never read as markup
-        numbers = [_number(value) for value in (p.p_fake, p.resnet, p.headpose)]
+        branches = [_number(value) for value in (p.resnet, p.headpose)] if wide else []
         ends = f"{p.low:.2f} to {p.high:.2f}" if p.low == p.low else ""
         frames = f"{p.used} of {p.looked_at}" if p.looked_at else ""
-        table.add_row(name, report.WORDS[p.verdict], numbers[0], ends, *numbers[1:], frames, note)
+        row = (name, report.WORDS[p.verdict], _number(p.p_fake), ends, *branches, frames)
+        table.add_row(*row, *([note] if wide else []))
     console.print(table)
 
 
@@ -98,7 +102,7 @@ def _csv(found: Iterable[Prediction]) -> None:
         writer.writerow(row | {"file": progress.printable(p.file), "not_used": json.dumps(row["not_used"])})
 
 
-def _say(found: Sequence[Prediction], left: Sequence[Prediction], page: Path | None, form: str) -> None:
+def _say(found: Sequence[Prediction], left: Sequence[Prediction], page: Path | None) -> None:
     """On stderr: the report's place, the files that could not be judged, and the warning."""
     if page:
         print(f"Report: {page}", file=sys.stderr)
@@ -106,5 +110,5 @@ def _say(found: Sequence[Prediction], left: Sequence[Prediction], page: Path | N
         print(f"{len(left)} of {len(found)} files could not be judged:", file=sys.stderr)
         for p in left:
             print(f"  {progress.printable(p.note)}", file=sys.stderr)
-    if form == "table" and len(left) < len(found):
+    if len(left) < len(found):
         print(CARE, file=sys.stderr)

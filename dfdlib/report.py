@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -12,7 +13,7 @@ import numpy as np
 from jinja2 import Environment
 from matplotlib.figure import Figure
 
-from dfdlib import atomic, detector, explain, headpose, paths, plots, progress, worldmodel
+from dfdlib import atomic, cache, detector, explain, headpose, paths, plots, progress, worldmodel
 from dfdlib.predict import Prediction
 from dfdlib.profile import HeadPoseParams
 
@@ -25,8 +26,12 @@ def write(path: Path, found: Iterable[Prediction], rule: str) -> None:
     """One HTML page about all files; whatever their names hold is escaped. DfdError where it can't be written."""
     page = Environment(autoescape=True).from_string((paths.assets() / "report.html").read_text())
     parts = [section(prediction) for prediction in found]
+    weights = cache.sha256(detector.weights_path())[:12]
     with atomic.replacing(path) as partial:
-        partial.write_text(page.render(parts=parts, rule=rule, words=WORDS), encoding="utf-8")
+        partial.write_text(
+            page.render(parts=parts, rule=rule, words=WORDS, version=version("dfdlib"), weights=weights),
+            encoding="utf-8",
+        )
 
 
 def section(found: Prediction) -> dict[str, object]:

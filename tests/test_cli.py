@@ -207,6 +207,9 @@ def test_a_copy_of_uadfv_with_nothing_in_it_is_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _dfd("data", "verify", str(tmp_path), monkeypatch=monkeypatch) == 2
+    assert "is no copy of UADFV: it has neither real/ nor fake/" in capsys.readouterr().err
+    (tmp_path / "real").mkdir()
+    assert _dfd("data", "verify", str(tmp_path), monkeypatch=monkeypatch) == 2
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 98
     assert "differs from the manifest in 98 of 98 videos" in err

@@ -19,8 +19,9 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
-from dfdlib import cli, detector, paths, predict, predicting, report, tracking
+from dfdlib import cache, cli, detector, paths, predict, predicting, report, tracking
 from dfdlib.errors import DfdError
 from dfdlib.predict import Prediction, PredictParams
 from tests.media import astronaut, noise_frames, write_video
@@ -208,6 +209,7 @@ BAD = {
         "cut.mp4 .*(truncated|can't be read)",
     ),
     "noise.mp4": (lambda path: write_video(path, noise_frames(3)), "No face was found in the 3 frames"),
+    "noise.png": (lambda path: _png(path, noise_frames(1)[0]), "No face was found in .*noise.png; it takes"),
     "dark.png": (lambda path: _png(path, astronaut() // 8), "(can be judged|No face was found)"),
 }
 
@@ -294,6 +296,7 @@ def test_the_report_stands_alone_and_shows_what_it_says(clip, tmp_path, monkeypa
     parser.feed(text)
     assert all(link.startswith(("data:image/png;base64,", "#")) for link in parser.loaded)
     assert sum(link.startswith("data:") for link in parser.loaded) == 2, "timeline and telling frames of the one clip"
+    assert cache.sha256(detector.weights_path())[:12] in text and 'rule "mean"' in text
     assert parser.ids == ["f1", "f2"] and {"#f1", "#f2"} <= set(parser.loaded)
     for word in ("A score is not evidence", "Grad-CAM", "8 of 8 frames", "not judged", "bad.mp4 is not a video"):
         assert word in text
@@ -347,3 +350,25 @@ def test_a_file_that_vanishes_on_the_way_is_a_sentence(tmp_path) -> None:
     with pytest.raises(DfdError, match="no picture or video"):
         predict.sources([tmp_path])
     assert "There is no file" in predict.one(tmp_path / "gone.png", PARAMS).note
+
+
+def test_what_was_looked_at_is_counted_also_where_nothing_was_found(tmp_path) -> None:
+    found = predict.one(write_video(tmp_path / "noise.mp4", noise_frames(3)), PARAMS)
+    assert (found.verdict, found.looked_at, found.used, found.not_used) == ("unusable", 3, 0, {"no face": 3})
+
+
+def test_a_narrow_terminal_gets_whole_words(clip, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(predicting, "Console", lambda **how: Console(**how | {"width": 80}))
+    assert _dfd(clip, "--frames", 8, monkeypatch=monkeypatch) == 0
+    out, err = capsys.readouterr()
+    assert max(map(len, out.splitlines())) <= 80 and "8 of 8" in out and "95 % interval" in out
+    assert "must not be used to accuse anybody" in err
+
+
+def test_readmes_python_runs(tmp_path, monkeypatch) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (paths.root() / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) == 1
+    _png(tmp_path / "face.png", astronaut(64))
+    code = blocks[0] + "\nprint(large.shape)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == "(192, 192, 3)", done.stderr
