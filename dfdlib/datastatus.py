@@ -50,7 +50,7 @@ def status(study: Study) -> list[Row]:
 def refusal(study: Study, rows: Sequence[Row]) -> str:
     """Why the study cannot start, as a sentence; nothing where it can."""
     missing = [row.missing for row in rows if row.needed and not row.ready]
-    return f"The study {study.name} cannot start: {missing[0]}" if missing else ""
+    return f"The study {study.name} cannot start: {' '.join(missing)}" if missing else ""
 
 
 def _row(source: Source, study: Study) -> Row:
