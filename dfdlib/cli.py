@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dfdlib import paths
-from dfdlib.errors import SOME, DfdError
+from dfdlib import paths, progress
+from dfdlib.errors import SOME, DfdError, or_sentence
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, help="A reproducible study of a deepfake-detection paper.")
 data_app = typer.Typer(no_args_is_help=True, help="Say which data are there, check them, prepare them.")
@@ -48,7 +48,7 @@ def run(
 
     if in_place and study != "embedded":
         raise DfdError(f"Only the embedded study may go into notebooks/, not {study!r}; leave --in-place out.")
-    console = Console() if sys.stdout.isatty() else Console(width=160)  # a log file has no width of its own
+    console = progress.console()
     folder = runner.run(study, console, notebooks or (), in_place)
     console.print(_claims(claims.claim_table(study), study))
     console.print(f"Executed notebooks: {paths.notebooks() if in_place else folder}", soft_wrap=True)
@@ -139,7 +139,7 @@ def status(
         found = [dataclasses.asdict(row) for row in rows]
         print(json.dumps({"study": study, "can_start": not refusal, "data": found}, indent=2))
     else:
-        console = Console() if sys.stdout.isatty() else Console(width=160)
+        console = progress.console()
         console.print(_data_table(rows, study))
     if refusal:
         raise DfdError(refusal)
@@ -148,8 +148,6 @@ def status(
 
 
 def _data_table(rows: list, study: str) -> Table:  # of datastatus.Row
-    from dfdlib import progress
-
     table = Table("", "Data", "Where", "Found", "Missing", "For", title="Data", title_justify="left")
     table.caption, table.caption_justify = f"* needed by the study {study}", "left"
     for row in rows:
@@ -168,7 +166,7 @@ def verify(
     ] = None,
 ) -> None:
     """Compare UADFV's videos with the committed sha256 manifest, or the embedded data with their tables."""
-    from dfdlib import data, datastatus, progress
+    from dfdlib import data, datastatus
 
     if folder is not None and not folder.is_dir():
         raise DfdError(f"There is no folder {folder}; name the one that holds real/ and fake/.")
@@ -201,7 +199,6 @@ def prepare(
     For a study the folder needs a clips.csv (data/README.md). Exit codes: 0 all done, 2 none, 3 some were skipped.
     """
     from dfdlib import prepare as preparing
-    from dfdlib import progress
 
     params = preparing.PrepareParams(max_frames=max_frames, size=size)
     with progress.logged(out / "prepare.log"):
@@ -220,8 +217,4 @@ def prepare(
 
 def main() -> None:
     """Entry point: a user's mistake becomes one sentence on stderr and exit code 2."""
-    try:
-        app()
-    except DfdError as error:
-        print(f"dfd: {error}", file=sys.stderr)
-        sys.exit(2)
+    or_sentence(app, "dfd: ")

@@ -15,10 +15,11 @@ from PIL import Image
 
 from dfdlib import detector, faces, metrics, prepare, safe, superres, tracking, video
 from dfdlib.errors import DfdError
+from dfdlib.profile import FaceParams
 from dfdlib.tracking import TrackParams
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
-MARGIN, SIZE = 0.1, 128  # of the face's square, as in the study (profile.FaceParams)
+MARGIN, SIZE = FaceParams().margin, FaceParams().size  # of the face's square, as in the study
 SEGMENTS = 8  # runs of neighbouring frames, which the interval takes for the independent units
 FEWEST = 4  # runs of frames below which there is no interval
 COLUMNS = ["file", "verdict", "p_fake", "low", "high", "resnet", "headpose", "looked_at", "used", "not_used", "note"]

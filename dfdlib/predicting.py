@@ -64,7 +64,7 @@ def _each(paths: Sequence[Path], params: PredictParams) -> Iterator[Prediction]:
 
 
 def _table(found: Iterable[Prediction]) -> None:
-    console = Console() if sys.stdout.isatty() else Console(width=160)  # a pipe has no width of its own
+    console = progress.console()
     table, wide = Table(), console.width >= WIDE
     table.add_column("File", overflow="fold", min_width=12)
     for column in ("Verdict", "p_fake", "95 % interval", *(("ResNet", "Head pose") if wide else ()), "Frames"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -13,6 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 EVERY = 30.0  # seconds between two lines where there is no terminal
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+def console() -> Console:
+    """The terminal; a log file or a pipe, which has no width of its own, gets one that tables fit into."""
+    return Console() if sys.stdout.isatty() else Console(width=160)
 
 
 def shown(console: Console, unit: str) -> Callable[[Iterable, int], Iterator]:

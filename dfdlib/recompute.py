@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from dfdlib import metrics, paths, profile, results
-from dfdlib.errors import DfdError
+from dfdlib.errors import DfdError, or_sentence
 from dfdlib.metrics import Estimate
 
 # The paired differences: of which branches' test frames, and in what.
@@ -64,8 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DfdError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
+    or_sentence(main)

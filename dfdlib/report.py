@@ -13,13 +13,12 @@ import numpy as np
 from jinja2 import Environment
 from matplotlib.figure import Figure
 
-from dfdlib import atomic, cache, detector, explain, headpose, paths, plots, progress, worldmodel
+from dfdlib import atomic, cache, detector, explain, headpose, paths, plots, poseplots, progress, worldmodel
 from dfdlib.predict import Prediction
 from dfdlib.profile import HeadPoseParams
 
 TELLING = 3  # frames shown of a file
 WORDS = {"real": "looks real", "fake": "looks fake", "unsure": "can't tell", "unusable": "not judged"}
-AXIS_MM = 90.0  # length of the axes drawn on a face
 
 
 def write(path: Path, found: Iterable[Prediction], rule: str) -> None:
@@ -99,7 +98,7 @@ def _draw_poses(axis: plt.Axes, points: np.ndarray) -> None:
     params, turn = HeadPoseParams(), detector.eye_map(points)
     back = np.linalg.inv(np.vstack([turn, [0, 0, 1]]))[:2]
     camera = headpose.camera_matrix(detector.SVM_SIDE, detector.SVM_SIDE)
-    ends = np.array([[0, 0, 0], [0, 0, -AXIS_MM]])
+    ends = np.array([[0, 0, 0], [0, 0, -poseplots.AXIS_MM]])
     model = worldmodel.load(params.world_model)
     for which, colour, label in (
         (headpose.WHOLE, plots.REAL, "whole face"),

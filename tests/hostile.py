@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tests.media import noise_frames, write_video
+from tests.media import noise_frames, write_sound, write_video
 
 HEADROOM = 1 << 30  # bytes of address space that a reader may take beyond what it has when it starts
 SECONDS = 20  # of processor time for a file; the readers take well below one
@@ -205,15 +205,6 @@ def _video(count: int = 20, size: tuple[int, int] = (64, 64), **how: Any) -> Cal
     return lambda path: write_video(path, frames, **how)
 
 
-def _sound(path: Path) -> None:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=8000)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-        frame.sample_rate = 8000
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-
-
 def _uneven(path: Path) -> None:
     """Each frame is shown longer than the one before."""
     with av.open(str(path), "w") as container:
@@ -296,7 +287,7 @@ VIDEOS = [
     Case("video", "empty.mp4", _bytes(b""), "empty file"),
     Case("video", "zeros.mp4", _bytes(bytes(100_000)), BAD),
     Case("video", "text.mp4", _bytes(b"not a video " * 99), BAD),
-    Case("video", "sound.mp4", _sound, "no video stream"),
+    Case("video", "sound.mp4", write_sound, "no video stream"),
     Case("video", "image_named.mp4", lambda p: _as(p, ".jpg", _noise), BAD),
     Case("video", "cut.mp4", _changed(_video(50), _half), BAD),
     Case("video", "cut.mkv", _changed(_video(50), lambda d: d[:600]), BAD),

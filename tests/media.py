@@ -33,6 +33,16 @@ def write_video(
     return path
 
 
+def write_sound(path: Path, rate: int = 8000) -> None:
+    """An MP4 with sound (AAC, silence) and no pictures."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=rate)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = rate
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
 def noise_frames(count: int, side: int = 64) -> list[np.ndarray]:
     """Frames without a face that do not compress away."""
     rng = np.random.default_rng(0)

@@ -248,7 +248,7 @@ WRONG = [
             return "y up"
         return "z mirrored" if model[30, 2] > model[[0, 16], 2].mean() else "right"
         """,
-        r"points with a neighbour's number pass as right",
+        r"a neighbour's number passes as right",
     ),
     (
         "04.4",
@@ -645,3 +645,9 @@ def test_grading_trusts_the_answers_and_not_the_students_checks(tmp_path) -> Non
     assert "; 04.3 Hint: 04.3 not yet: this is the cosine; the distance is one minus it.; 04.4 Not" in half
     assert died == "b  ex04_head_pose  04.1 right; 04.2 not reached; 04.3 not reached; 04.4 not reached"
     assert damaged == "b  ex05_combined_evaluation  no notebook of these exercises"
+
+
+@every_part
+def test_cells_are_short(path: Path) -> None:
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    assert max(len([line for line in source.splitlines() if line.strip()]) for source in cells) <= 15

@@ -308,22 +308,6 @@ def test_the_first_people_of_celebdf_are_those_with_fakes(celebdf) -> None:
     assert {clip.donor for clip in splits.split(clips, 1)} <= {None, *sorted(PEOPLE)[:6]}
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("ffpp: {compression: c99}", "ffpp.compression is 'c99'; choose one of: c23"),
-        ("ffpp: {methods: [Deepfakes, Photoshop]}", r"ffpp.methods\[1\] is 'Photoshop'; choose one of: Deepfakes"),
-        ("ffpp: {methods: Deepfakes}", "ffpp.methods is 'Deepfakes'; it must be of type"),
-        ("celebdf: {split: random}", "celebdf.split is 'random'; choose one of: person, published"),
-    ],
-)
-def test_a_wrong_word_in_a_study_is_named(tmp_path, monkeypatch, text: str, words: str) -> None:
-    monkeypatch.setattr(paths, "studies", lambda: tmp_path)
-    (tmp_path / "mine.yaml").write_text(text)
-    with pytest.raises(DfdError, match=words):
-        profile.load("mine")
-
-
 def test_real_faces_of_these_studies_stay_out_of_the_repository(monkeypatch) -> None:
     for variable in ("DFD_FIGURES", "DFD_RESULTS"):
         monkeypatch.delenv(variable, raising=False)

@@ -21,10 +21,10 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from dfdlib import cache, cli, detector, paths, predict, predicting, report, tracking
+from dfdlib import cache, cli, detector, paths, predict, predicting, progress, report, tracking
 from dfdlib.errors import DfdError
 from dfdlib.predict import Prediction, PredictParams
-from tests.media import astronaut, noise_frames, write_video
+from tests.media import astronaut, noise_frames, write_sound, write_video
 
 PARAMS = PredictParams()
 
@@ -188,22 +188,13 @@ def test_what_a_file_holds_counts_and_not_its_name(tmp_path, portrait) -> None:
     assert found.used == 1
 
 
-def _audio(path: Path) -> None:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=44100)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-        frame.sample_rate = 44100
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-
-
 BAD = {
     "missing.mp4": (lambda path: None, "There is no file .*missing.mp4"),
     "empty.mp4": (lambda path: path.touch(), "empty.mp4 is an empty file"),
     "empty.png": (lambda path: path.touch(), "empty.png is an empty file"),
     "text.mp4": (lambda path: path.write_text("no video" * 99), "text.mp4 is not a video that can be read"),
     "text.jpg": (lambda path: path.write_text("no picture" * 99), "text.jpg is missing or not an image"),
-    "sound.mp4": (_audio, "sound.mp4 has no video stream"),
+    "sound.mp4": (write_sound, "sound.mp4 has no video stream"),
     "cut.mp4": (
         lambda path: (write_video(path, noise_frames(40)), path.write_bytes(path.read_bytes()[:20000])),
         "cut.mp4 .*(truncated|can't be read)",
@@ -358,7 +349,7 @@ def test_what_was_looked_at_is_counted_also_where_nothing_was_found(tmp_path) ->
 
 
 def test_a_narrow_terminal_gets_whole_words(clip, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(predicting, "Console", lambda **how: Console(**how | {"width": 80}))
+    monkeypatch.setattr(progress, "console", lambda: Console(width=80))
     assert _dfd(clip, "--frames", 8, monkeypatch=monkeypatch) == 0
     out, err = capsys.readouterr()
     assert max(map(len, out.splitlines())) <= 80 and "8 of 8" in out and "95 % interval" in out

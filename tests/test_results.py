@@ -102,6 +102,10 @@ def test_every_study_file_is_read() -> None:
         ("resnet: 3", "resnet must be a block of"),
         ("- seed", "a study must be a block of"),
         ("seed: [", "mine.yaml is not YAML; correct it"),
+        ("ffpp: {compression: c99}", "ffpp.compression is 'c99'; choose one of: c23"),
+        ("ffpp: {methods: [Deepfakes, Photoshop]}", r"ffpp.methods\[1\] is 'Photoshop'; choose one of: Deepfakes"),
+        ("ffpp: {methods: Deepfakes}", "ffpp.methods is 'Deepfakes'; it must be of type"),
+        ("celebdf: {split: random}", "celebdf.split is 'random'; choose one of: person, published"),
     ],
 )
 def test_a_wrong_study_file_is_one_sentence(monkeypatch, tmp_path, text: str, words: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 
 from dfdlib import claims, paths
-from dfdlib.errors import DfdError
+from dfdlib.errors import DfdError, or_sentence
 from tests import pages
 from tests.pages import build
 
@@ -198,8 +198,13 @@ def test_a_link_out_of_the_repository_is_dead(monkeypatch: pytest.MonkeyPatch) -
         build.Site().resolve(page, "../../etc/passwd", False)
 
 
-def test_what_is_no_site_is_not_deleted(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_what_is_no_site_is_not_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     (tmp_path / "thesis.txt").write_text("three years")
-    assert build.main([str(tmp_path)]) == 2
+    monkeypatch.setattr("sys.argv", ["build.py", str(tmp_path)])
+    with pytest.raises(SystemExit) as stop:
+        or_sentence(build.main)
+    assert stop.value.code == 2
     assert "holds something that is not a site" in capsys.readouterr().err
     assert (tmp_path / "thesis.txt").read_text() == "three years"

@@ -11,7 +11,7 @@ import pytest
 
 from dfdlib import video
 from dfdlib.errors import DfdError
-from tests.media import noise_frames, write_video
+from tests.media import noise_frames, write_sound, write_video
 
 
 def test_sampling_is_even_and_keeps_both_ends(tmp_path) -> None:
@@ -144,11 +144,6 @@ def test_a_bad_video_is_one_clear_sentence(tmp_path, name: str) -> None:
 
 def test_sound_alone_is_no_video(tmp_path) -> None:
     path = tmp_path / "sound.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=8000)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-        frame.sample_rate = 8000
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+    write_sound(path)
     with pytest.raises(DfdError, match="no video stream"):
         list(video.sample(path, 8))

@@ -29,7 +29,7 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
 from dfdlib import paths
-from dfdlib.errors import DfdError
+from dfdlib.errors import DfdError, or_sentence
 
 MARKED = re.compile(r'^( *)### BEGIN SOLUTION: (?P<todo>[^"\\\n]+)\n(?:.*\n)*?\1### END SOLUTION$', re.MULTILINE)
 SOLUTIONS, EXERCISES = paths.notebooks() / "solutions", paths.notebooks() / "exercises"
@@ -138,8 +138,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DfdError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
+    or_sentence(main)

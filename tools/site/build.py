@@ -22,7 +22,7 @@ from content import Page
 from PIL import Image
 
 from dfdlib import paths
-from dfdlib.errors import DfdError
+from dfdlib.errors import DfdError, or_sentence
 
 HERE = Path(__file__).resolve().parent
 GROUPS = ("The study", "Notebooks", "Exercises", "Solutions", "Documents", "Benchmarks")
@@ -154,16 +154,11 @@ def _refuse(out: Path) -> None:
         raise DfdError(f"{out} holds something that is not a site of this study; name another folder, or empty it.")
 
 
-def main(arguments: list[str]) -> int:
-    out = Path(arguments[0]) if arguments else paths.build() / "site"
-    try:
-        pages = write(out)
-    except DfdError as error:
-        print(error, file=sys.stderr)
-        return 2
+def main() -> None:
+    out = Path(sys.argv[1]) if len(sys.argv) > 1 else paths.build() / "site"
+    pages = write(out)
     print(f"{len(pages)} pages. Open {out / 'index.html'} in a browser; no server and no network are needed.")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    or_sentence(main)
