@@ -77,9 +77,12 @@ def beside_yang(cells: pd.DataFrame, models: list[str]) -> pd.DataFrame:
     return pd.concat(found, axis=1)
 
 
-def claim_table(study: str, committed: bool = False) -> list[tuple[str, str, str, str, str]]:
-    """Rows of the claim table: claim, paper, this study, 95 % interval with n, verdict."""
-    found = {row["id"]: row for row in results.load(study, committed)}
+def claim_table(study: str, committed: bool = False, later: bool = True) -> list[tuple[str, str, str, str, str]]:
+    """Rows of the claim table: claim, paper, this study, 95 % interval with n, verdict.
+
+    Without `later` the rows of notebook 07 are left out: beside it, 05 may or may not find them.
+    """
+    found = {row["id"]: row for row in results.load(study, committed) if later or row["id"] not in LATER}
     return [_claim(CLAIMS[key], found[key]) for key in CLAIMS if key in found]
 
 
@@ -101,15 +104,10 @@ def _percent(value: float) -> str:
 
 
 def text_table(study: str, committed: bool = False, later: bool = True) -> str:
-    """The claim table as plain text, one line a claim; says so where the study has not been run.
-
-    Without `later` the rows of notebook 07 are left out: beside it, 05 may or may not find them.
-    """
-    left_out = () if later else tuple(CLAIMS[key] for key in LATER)
+    """The claim table as plain text, one line a claim; says so where the study has not been run."""
     rows = [
         f"{claim:66s} paper {paper or '-':17s} here {value:8s} {interval:34s} {outcome}".rstrip()
-        for claim, paper, value, interval, outcome in claim_table(study, committed)
-        if claim not in left_out
+        for claim, paper, value, interval, outcome in claim_table(study, committed, later)
     ]
     return "\n".join(rows) or f"No results of the study {study!r} yet."
 
@@ -137,9 +135,9 @@ def _markdown(rows: list[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, ("---",) * 5, *rows])
 
 
-def markdown_why(study: str, committed: bool = True) -> str:
+def markdown_why(study: str) -> str:
     """The paper's claims and figures row by row, each with the verdict and the reason, as Markdown."""
-    found = {row["id"]: row for row in results.load(study, committed)}
+    found = {row["id"]: row for row in results.load(study, committed=True)}
     claims = [(*_claim(CLAIMS[key], found[key]), why) for key, why in WHY.items() if key in found]
     rows = [
         (f"{paper}: {name}", f"{ours}, {interval}", outcome, why)

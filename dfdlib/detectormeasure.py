@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +15,7 @@ ABOUT = {
     "uadfv": "UADFV, the published test part",
     "embedded": "rendered people, test part (synthetic)",
     "photographs": "photographs of CelebA, all real",
-    "yours": "two clips of FaceForensics++, one real, one by NeuralTextures",
+    "yours": "clips of DFD_VIDEOS",
 }
 
 
@@ -54,42 +53,15 @@ def measure(scores: pd.DataFrame, resamples: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-@dataclass(frozen=True)
-class Line:
-    """A row of the card's table, as text."""
-
-    tested: str
-    branch: str
-    counted: str
-    auc: str
-    real_called_fake: str
-    fake_called_fake: str
-
-
-def lines(table: pd.DataFrame) -> list[Line]:
-    """The table of `measure` for reading: AUC of frames, and the shares of real and of fake frames called fake."""
-    return [
-        Line(
-            ABOUT.get(row["tested"], row["tested"]),
-            row["branch"],
-            f"{row['frames']} frames of {row['people']} {'person' if row['people'] == 1 else 'people'}",
-            _ends(row, "frame_auc"),
-            _ends(row, "real_called_fake"),
-            _ends(row, "fake_called_fake"),
-        )
-        for row in table.to_dict("records")
-    ]
-
-
 def markdown(table: pd.DataFrame) -> str:
-    """The same as a table for the card."""
+    """The table of `measure` for the card: AUC of frames, and the shares of real and of fake frames called fake."""
     head = ("tested on", "what scores", "counted on", "AUC of frames", "real called fake", "fake called fake")
-    rows = [head, ("---",) * len(head), *(tuple(vars(line).values()) for line in lines(table))]
+    rows = [head, ("---",) * len(head), *map(_row, table.to_dict("records"))]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _ends(row: dict, name: str) -> str:
-    value, low, high = (row[f"{name}{end}"] for end in ("", "_low", "_high"))
-    if value != value:
-        return ""
-    return f"{value:.3f}" + (f" [{low:.3f}, {high:.3f}]" if low == low else "")
+def _row(row: dict) -> tuple[str, ...]:
+    counted = f"{row['frames']} frames of {row['people']} {'person' if row['people'] == 1 else 'people'}"
+    numbers = ("frame_auc", "real_called_fake", "fake_called_fake")
+    found = (transfer.with_interval(*(row[f"{name}{end}"] for end in transfer.ENDS), digits=3) for name in numbers)
+    return ABOUT.get(row["tested"], row["tested"]), row["branch"], counted, *found

@@ -7,7 +7,7 @@ card. Needs DFD_UADFV and DFD_CELEBA. The recipe was set before anything was sco
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import cv2
@@ -33,7 +33,7 @@ class Recipe:
     quality: tuple[int, int] = (40, 100)  # JPEG, the same for a face and its blend
 
 
-def train(study: Study, recipe: Recipe, on_epoch=lambda row: None) -> Run:  # noqa: ANN001
+def train(study: Study, recipe: Recipe, on_epoch: Callable = lambda row: None) -> Run:
     """Train on the real frames of a study's train and validation parts and on photographs; one cycle, last epoch."""
     study = replace(study, resnet=NETWORK, one_cycle=recipe.cycle)
     own = frames.load(study)

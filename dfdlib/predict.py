@@ -21,6 +21,7 @@ from dfdlib.tracking import TrackParams
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
 MARGIN, SIZE = FaceParams().margin, FaceParams().size  # of the face's square, as in the study
 SEGMENTS = 8  # runs of neighbouring frames, which the interval takes for the independent units
+UNSAMPLED = 90  # pixels: the width of boxes that dlib finds without enlarging the picture
 FEWEST = 4  # runs of frames below which there is no interval
 COLUMNS = ["file", "verdict", "p_fake", "low", "high", "resnet", "headpose", "looked_at", "used", "not_used", "note"]
 
@@ -32,9 +33,7 @@ class PredictParams:
     max_frames: int = 32  # of a video, evenly spaced
     rule: str = "mean"  # the decision maker's
     smallest: int = 24  # pixels: a face whose square is smaller is not judged
-    small: int = (
-        48  # pixels: a smaller square is enlarged by FSRCNN first (notebook 06: it helped at 24, not from 48 on)
-    )
+    small: int = 48  # pixels: a smaller square goes through FSRCNN, which in notebook 06 helped at 24, not from 48 on
     darkest: float = 30.0  # mean luminance of 255 below which a face is not judged
     longest: int = 1920  # pixels: larger frames are made smaller first, which bounds memory
     track: TrackParams = field(default_factory=TrackParams)
@@ -55,9 +54,8 @@ class Prediction:
     used: int = 0
     not_used: dict[str, int] = field(default_factory=dict)  # reason -> frames
     note: str = ""  # why a file is unusable, and what else to know
-    frames: pd.DataFrame = field(
-        default_factory=pd.DataFrame, compare=False
-    )  # frame, used, why, resnet, headpose, p_fake
+    # Columns frame, used, why, and resnet, headpose and p_fake of the frames used
+    frames: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False)
     crops: np.ndarray | None = field(default=None, compare=False)  # (used, 128, 128, 3) uint8 RGB
     points: np.ndarray | None = field(default=None, compare=False)  # (used, 68, 2) in pixels of the crops
 
@@ -144,7 +142,7 @@ def _judged(path: Path, images: Iterable[tuple[int, np.ndarray]], params: Predic
         crop, why = usable(seen, params)
         rows.append((seen.frame, crop is not None, why))
         if crop is not None:
-            most = most or len(faces.detect(seen.image, int(seen.box[2] - seen.box[0] < 90)))
+            most = most or len(faces.detect(seen.image, int(seen.box[2] - seen.box[0] < UNSAMPLED)))
             crops.append(crop[0])
             points.append((seen.points, crop[1]))
     table = pd.DataFrame(rows, columns=["frame", "used", "why"])

@@ -8,36 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import io
 import json
-import struct
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dfdlib import atomic
+from dfdlib import atomic, safe
 from dfdlib.errors import DfdError
 
 TREE = "tree.json"
 KINDS = "biufcUS"  # of numpy's dtypes: all but objects, times and records
-BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    LookupError,
-    ValueError,
-    TypeError,
-    OSError,
-    EOFError,
-    RuntimeError,
-    OverflowError,
-    AttributeError,
-    ImportError,
-)
+BROKEN = (*safe.DAMAGED, ImportError)
 
 
 def save(path: Path, value: Any) -> None:
@@ -118,7 +102,7 @@ def _value(node: Any, archive: zipfile.ZipFile) -> Any:
         return node
     kind, of = node["is"], node["of"]
     if kind in ("array", "number"):
-        array = np.load(io.BytesIO(archive.read(f"{of}.npy")), allow_pickle=False)
+        array = safe.array(archive.read(f"{of}.npy"))
         return array if kind == "array" else array[()]
     if kind == "path":
         return Path(of)

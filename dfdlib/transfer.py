@@ -164,14 +164,15 @@ def text(found: pd.DataFrame) -> str:
     table = found[["network", "learned", "tested", "people"]].copy()
     for name in ("real_called_fake", "fake_called_fake", "frame_auc"):
         ends = zip(found[name], found[f"{name}_low"], found[f"{name}_high"], strict=True)
-        table[name] = [_with_interval(*numbers) for numbers in ends]
+        table[name] = [with_interval(*numbers) for numbers in ends]
     return table.to_string(index=False)
 
 
-def _with_interval(value: float, low: float, high: float) -> str:
+def with_interval(value: float, low: float, high: float, digits: int = 2) -> str:
+    """A number with its interval where it has one, such as "0.82 [0.62, 0.95]"; a dash for nan."""
     if np.isnan(value):
         return "-"
-    return f"{value:.2f}" + ("" if np.isnan(low) else f" [{low:.2f}, {high:.2f}]")
+    return f"{value:.{digits}f}" + ("" if np.isnan(low) else f" [{low:.{digits}f}, {high:.{digits}f}]")
 
 
 def record(study: Study, key: str, scores: pd.DataFrame) -> str:
