@@ -208,3 +208,13 @@ def test_what_is_no_site_is_not_deleted(
     assert stop.value.code == 2
     assert "holds something that is not a site" in capsys.readouterr().err
     assert (tmp_path / "thesis.txt").read_text() == "three years"
+
+
+def test_formulas_are_drawn_without_a_script(soups: dict[str, BeautifulSoup]) -> None:
+    page = soups["notebooks/exercises/ex04_head_pose.html"]
+    rodrigues = next(found for found in page.find_all("math") if "sin" in found.get_text())
+    assert rodrigues.get_text().startswith("R=I+sin") and rodrigues.find("msup")
+    for url, soup in soups.items():
+        texts = soup.find_all(string=re.compile(r"\$.*\$", re.DOTALL))
+        left = [text for text in texts if not text.find_parent(["code", "pre"])]
+        assert not left, url

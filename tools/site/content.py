@@ -55,7 +55,7 @@ def template(name: str) -> jinja2.Template:
 
 
 def from_markdown(text: str) -> str:
-    """HTML of Markdown; mathematics, of which the study has none, would be shown as it is written."""
+    """HTML of Markdown."""
     return markdown2html(text)
 
 

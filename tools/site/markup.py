@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Iterator
 
+import latex2mathml.converter
 from bs4 import BeautifulSoup, Tag
 
 HEADINGS = ("h1", "h2", "h3")
 SCROLL = {"class": "scroll", "role": "group", "tabindex": "0", "aria-label": "Table"}
 WIDE = 5  # columns: such a table needs room for its first one on a phone
+FORMULA = re.compile(r"\$([^$]+)\$")
 OUTSIDE = re.compile(r"[a-z]+:|//", re.IGNORECASE)  # https:, mailto:, data:
 Resolve = Callable[[str, bool], str]  # a link as in the repository, whether to the raw file -> as in the site
 
@@ -19,6 +22,7 @@ def finished(body: str, resolve: Resolve) -> BeautifulSoup:
     soup = BeautifulSoup(body, "html.parser")
     for tag in soup.select("a.anchor-link, style, script"):
         tag.decompose()
+    _draw_formulas(soup)
     _number_headings(soup)
     for name, attribute in (("a", "href"), ("img", "src")):
         for tag in soup.find_all(name, {attribute: True}):
@@ -29,6 +33,14 @@ def finished(body: str, resolve: Resolve) -> BeautifulSoup:
     for block in soup.find_all(["table", "pre"]):
         _let_scroll(soup, block)
     return soup
+
+
+def _draw_formulas(soup: BeautifulSoup) -> None:
+    """$LaTeX$ in the text as MathML, which browsers draw without a script."""
+    for text in soup.find_all(string=FORMULA):
+        if not text.find_parent(["code", "pre"]):
+            drawn = FORMULA.sub(lambda found: latex2mathml.converter.convert(found[1]), html.escape(text, quote=False))
+            text.replace_with(BeautifulSoup(drawn, "html.parser"))
 
 
 def slug(text: str) -> str:
