@@ -39,8 +39,12 @@ def _draw_formulas(soup: BeautifulSoup) -> None:
     """$LaTeX$ in the text as MathML, which browsers draw without a script."""
     for text in soup.find_all(string=FORMULA):
         if not text.find_parent(["code", "pre"]):
-            drawn = FORMULA.sub(lambda found: latex2mathml.converter.convert(found[1]), html.escape(text, quote=False))
+            drawn = FORMULA.sub(_formula, html.escape(text, quote=False))
             text.replace_with(BeautifulSoup(drawn, "html.parser"))
+
+
+def _formula(found: re.Match) -> str:
+    return f'<span class="formula">{latex2mathml.converter.convert(html.unescape(found[1]))}</span>'
 
 
 def slug(text: str) -> str:
