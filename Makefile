@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install study test lint unit notebooks exercises readme site benchmarks contact-sheet clean
+.PHONY: help install lock study test lint unit notebooks exercises readme site benchmarks contact-sheet clean
 
 help: ## show this text
 	@echo "A reproducible study of a deepfake-detection paper. Needs git, make and Python 3.11."
@@ -31,15 +31,23 @@ $(VENV)/installed: requirements.txt pyproject.toml
 install: $(VENV)/installed ## install the locked packages alone
 	@echo "Installed. Next: make study, or source $(VENV)/bin/activate and dfd --help."
 
+# pip-compile keeps the versions that are there; of torch it finds here the build for the processor alone.
+LOCK := --quiet --extra dev --strip-extras --allow-unsafe --no-annotate --no-header --no-emit-find-links --no-emit-index-url
+lock: ## write requirements.txt anew from pyproject.toml, keeping the versions that still fit
+	@$(PYTHON) -m venv build/lock && build/lock/bin/python -m pip install --quiet 'pip<26' pip-tools
+	@build/lock/bin/pip-compile $(LOCK) --output-file requirements.txt pyproject.toml
+	@sed -i -e 's/+cpu$$//' -e '/^#/d' -e '/^$$/d' requirements.txt && LC_ALL=C sort -o requirements.txt requirements.txt
+	@sed -i "1i # The exact versions of everything, written by \`make lock\`: don't edit, change pyproject.toml instead." requirements.txt
+
 study: $(VENV)/installed ## run the notebooks and print the claim table (STUDY=embedded)
 	@$(BIN)/dfd run $(STUDY)
 
 test: $(VENV)/installed ## lint, unit tests, notebooks run and compared (up to forty minutes)
-	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet . && $(BIN)/lint-imports --no-logo >/dev/null
 	@$(BIN)/python -m pytest
 
-lint: $(VENV)/installed ## check style only
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+lint: $(VENV)/installed ## check style, and that packages import only what lies below them
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
 unit: $(VENV)/installed ## the quick tests only, without running notebooks
 	@$(BIN)/python -m pytest -m "not notebooks"

@@ -20,33 +20,36 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from dfdlib import data, fsrcnn, profile, repro, srbench, srnets, superres
+from dfdlib.core import repro, studies
+from dfdlib.data import sources
+from dfdlib.experiments import superres_benchmark
+from dfdlib.superres import enlarging, lr_hr, networks
 
 HEIGHT, WIDTH, ROUNDS = 218, 178, 15  # a CelebA image as the small one
 BATCH, PATCH = 16, 48  # of a training step
 PLAIN, FAST, BF16 = "ConvTranspose2d, planes", "sub-pixel, channels last", "the same in bfloat16"
 
 
-def plain(model: fsrcnn.FSRCNN, y: Tensor) -> Tensor:
+def plain(model: networks.FSRCNN, y: Tensor) -> Tensor:
     """The network as it is written down: its layers one after the other."""
-    padded = nn.functional.pad(y, [fsrcnn.BORDER] * 4, mode="replicate")
-    cut = fsrcnn.BORDER * model.scale
+    padded = nn.functional.pad(y, [networks.BORDER] * 4, mode="replicate")
+    cut = networks.BORDER * model.scale
     return model.deconvolution(model.features(padded))[..., cut:-cut, cut:-cut]
 
 
 class Bfloat16(nn.Module):
     """The study's form with weights and pictures in bfloat16; torch's own PReLU is slow in it and is written out."""
 
-    def __init__(self, model: fsrcnn.FSRCNN) -> None:
+    def __init__(self, model: networks.FSRCNN) -> None:
         super().__init__()
         self.features = copy.deepcopy(model.features).to(torch.bfloat16)
-        kernel = fsrcnn.subpixel_kernel(model.deconvolution).detach()
+        kernel = networks.subpixel_kernel(model.deconvolution).detach()
         self.kernel = kernel.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
         self.bias = model.deconvolution.bias.detach().expand(model.scale**2).to(torch.bfloat16)
         self.scale = model.scale
 
     def forward(self, y: Tensor) -> Tensor:
-        x = nn.functional.pad(y, [fsrcnn.BORDER] * 4, mode="replicate").to(torch.bfloat16)
+        x = nn.functional.pad(y, [networks.BORDER] * 4, mode="replicate").to(torch.bfloat16)
         for layer in self.features:
             if isinstance(layer, nn.PReLU):
                 positive = torch.relu(x)
@@ -54,14 +57,14 @@ class Bfloat16(nn.Module):
             else:
                 x = layer(x)
         phases = nn.functional.conv2d(x, self.kernel, self.bias, padding=self.kernel.shape[-1] // 2)
-        cut = fsrcnn.BORDER * self.scale
+        cut = networks.BORDER * self.scale
         return nn.functional.pixel_shuffle(phases.float(), self.scale)[..., cut:-cut, cut:-cut]
 
 
 def ways(scale: int) -> dict[str, Callable[[Tensor], Tensor]]:
     """Three ways to enlarge by the shipped network of a scale."""
-    fast = superres.shipped(scale)
-    slow = srnets.NETWORKS["fsrcnn"](scale).to(memory_format=torch.contiguous_format)
+    fast = enlarging.shipped_network(scale)
+    slow = networks.NETWORKS["fsrcnn"](scale).to(memory_format=torch.contiguous_format)
     slow.load_state_dict(fast.state_dict())
     return {
         PLAIN: lambda y: plain(slow, y),
@@ -101,7 +104,7 @@ def training(threads: int) -> pd.DataFrame:
     """One step of Adam on BATCH squares of PATCH pixels, plain and as the study does it."""
     torch.set_num_threads(threads)
     y, hr = torch.rand(BATCH, 1, PATCH, PATCH), torch.rand(BATCH, 1, 2 * PATCH, 2 * PATCH)
-    models = [fsrcnn.FSRCNN(2).to(memory_format=torch.contiguous_format), fsrcnn.FSRCNN(2)]
+    models = [networks.FSRCNN(2).to(memory_format=torch.contiguous_format), networks.FSRCNN(2)]
     steps = [torch.optim.Adam(model.parameters(), 1e-4) for model in models]
 
     def step(index: int) -> None:
@@ -121,7 +124,7 @@ def ceiling(scale: int, table: pd.DataFrame) -> str:
     a, b = torch.rand(size, size), torch.rand(size, size)
     best = min(_seconds(lambda: a @ b) for _ in range(ROUNDS))
     peak = 2 * size**3 / best / 1e9
-    work = srnets.operations(superres.shipped(scale)) * scale**2 * HEIGHT * WIDTH / 1e9
+    work = networks.operations(enlarging.shipped_network(scale)) * scale**2 * HEIGHT * WIDTH / 1e9
     taken = table.set_index("how")["milliseconds"]
     ideal = 1e3 * work / peak  # milliseconds
     return (
@@ -135,12 +138,12 @@ def ceiling(scale: int, table: pd.DataFrame) -> str:
 def same_answers() -> str:
     """Largest difference of the forms on an image, and what bfloat16 costs on embedded stills (synthetic)."""
     torch.set_num_threads(1)
-    found = {scale: ways(scale) for scale in fsrcnn.SCALES}
+    found = {scale: ways(scale) for scale in networks.SCALES}
     y = torch.rand(1, 1, HEIGHT, WIDTH)
     worst = max(float((way[FAST](y) - way[PLAIN](y)).abs().max()) for way in found.values())
-    stills = data.stills(profile.load("embedded")).query("split == 'test'")["path"][::6]
-    lr, hr = superres.pairs(tuple(stills), 2, superres.downsample_bicubic)
-    score = {name: np.mean([superres.psnr(_enlarged(way, a), b, 2) for a, b in zip(lr, hr, strict=True)])
+    stills = sources.stills(studies.load("embedded")).query("split == 'test'")["path"][::6]
+    lr, hr = lr_hr.lr_hr_pairs(tuple(stills), 2, lr_hr.downsample_bicubic)
+    score = {name: np.mean([lr_hr.psnr(_enlarged(way, a), b, 2) for a, b in zip(lr, hr, strict=True)])
              for name, way in found[2].items()}  # fmt: skip
     return (
         f"The two forms differ by at most {worst:.1e} (pixels from 0 to 1). PSNR on {len(lr)} embedded stills "
@@ -150,17 +153,17 @@ def same_answers() -> str:
 
 
 def _enlarged(way: Callable[[Tensor], Tensor], lr: np.ndarray) -> np.ndarray:
-    return (way(superres.to_tensor(lr[None]))[0, 0].float().numpy() * 255).round().clip(0, 255).astype(np.uint8)
+    return (way(lr_hr.to_tensor(lr[None]))[0, 0].float().numpy() * 255).round().clip(0, 255).astype(np.uint8)
 
 
 def shelf() -> pd.DataFrame:
     """Milliseconds of every shipped x2 network for the same image, on one thread."""
     torch.set_num_threads(1)
     y = np.random.default_rng(0).integers(16, 235, (1, HEIGHT, WIDTH)).astype(np.uint8)
-    jobs = {"bicubic (OpenCV)": lambda: superres.enlarge_bicubic(y, 2)}
-    for network, name in srnets.NAMES.items():
-        jobs[name] = functools.partial(superres.enlarge, superres.shipped(2, "t91", network), y)
-    rows = srbench.milliseconds(jobs, ROUNDS)
+    jobs = {"bicubic (OpenCV)": lambda: lr_hr.enlarge_bicubic(y, 2)}
+    for network, name in networks.NAMES.items():
+        jobs[name] = functools.partial(enlarging.enlarge, enlarging.shipped_network(2, "t91", network), y)
+    rows = superres_benchmark.milliseconds(jobs, ROUNDS)
     return pd.DataFrame(rows.items(), columns=["way", "milliseconds"])
 
 
@@ -173,7 +176,7 @@ def markdown(table: pd.DataFrame) -> str:
 def main() -> None:
     """Measure, print and write the page."""
     torch.manual_seed(0)
-    tables = [inference(scale, threads) for threads in (1, 2) for scale in fsrcnn.SCALES]
+    tables = [inference(scale, threads) for threads in (1, 2) for scale in networks.SCALES]
     tables += [training(threads) for threads in (1, 2)]
     columns = ["what", "threads", "how", "milliseconds", "times faster"]
     page = markdown(pd.concat(tables)[columns])

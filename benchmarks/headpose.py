@@ -14,29 +14,30 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from dfdlib import headpose, posetruth, worldmodel
+from dfdlib.experiments import known_poses
+from dfdlib.headpose import pnp, worldmodel
 
 FRAMES, ROUNDS = 1000, 9
 
 
-def _seconds(solver: headpose.Solver, points: np.ndarray, model: np.ndarray) -> float:
+def _seconds(solver: pnp.Solver, points: np.ndarray, model: np.ndarray) -> float:
     start = time.perf_counter()
     for p in points:
-        solver(model, p, posetruth.RIGHT)
+        solver(model, p, known_poses.RIGHT)
     return time.perf_counter() - start
 
 
 def measure() -> pd.DataFrame:
     """Median microseconds a pose of every solver, and how many times faster than the default it is."""
     cv2.setNumThreads(1)
-    world = worldmodel.load("world_model.csv")
-    known = posetruth.simulated(world, FRAMES, 1.0, seed=0)
+    world = worldmodel.world_model("world_model.csv")
+    known = known_poses.simulated(world, FRAMES, 1.0, seed=0)
     rows = []
-    for part, which in posetruth.PARTS.items():
+    for part, which in known_poses.PARTS.items():
         points, model = np.ascontiguousarray(known.points[:, which]), np.ascontiguousarray(world[which])
-        taken = {name: [] for name in headpose.SOLVERS}
+        taken = {name: [] for name in pnp.SOLVERS}
         for _ in range(ROUNDS):  # in turns, so that a busy moment of the machine hits all of them
-            for name, solver in headpose.SOLVERS.items():
+            for name, solver in pnp.SOLVERS.items():
                 taken[name].append(_seconds(solver, points, model) / FRAMES * 1e6)
         default = np.array(taken["iterative"])
         rows += [(name, part, np.median(t), np.median(default / np.array(t))) for name, t in taken.items()]

@@ -21,7 +21,7 @@ import pandas as pd
 import psutil
 from safetensors.torch import load_file
 
-from dfdlib import paths, repro, seeds, train
+from dfdlib.core import paths, repro, weight_files
 
 STUDY, KILLS = "smoke", 15  # of each command
 COMMANDS = {"dfd run": ("run", STUDY), "dfd train": ("train", STUDY, "paper")}
@@ -45,7 +45,7 @@ def results(folder: Path) -> dict[str, object]:
         found[path.name] = json.loads(path.read_text())["rows"]
     for path in sorted(folder.glob("runs/**/*.safetensors")):
         if path.name != "previous.safetensors":  # there only where no kill came between two epochs
-            found[str(path.relative_to(folder))] = train.digest(load_file(path))
+            found[str(path.relative_to(folder))] = weight_files.digest(load_file(path))
     return found
 
 
@@ -94,7 +94,7 @@ def one_round(
 
 def main() -> None:
     """Kill, finish, compare, and write the table."""
-    work, rng, rows = Path(tempfile.mkdtemp(prefix="dfd-kill-")), seeds.rng(0, 9), []
+    work, rng, rows = Path(tempfile.mkdtemp(prefix="dfd-kill-")), repro.rng(0, 9), []
     try:
         for name, command in COMMANDS.items():
             whole, begun = work / name.replace(" ", "-"), time.monotonic()

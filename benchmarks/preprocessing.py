@@ -16,8 +16,9 @@ import dlib
 import numpy as np
 import pandas as pd
 
-from dfdlib import faces, repro, tracking, video
-from dfdlib.errors import DfdError
+from dfdlib.core import repro
+from dfdlib.core.errors import DfdError
+from dfdlib.faces import detection, geometry, tracking, video
 
 SHOT, HARD = 5, 100  # frames of a shot, and of each hard case
 HEAD = """# Preprocessing: following a face instead of detecting it in every frame
@@ -31,7 +32,7 @@ HEAD = """# Preprocessing: following a face instead of detecting it in every fra
 
 def every_frame(frames: Iterable[tuple[int, np.ndarray]]) -> dict[int, tuple | None]:
     """The largest face of each frame, box and landmarks, by the calls that face_recognition makes."""
-    detector, predictor, found = dlib.get_frontal_face_detector(), faces._predictor(), {}
+    detector, predictor, found = dlib.get_frontal_face_detector(), detection._predictor(), {}
     for number, image in frames:
         marked = [(box, predictor(image, box)) for box in detector(image, 1)]
         box, shape = max(marked, key=lambda pair: pair[0].area(), default=(None, None))
@@ -103,7 +104,7 @@ def agreement(ours: dict, theirs: dict) -> pd.DataFrame:
     for frame, (box, points) in ((f, face) for f, face in theirs.items() if face is not None):
         own = ours.get(frame)
         apart = np.linalg.norm(own[1] - points, axis=1).mean() / (box[2] - box[0]) if own else np.nan
-        rows.append((faces.iou(own[0], box) if own else 0.0, apart))
+        rows.append((geometry.iou(own[0], box) if own else 0.0, apart))
     return pd.DataFrame(rows, columns=["iou", "apart"])
 
 

@@ -18,8 +18,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from dfdlib import finetune, frames, heads, metrics, networks, profile, repro, resnet
-from dfdlib.profile import ResNetParams
+from dfdlib.core import repro, studies
+from dfdlib.core.studies import ResNetParams
+from dfdlib.evaluation import intervals
+from dfdlib.faces import frames
+from dfdlib.resnet import architectures, classifier, finetune, heads
 
 SIZE, BATCH, ROUNDS, CROPS = 224, 16, 7, 128  # torchvision's own input size, the study's batch
 PLAIN = ResNetParams(weights="", input_size=SIZE, bfloat16=False)
@@ -41,14 +44,14 @@ def _jobs(crops: np.ndarray) -> dict[tuple[str, str], Callable[[], object]]:
     labels = torch.arange(BATCH) % 2
     for name, (params, layout) in WAYS.items():
         torch.manual_seed(0)
-        model = networks.build(params)[0].to(memory_format=layout)
+        model = architectures.build(params)[0].to(memory_format=layout)
         optimizer = torch.optim.SGD(model.parameters(), 0.001, momentum=0.9)
-        images = resnet.to_tensor(crops[:BATCH]).contiguous(memory_format=layout)
+        images = classifier.to_tensor(crops[:BATCH]).contiguous(memory_format=layout)
 
         def step(model=model, optimizer=optimizer, images=images, params=params) -> None:  # noqa: ANN001
             model.train()
             optimizer.zero_grad(set_to_none=True)
-            resnet.loss(model, images, labels, params).backward()
+            classifier.cross_entropy_loss(model, images, labels, params).backward()
             optimizer.step()
 
         @torch.inference_mode()
@@ -64,10 +67,10 @@ def _jobs(crops: np.ndarray) -> dict[tuple[str, str], Callable[[], object]]:
 def _head_epochs(crops: np.ndarray) -> dict[tuple[str, str], Callable[[], object]]:
     """An epoch of the last layer over CROPS crops, computing their features each time and reading kept ones."""
     params, labels = replace(PLAIN, bfloat16=True), np.arange(CROPS) % 2
-    model = networks.build(params)[0]
+    model = architectures.build(params)[0]
     head = torch.nn.Linear(2048, 2)
     optimizer = torch.optim.Adam(head.parameters(), heads.LINEAR_LR)
-    kept = resnet.features_and_logits(model, crops, params)[0]
+    kept = classifier.features_and_logits(model, crops, params)[0]
 
     def epoch(features: np.ndarray) -> None:
         for x, y in heads._linear_batches(features, labels, np.arange(CROPS), 0)(1):
@@ -77,7 +80,7 @@ def _head_epochs(crops: np.ndarray) -> dict[tuple[str, str], Callable[[], object
 
     return {
         ("epoch of the last layer", "features computed again"): lambda: epoch(
-            resnet.features_and_logits(model, crops, params)[0]
+            classifier.features_and_logits(model, crops, params)[0]
         ),
         ("epoch of the last layer", "features kept"): lambda: epoch(kept),
     }
@@ -107,27 +110,27 @@ def same_answers() -> float:
     found = []
     for params, layout in (WAYS["float32, plain"], WAYS["bfloat16, channels last"]):
         torch.manual_seed(0)
-        model = networks.build(params)[0].to(memory_format=layout)
-        found.append(resnet.p_fake(resnet.logits(model, crops, params)))
+        model = architectures.build(params)[0].to(memory_format=layout)
+        found.append(classifier.p_fake(classifier.logits(model, crops, params)))
     return float(np.abs(found[0] - found[1]).max())
 
 
 def same_results() -> str:
     """What the embedded study's one-cycle training (synthetic) gives in float32 and in bfloat16, and the difference."""
-    study = profile.load("embedded")
+    study = studies.load("embedded")
     repro.start(study.seed, 2)
-    found, crops = {}, frames.load(study)
+    found, crops = {}, frames.of_study(study)
     for name, (params, _) in WAYS.items():
         own = replace(study, resnet=replace(study.resnet, bfloat16=params.bfloat16))
         run = finetune.one_cycle(own, crops)  # its network is always channels last
         found[name] = run.scores(run.best)
     plain, fast = found["float32, channels last"], found["bfloat16, channels last"]
     lines = [
-        f"- {name}: {score} {metrics.estimate(table, score, 'frames', study.bootstrap)}"
+        f"- {name}: {score} {intervals.estimate(table, score, 'frames', study.bootstrap)}"
         for name, table in (("float32", plain), ("bfloat16", fast))
         for score in ("acc", "auc")
     ]
-    gap = metrics.difference(fast, plain, "acc", "frames", study.bootstrap)
+    gap = intervals.difference(fast, plain, "acc", "frames", study.bootstrap)
     return "\n".join([*lines, f"- bfloat16 minus float32, acc: {gap}"])
 
 

@@ -21,8 +21,10 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from dfdlib import data, paths, prepare, repro, seeds, splits
-from dfdlib.prepare import PrepareParams
+from dfdlib.core import paths, repro
+from dfdlib.data import sources, splits
+from dfdlib.faces import prepare
+from dfdlib.faces.prepare import PrepareParams
 
 COUNT, STEPS = 2000, (250, 500, 1000, 2000)
 FRAMES = (40, 80)  # a short clip's length, from and to
@@ -38,7 +40,7 @@ def encode(source: list[Path], folder: Path, count: int) -> None:
         [frame for _, frame in zip(range(100), av.open(str(path)).decode(video=0), strict=False)] for path in source
     ]
     for number in range(count):
-        rng = seeds.rng(0, number)
+        rng = repro.rng(0, number)
         pool, frames = pools[number % len(pools)], int(rng.integers(*FRAMES))
         start, height = int(rng.integers(0, len(pool) - frames)), int(rng.choice([240, 288, 360]))
         width = height * pool[0].width // pool[0].height // 2 * 2
@@ -84,7 +86,7 @@ def child(source: str, out: str, jobs: str, max_frames: str) -> None:
     The peak is VmHWM of /proc, since `ru_maxrss` begins with that of the process that forked this one.
     """
     start = time.perf_counter()
-    rows = prepare.folder(Path(source), Path(out), PrepareParams(max_frames=int(max_frames)), int(jobs))
+    rows = prepare.prepare_folder(Path(source), Path(out), PrepareParams(max_frames=int(max_frames)), int(jobs))
     seconds = time.perf_counter() - start
     workers = [process.pid for process in psutil.Process().children(recursive=True)]  # they wait for more work
     peak = [_peak(os.getpid()), max(map(_peak, workers), default=0.0)]
@@ -173,14 +175,14 @@ def indexing(work: Path) -> list[dict]:
         (folder / place).mkdir(parents=True)
     for name in names:
         (folder / name).touch()
-    rows = [{"what": f"find {INDEXED:,} videos in a folder", "seconds": _seconds(lambda: prepare.find(folder))}]
+    rows = [{"what": f"find {INDEXED:,} videos in a folder", "seconds": _seconds(lambda: prepare.find_videos(folder))}]
     with (folder / "clips.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["file", "label", "pair", "person"])
         table.writerows((name, i % 2, i // 2, i // 20) for i, name in enumerate(names))
     os.environ["DFD_VIDEOS"] = str(folder)
-    rows.append({"what": "read and check a clips.csv of as many rows", "seconds": _seconds(data.video_folder)})
-    clips = data.video_folder()
+    rows.append({"what": "read and check a clips.csv of as many rows", "seconds": _seconds(sources.video_folder)})
+    clips = sources.video_folder()
     rows.append({"what": "split them by person, checked", "seconds": _seconds(lambda: splits.split(clips, 0))})
     rows.append(
         {
@@ -190,7 +192,7 @@ def indexing(work: Path) -> list[dict]:
     )
     out.mkdir()
     lines = [prepare.Row(name, "x" * 40, prepare.DONE, "", prepare.target_of(name), 9, 32, 32, 0.5) for name in names]
-    prepare.note(out, lines)
+    prepare.add_to_ledger(out, lines)
     rows.append({"what": "read a ledger of as many rows", "seconds": _seconds(lambda: prepare.ledger(out))})
     return rows
 

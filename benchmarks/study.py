@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dfdlib import paths, repro
+from dfdlib.core import paths, repro
 
 LIMITS = {"01": 30, "02": 240, "03": 300, "04": 120, "05": 90, "06": 180, "07": 120, "00": 10}  # seconds, notebooks
 LIMITS |= {"training one-cycle": 240, "training one-cycle-validated": 300, "training no-fakes": 240}

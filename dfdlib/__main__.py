@@ -1,5 +1,5 @@
 """`python -m dfdlib` is the command `dfd`."""
 
-from dfdlib.cli import main
+from dfdlib.command.cli import main
 
 main()

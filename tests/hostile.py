@@ -494,8 +494,8 @@ def _fsrcnn(change: Callable[[dict], object]) -> Callable[[Path], object]:
     """The weights of an untrained FSRCNN after a change."""
 
     def make(path: Path) -> None:
-        from dfdlib.fsrcnn import FSRCNN
-        from dfdlib.profile import SuperResParams
+        from dfdlib.core.studies import SuperResParams
+        from dfdlib.superres.networks import FSRCNN
 
         params = SuperResParams()
         state = FSRCNN(params.scale, params.d, params.s, params.m).state_dict()
@@ -746,18 +746,21 @@ def _study(profile: Any) -> Callable[[Path], Any]:
 
 # Module of dfdlib, and how a path is read with it. A process imports what its reader needs and no more.
 READERS: dict[str, tuple[str, Callable[[Any], Callable[[Path], Any]]]] = {
-    "image": ("faces", lambda faces: faces.read_image),
-    "video": ("video", lambda video: lambda path: list(video.sample(path, 8))),
-    "table": ("data", lambda data: lambda path: data.read_table(path, {"file", "label"})),
-    "folder": ("data", _folder_of_videos),
-    "prepare": ("prepare", lambda prepare: lambda path: prepare.find(path.parent)),
-    "landmarks": ("faces", lambda faces: faces.landmark_table),
-    "svm": ("svmfile", lambda svmfile: svmfile.load),
-    "network": ("superres", lambda superres: lambda path: superres.load(path, superres.SuperResParams())),
-    "world": ("worldmodel", lambda worldmodel: lambda path: worldmodel.load(str(path))),
-    "study": ("profile", _study),
-    "tar": ("pretrain", lambda pretrain: pretrain.read),
-    "track": ("trackfile", lambda trackfile: lambda path: trackfile.read(path, "clip")),
+    "image": ("faces.detection", lambda detection: detection.read_image),
+    "video": ("faces.video", lambda video: lambda path: list(video.sample(path, 8))),
+    "table": ("core.disk", lambda disk: lambda path: disk.read_table(path, {"file", "label"})),
+    "folder": ("data.sources", _folder_of_videos),
+    "prepare": ("faces.prepare", lambda prepare: lambda path: prepare.find_videos(path.parent)),
+    "landmarks": ("faces.face_tracks", lambda face_tracks: face_tracks.landmark_table),
+    "svm": ("headpose.pose_features", lambda pose_features: pose_features.load_svm),
+    "network": (
+        "superres.enlarging",
+        lambda enlarging: lambda path: enlarging.load_fsrcnn(path, enlarging.SuperResParams()),
+    ),
+    "world": ("headpose.worldmodel", lambda worldmodel: lambda path: worldmodel.world_model(str(path))),
+    "study": ("core.studies", _study),
+    "tar": ("experiments.pretraining", lambda pretraining: pretraining.read_archive),
+    "track": ("faces.face_tracks", lambda face_tracks: lambda path: face_tracks.read_track(path, "clip")),
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dfdlib import paths
+from dfdlib.core import paths
 
 sys.path.insert(0, str(paths.root() / "tools" / "site"))
 

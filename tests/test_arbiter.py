@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from dfdlib import arbiter, calibration, metrics, paths, recompute
-from dfdlib.errors import DfdError
+from dfdlib.core import paths
+from dfdlib.core.errors import DfdError
+from dfdlib.evaluation import arbiter, metrics, recompute
 from tests.test_metrics import _table
 
 
@@ -61,19 +62,19 @@ def test_the_temperature_undoes_what_was_done_to_the_logits() -> None:
     labels = (np.random.default_rng(6).random(4000) < honest["p_fake"]).astype(int)  # p_fake means what it says
     honest = honest.assign(label=labels)
     sure = honest.assign(p_fake=expit(3 * logit(honest["p_fake"])))
-    assert calibration.temperature(honest) == pytest.approx(1, abs=0.12)
-    assert calibration.temperature(sure) == pytest.approx(3, abs=0.35)
-    mended = calibration.scaled(sure, 3.0)
+    assert arbiter.temperature(honest) == pytest.approx(1, abs=0.12)
+    assert arbiter.temperature(sure) == pytest.approx(3, abs=0.35)
+    mended = arbiter.tempered(sure, 3.0)
     assert mended["p_fake"].to_numpy() == pytest.approx(honest["p_fake"].to_numpy(), abs=0.02)
     assert ((mended["p_fake"] >= 0.5) == (sure["p_fake"] >= 0.5)).all()
     ece = [metrics.calibration_error(*_arrays(table))[0] for table in (sure, mended)]
     assert ece[0] > 3 * ece[1]
     with pytest.raises(DfdError, match="test frames to fit on"):
-        calibration.temperature(honest.assign(split="test"))
+        arbiter.temperature(honest.assign(split="test"))
 
 
 def test_reliability_by_hand() -> None:
-    found = calibration.reliability(_table([0, 1, 1, 1], [0.05, 0.06, 0.95, 1.0]))
+    found = arbiter.reliability(_table([0, 1, 1, 1], [0.05, 0.06, 0.95, 1.0]))
     assert found["bin"].tolist() == [0, 9] and found["frames"].tolist() == [2, 2]
     assert found["p_fake"].tolist() == pytest.approx([0.055, 0.975]) and found["fakes"].tolist() == [0.5, 1.0]
 
@@ -85,7 +86,7 @@ def test_the_committed_numbers_come_out_of_the_score_table_again(tmp_path, study
     for name in (f"{study}.json", f"scores/{study}.csv"):
         shutil.copy(paths.root() / "results" / name, tmp_path / name)
     code = (
-        "import sys; from dfdlib import recompute; recompute.main(); "
+        "import sys; from dfdlib.evaluation import recompute; recompute.main(); "
         "assert not {'torch', 'cv2', 'dlib'} & set(sys.modules), 'it needs more than the table'"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "scores" / f"{study}.csv")]

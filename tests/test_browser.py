@@ -19,7 +19,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from dfdlib import paths
+from dfdlib.core import paths
 from tests import pages
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -257,16 +257,18 @@ def _without_outputs(name: str) -> nbformat.NotebookNode:
 def _interactive() -> nbformat.NotebookNode:
     """The lines of notebook 04 that show the sliders, on a head that needs no data."""
     cells = nbformat.read(paths.notebooks() / "04_head_pose.ipynb", as_version=4).cells
-    source = next(cell.source for cell in cells if "posewidget.show" in cell.source)
-    shown = [line for line in source.splitlines() if line.startswith(("fig = ", "posewidget.show"))]
+    source = next(cell.source for cell in cells if "pose_widget.show" in cell.source)
+    shown = [line for line in source.splitlines() if line.startswith(("fig = ", "pose_widget.show"))]
     assert len(shown) == 2
     head = """import numpy as np
-from dfdlib import headpose, posetruth, posewidget, worldmodel
+from dfdlib.experiments import known_poses
+from dfdlib.headpose import pnp, worldmodel
+from dfdlib.plots import pose_widget
 
-world = worldmodel.load("world_model.csv")
-turned = posetruth.turns(1, seed=1)
-points = posetruth.project(world[None], turned, np.array([[0.0, 0, 290]]), headpose.camera_matrix(256, 256))[0]
-face = posewidget.Face(np.full((256, 256, 3), 90, np.uint8), points, world, "a head (synthetic)")"""
+world = worldmodel.world_model("world_model.csv")
+turned = known_poses.turns(1, seed=1)
+points = known_poses.project_heads(world[None], turned, np.array([[0.0, 0, 290]]), pnp.camera_matrix(256, 256))[0]
+face = pose_widget.Face(np.full((256, 256, 3), 90, np.uint8), points, world, "a head (synthetic)")"""
     return nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell("\n".join([head, *shown]))],
         metadata={"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},

@@ -17,9 +17,11 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from rich.console import Console
 
-from dfdlib import cli, paths, recipes, repro, steps, study
-from dfdlib.errors import DfdError
-from dfdlib.steps import Steps
+from dfdlib.command import cli, notebooks, progress, recipes
+from dfdlib.command import run as runner
+from dfdlib.command.progress import Steps
+from dfdlib.core import paths, repro
+from dfdlib.core.errors import DfdError
 
 PARAMETERS = 'study: str = "embedded"  # the study to run'
 
@@ -57,16 +59,16 @@ def _dfd(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
 def test_the_overview_runs_last(repository: Path) -> None:
     for name in ("00_start_here", "01_first", "02_second"):
         _write(repository, name)
-    assert [path.stem for path in study.order()] == ["01_first", "02_second", "00_start_here"]
-    assert [path.stem for path in study.order(["02"])] == ["02_second"]
+    assert [path.stem for path in runner.order()] == ["01_first", "02_second", "00_start_here"]
+    assert [path.stem for path in runner.order(["02"])] == ["02_second"]
     with pytest.raises(DfdError, match="no notebook .*'07'.*there are: 00_start_here"):
-        study.order(["07"])
+        runner.order(["07"])
 
 
 def test_a_run_passes_the_study_and_tells_each_step(repository: Path) -> None:
     _write(repository, "01_first", "print(study)", "# papermill_description=Train_it\nprint(1 + 1)")
     console = _console()
-    folder = study.run("smoke", console, ["01"])
+    folder = runner.run_study("smoke", console, ["01"])
     executed = nbformat.read(folder / "01_first.ipynb", as_version=4)
     printed = [cell.outputs[0].text for cell in executed.cells if cell.get("outputs")]
     assert printed == ["smoke\n", "2\n"]
@@ -80,15 +82,15 @@ def test_a_failing_cell_stops_the_run_with_one_sentence(repository: Path) -> Non
         repository,
         "01_first",
         "print('kept')",
-        "from dfdlib.errors import DfdError\nraise DfdError('No clip; add one.')",
+        "from dfdlib.core.errors import DfdError\nraise DfdError('No clip; add one.')",
     )
     _write(repository, "03_third", "1 / 0")
     with pytest.raises(DfdError, match=r"^01_first.ipynb stopped: No clip; add one\. \(The notebook up to there is"):
-        study.run("smoke", _console(), ["01", "03"])
+        runner.run_study("smoke", _console(), ["01", "03"])
     assert "kept" in (repository / "build" / "smoke" / "notebooks" / "01_first.ipynb").read_text()
     assert not (repository / "build" / "smoke" / "notebooks" / "03_third.ipynb").exists()  # it needs the first
     with pytest.raises(DfdError, match="03_third.ipynb stopped: ZeroDivisionError: division by zero"):
-        study.run("smoke", _console(), ["03"])
+        runner.run_study("smoke", _console(), ["03"])
 
 
 def test_notebooks_that_do_not_need_each_other_run_at_once(repository: Path) -> None:
@@ -102,7 +104,7 @@ def test_notebooks_that_do_not_need_each_other_run_at_once(repository: Path) -> 
             f"assert pathlib.Path('{other}').exists()",
         )
     console = _console()
-    study.run("smoke", console, ["01", "02"])
+    runner.run_study("smoke", console, ["01", "02"])
     assert "done 01_first" in console.file.getvalue()
     assert "done 02_second" in console.file.getvalue()
 
@@ -111,7 +113,7 @@ def test_a_run_keeps_a_log_and_the_seconds_of_each_notebook(repository: Path) ->
     _write(repository, "01_first", "1 + 1")
     _write(repository, "02_second", 'raise ValueError("broken")')
     with pytest.raises(DfdError, match="broken"):
-        study.run("smoke", _console(), ["01", "02"])
+        runner.run_study("smoke", _console(), ["01", "02"])
     table = pd.read_csv(repository / "build" / "smoke" / "seconds.csv").set_index("name")
     assert table.loc["01_first", "ended"] == "done" and table.loc["01_first", "seconds"] > 0
     assert "ValueError: broken" in table.loc["02_second", "ended"]
@@ -129,14 +131,14 @@ def test_a_second_run_of_a_study_is_refused_and_a_dead_one_blocks_nothing(reposi
         try:
             assert other.stdout.readline() == "held\n"
             with pytest.raises(DfdError, match=r"smoke is under way \(process 4711\); wait for its end, or stop it"):
-                study.run("smoke", _console(), ["01"])
+                runner.run_study("smoke", _console(), ["01"])
         finally:
             other.kill()
-    assert (study.run("smoke", _console(), ["01"]) / "01_first.ipynb").is_file()
+    assert (runner.run_study("smoke", _console(), ["01"]) / "01_first.ipynb").is_file()
 
 
 def test_a_long_step_says_that_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps, "EVERY", 0.05)
+    monkeypatch.setattr(progress, "REMIND_EVERY", 0.05)
     console = _console()
     with Steps(console) as shown, shown.of("03") as tell:
         tell("training")
@@ -149,14 +151,14 @@ def test_a_long_step_says_that_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> No
 def test_another_parameter_is_refused_before_the_run(repository: Path) -> None:
     _write(repository, "01_first", parameters="studdy: str = 'embedded'")
     with pytest.raises(DfdError, match=r"01_first.ipynb takes the parameters \['studdy'\]"):
-        study.run("smoke", _console(), ["01"])
+        runner.run_study("smoke", _console(), ["01"])
 
 
 def test_a_second_run_in_place_changes_no_byte(repository: Path) -> None:
     path = _write(repository, "01_first", "print(study)")
-    study.run("embedded", _console(), ["01"], in_place=True)
+    runner.run_study("embedded", _console(), ["01"], in_place=True)
     first = path.read_bytes()
-    study.run("embedded", _console(), ["01"], in_place=True)
+    runner.run_study("embedded", _console(), ["01"], in_place=True)
     assert path.read_bytes() == first
     notebook = nbformat.read(path, as_version=4)
     cells = notebook.cells
@@ -216,10 +218,10 @@ def test_a_copy_of_uadfv_with_nothing_in_it_is_told_apart(
 
 
 def test_networks_trained_beside_the_notebooks_are_recipes_and_awaited() -> None:
-    beside = {recipe for recipes_of_one in study.BESIDE.values() for recipe in recipes_of_one}
-    assert beside <= set(recipes.RECIPES) and beside <= set(study.NEEDS)
-    assert set(study.NEEDS) - beside <= {path.stem[:2] for path in study.order()}
-    assert any("one-cycle-validated" in needed for name, needed in study.NEEDS.items() if name not in beside)
+    beside = {recipe for recipes_of_one in runner.BESIDE.values() for recipe in recipes_of_one}
+    assert beside <= set(recipes.RECIPES) and beside <= set(runner.NEEDS)
+    assert set(runner.NEEDS) - beside <= {path.stem[:2] for path in runner.order()}
+    assert any("one-cycle-validated" in needed for name, needed in runner.NEEDS.items() if name not in beside)
 
 
 def test_a_network_is_trained_beside_the_notebooks_until_that_was_done(repository: Path, monkeypatch) -> None:
@@ -227,20 +229,20 @@ def test_a_network_is_trained_beside_the_notebooks_until_that_was_done(repositor
     (repository / "runs" / "smoke").mkdir(parents=True)
     commands, codes = [], iter([2, 0])
 
-    def run(command, **_):
+    def start(command, **_):
         commands.append(command[1:])
         return subprocess.CompletedProcess(command, next(codes))
 
-    monkeypatch.setattr(study.subprocess, "run", run)
+    monkeypatch.setattr(runner.subprocess, "run", start)
     with Steps(_console()) as shown:
         for _ in range(3):  # it fails, succeeds, and is not repeated
-            study._train("smoke", "one-cycle", shown)
+            runner._train("smoke", "one-cycle", shown)
     assert commands == 2 * [["-m", "dfdlib", "train", "smoke", "one-cycle"]]
 
 
 def test_printed_text_is_kept_in_one_piece() -> None:
     printed = (("stdout", "a"), ("stdout", "b"), ("stderr", "c"), ("stdout", "d"))
-    joined = study._joined([new_output("stream", name=name, text=text) for name, text in printed])
+    joined = notebooks._joined([new_output("stream", name=name, text=text) for name, text in printed])
     assert [(output.name, output.text) for output in joined] == [("stdout", "ab"), ("stderr", "c"), ("stdout", "d")]
 
 
@@ -260,14 +262,14 @@ def test_jobs_start_by_need_and_in_order() -> None:
 
     names = ["01", "02", "03", "one-cycle", "one-cycle-validated", "04", "no-fakes", "05", "06", "07", "00"]
     with ThreadPoolExecutor(2) as pool:
-        jobs = study._by_need({name: job(name) for name in names}, pool, 2)
+        jobs = runner._by_need({name: job(name) for name in names}, pool, 2)
     assert set(jobs) == set(names) and sorted(began[:2]) == ["01", "02"] and began[-1] == "00"
     for name in names[2:-1]:
-        assert all(began.index(other) < began.index(name) for other in study.NEEDS[name])
+        assert all(began.index(other) < began.index(name) for other in runner.NEEDS[name])
     assert sorted(began[2:4]) == ["03", "one-cycle"] and began.index("04") < began.index("no-fakes")
 
     began.clear()
     with ThreadPoolExecutor(2) as pool:
-        jobs = study._by_need({name: job(name, DfdError("no") if name == "03" else None) for name in names}, pool, 2)
+        jobs = runner._by_need({name: job(name, DfdError("no") if name == "03" else None) for name in names}, pool, 2)
     failed = {name for name, done in jobs.items() if done.exception()}
     assert failed == {"03", "05", "06", "07", "00"} and set(began) == set(names) - failed | {"03"}

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from dfdlib import compare, finetune, heads, pretrain, recipes, train
-from dfdlib.errors import DfdError
-from dfdlib.profile import OneCycleParams, ResNetParams, Study
+from dfdlib.command import recipes
+from dfdlib.core import training
+from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import OneCycleParams, ResNetParams, Study
+from dfdlib.experiments import comparisons, pretraining
+from dfdlib.resnet import finetune, heads
 from tests.test_finetune import _frames
 
 PARAMS = ResNetParams(arch="resnet20", input_size=32, epochs=2, batch=8, bfloat16=False)
@@ -36,18 +39,18 @@ def test_folds_score_each_frame_by_a_network_that_has_not_seen_it(monkeypatch) -
     trained = []
     original = finetune.labelled
     monkeypatch.setattr(finetune, "labelled", lambda part, study: trained.append(part) or original(part, study))
-    scores = compare.in_folds(STUDY, frames, "person")
+    scores = comparisons.in_folds(STUDY, frames, "person")
     assert len(trained) == 5 and list(scores["frame"]) == list(range(24)) and set(scores["split"]) == {"test"}
     assert sum(len(part.labels) for part in trained) == 4 * 24
     for part in trained:
         pairs = part.table.groupby("person").size()
         assert (pairs == 2).all(), "a person stands on both sides"
-    assert len(compare.in_folds(STUDY, frames, "frame", folds=1)) == 5
+    assert len(comparisons.in_folds(STUDY, frames, "frame", folds=1)) == 5
 
 
 def test_fwas_schedule_falls_by_five_percent_an_epoch_without_momentum(monkeypatch) -> None:
     seen = []
-    fit = train.fit
+    fit = training.fit
 
     def watched(model, optimizer, batches, *rest):  # noqa: ANN001, ANN002, ANN202
         def each(epoch: int):  # noqa: ANN202
@@ -57,8 +60,8 @@ def test_fwas_schedule_falls_by_five_percent_an_epoch_without_momentum(monkeypat
 
         return fit(model, optimizer, each, *rest)
 
-    monkeypatch.setattr(finetune.train, "fit", watched)
-    compare.fwa(replace(STUDY, resnet=replace(PARAMS, epochs=3)), _frames())
+    monkeypatch.setattr(finetune.training, "fit", watched)
+    finetune.fwa(replace(STUDY, resnet=replace(PARAMS, epochs=3)), _frames())
     assert {(epoch, round(lr, 9), m) for epoch, lr, m in seen} == {(1, 0.001, 0), (2, 0.00095, 0), (3, 0.0009025, 0)}
 
 
@@ -110,34 +113,34 @@ def _archive(path, size: int = 64) -> None:
 
 def test_pretraining_learns_two_colours_and_is_not_repeated(tmp_path, monkeypatch) -> None:
     _archive(tmp_path / "tiny.tar.gz")
-    monkeypatch.setattr(pretrain, "HELD_OUT", 5)
-    monkeypatch.setattr(pretrain, "EPOCHS", 3)
-    monkeypatch.setattr(pretrain, "BATCH", 8)
-    images, labels, classes = pretrain.read(tmp_path / "tiny.tar.gz")
+    monkeypatch.setattr(pretraining, "HELD_OUT", 5)
+    monkeypatch.setattr(pretraining, "EPOCHS", 3)
+    monkeypatch.setattr(pretraining, "BATCH", 8)
+    images, labels, classes = pretraining.read_archive(tmp_path / "tiny.tar.gz")
     assert images.shape == (50, 64, 64, 3) and classes == ["n01", "n02"] and images[0, ..., 1].mean() > 120
-    weights, top1 = pretrain.tiny_imagenet(STUDY, tmp_path / "tiny.tar.gz")
+    weights, top1 = pretraining.tiny_imagenet(STUDY, tmp_path / "tiny.tar.gz")
     assert weights.is_file() and top1 >= 0.9
-    monkeypatch.setattr(pretrain, "_train", lambda *args: pytest.fail("trained again"))
-    assert pretrain.tiny_imagenet(STUDY, tmp_path / "tiny.tar.gz") == (weights, top1)
+    monkeypatch.setattr(pretraining, "_train", lambda *args: pytest.fail("trained again"))
+    assert pretraining.tiny_imagenet(STUDY, tmp_path / "tiny.tar.gz") == (weights, top1)
 
 
 def test_an_archive_that_is_none_or_of_other_images_is_named(tmp_path, monkeypatch) -> None:
     (tmp_path / "x.tar").write_text("no")
     monkeypatch.setenv("DFD_TINY_IMAGENET", str(tmp_path / "x.tar"))
     with pytest.raises(DfdError, match="is not a tar archive"):
-        pretrain.archive()
+        pretraining.archive()
     monkeypatch.setenv("DFD_TINY_IMAGENET", str(tmp_path / "none.tar"))
     with pytest.raises(DfdError, match="is not a tar archive"):
-        pretrain.archive()
+        pretraining.archive()
     _archive(tmp_path / "large.tar.gz", size=70)
     with pytest.raises(DfdError, match="n01_0.JPEG in .* is not an image of 64 x 64"):
-        pretrain.read(tmp_path / "large.tar.gz")
+        pretraining.read_archive(tmp_path / "large.tar.gz")
 
 
 def test_rows_name_what_they_compare_and_hold_intervals(monkeypatch) -> None:
-    monkeypatch.setattr(compare, "NETWORKS", ("resnet20",))
+    monkeypatch.setattr(comparisons, "NETWORKS", ("resnet20",))
     monkeypatch.setattr(finetune, "small", lambda study: study)
-    table = compare.table(STUDY, _frames())
+    table = comparisons.comparison_table(STUDY, _frames())
     assert list(table["kind"]) == ["split"] * 4 + ["network"] * 2 + ["recipe"] * 4
     assert (table["frame_auc_low"] <= table["frame_auc"]).all()
     own = table[table["name"] == "resnet20"].iloc[0]
@@ -146,4 +149,4 @@ def test_rows_name_what_they_compare_and_hold_intervals(monkeypatch) -> None:
 
 def test_an_unknown_recipe_is_named() -> None:
     with pytest.raises(DfdError, match="no recipe 'magic'; choose one of: paper, one-cycle"):
-        list(recipes.carry_out("smoke", "magic"))
+        list(recipes.train_by_name("smoke", "magic"))

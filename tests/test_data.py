@@ -9,14 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
-from dfdlib import data, paths, splits
-from dfdlib.data import Clip
-from dfdlib.errors import DfdError
-from dfdlib.profile import Study
+from dfdlib.core import disk, paths
+from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import Study
+from dfdlib.data import catalogue, sources, splits, uadfv
+from dfdlib.data.catalogue import Clip
 
 
 def _uadfv(folder, suffix=".mp4"):
-    for number in range(data.UADFV_PAIRS):
+    for number in range(uadfv.PAIRS):
         for kind, name in (("real", f"{number:04d}"), ("fake", f"{number:04d}_fake")):
             path = folder / kind / (name + suffix)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +43,7 @@ def test_the_committed_manifest_lists_the_98_videos() -> None:
 
 def test_uadfv_videos_are_verified(tmp_path, monkeypatch, manifest) -> None:
     monkeypatch.setenv("DFD_UADFV", str(_uadfv(tmp_path / "set")))
-    clips = data.uadfv()
+    clips = uadfv.clips()
     assert len(clips) == 98 and sum(c.label for c in clips) == 49
     fake = next(c for c in clips if c.clip_id == "0041_fake")
     assert (fake.pair, fake.person, fake.label) == ("0041", "person00", 1)
@@ -53,7 +54,7 @@ def test_a_changed_and_a_missing_video_are_listed(tmp_path, monkeypatch, manifes
     (folder / "real" / "0003.mp4").write_bytes(b"0004")
     (folder / "fake" / "0007_fake.mp4").unlink()
     (folder / "fake" / "0008_fake.mp4").write_bytes(b"longer than it was")
-    problems = data.verify_uadfv(folder)
+    problems = uadfv.verify(folder)
     assert problems == [
         "real/0003.mp4 has another sha256 than the manifest's",
         "fake/0007_fake.mp4 is missing",
@@ -61,24 +62,24 @@ def test_a_changed_and_a_missing_video_are_listed(tmp_path, monkeypatch, manifes
     ]
     monkeypatch.setenv("DFD_UADFV", str(folder))
     with pytest.raises(DfdError, match="is not the UADFV of the manifest: real/0003.mp4"):
-        data.uadfv()
+        uadfv.clips()
 
 
 def test_uadfv_as_folders_of_face_crops(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("DFD_UADFV", str(_uadfv(tmp_path, suffix="")))
-    assert len(data.uadfv()) == 98
+    assert len(uadfv.clips()) == 98
     (tmp_path / "real" / "0005").rmdir()
     with pytest.raises(DfdError, match="lacks 1 of 98 UADFV clips, the first is .*0005"):
-        data.uadfv()
+        uadfv.clips()
 
 
 def test_a_missing_data_folder(monkeypatch, tmp_path) -> None:
     monkeypatch.delenv("DFD_UADFV", raising=False)
     with pytest.raises(DfdError, match="DFD_UADFV is not set"):
-        data.uadfv()
+        uadfv.clips()
     monkeypatch.setenv("DFD_UADFV", str(tmp_path / "nowhere"))
     with pytest.raises(DfdError, match="nowhere, which is not a folder"):
-        data.uadfv()
+        uadfv.clips()
 
 
 def _video_folder(folder, rows: str, files=("a.mp4", "b.mp4")):
@@ -90,7 +91,7 @@ def _video_folder(folder, rows: str, files=("a.mp4", "b.mp4")):
 def test_a_folder_of_videos_with_a_table(tmp_path, monkeypatch) -> None:
     _video_folder(tmp_path, "a.mp4,0,p1,anna\nb.mp4,1,p1,anna\n")
     monkeypatch.setenv("DFD_VIDEOS", str(tmp_path))
-    assert [(c.clip_id, c.label, c.pair, c.person) for c in data.clips(Study("x", "folder"))] == [
+    assert [(c.clip_id, c.label, c.pair, c.person) for c in sources.clips(Study("x", "folder"))] == [
         ("a", 0, "p1", "anna"),
         ("b", 1, "p1", "anna"),
     ]
@@ -111,32 +112,32 @@ def test_a_wrong_row_is_named(tmp_path, monkeypatch, rows: str, words: str) -> N
     _video_folder(tmp_path, rows)
     monkeypatch.setenv("DFD_VIDEOS", str(tmp_path))
     with pytest.raises(DfdError, match=words):
-        data.video_folder()
+        sources.video_folder()
 
 
 def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path) -> None:
     (tmp_path / "clips.csv").write_text("file,label\na.mp4,0\n", encoding="utf-8-sig")
-    assert data.read_table(tmp_path / "clips.csv", {"file"}) == [{"file": "a.mp4", "label": "0"}]
+    assert disk.read_table(tmp_path / "clips.csv", {"file"}) == [{"file": "a.mp4", "label": "0"}]
 
 
 def test_a_table_in_another_encoding_is_named(tmp_path) -> None:
     (tmp_path / "clips.csv").write_text("file,label\na.mp4,0\n", encoding="utf-16")
     with pytest.raises(DfdError, match="clips.csv is not UTF-8 text; save it"):
-        data.read_table(tmp_path / "clips.csv", {"file"})
+        disk.read_table(tmp_path / "clips.csv", {"file"})
 
 
 def test_a_missing_column_is_named(tmp_path, monkeypatch) -> None:
     (tmp_path / "clips.csv").write_text("file,label\na.mp4,0\n")
     monkeypatch.setenv("DFD_VIDEOS", str(tmp_path))
     with pytest.raises(DfdError, match="no column 'pair'"):
-        data.video_folder()
+        sources.video_folder()
 
 
 def test_labels_outside_0_and_1() -> None:
-    data.check_labels([0, 1, 1])
+    catalogue.check_labels([0, 1, 1])
     for label in (3, -1, 0.5, float("nan")):
         with pytest.raises(DfdError, match=f"The label {label} is neither"):
-            data.check_labels([0, label])
+            catalogue.check_labels([0, label])
 
 
 def _clips(*rows) -> list[Clip]:
@@ -168,9 +169,9 @@ def test_a_split_by_person_keeps_people_whole_and_is_seeded() -> None:
 
 def test_the_published_uadfv_split(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("DFD_UADFV", str(_uadfv(tmp_path, suffix="")))
-    done = splits.split(data.uadfv(), seed=2020)
+    done = splits.split(uadfv.clips(), seed=2020)
     pairs = {part: {int(c.pair) for c in done if c.split == part} for part in ("train", "val", "test")}
-    assert pairs["test"] == set(data.UADFV_TEST) and len(pairs["test"]) == 14
+    assert pairs["test"] == set(uadfv.TEST) and len(pairs["test"]) == 14
     assert len(pairs["train"]) + len(pairs["val"]) == 35 and len(pairs["val"]) >= 7
     assert splits.shared(done, "pair") == []
     assert splits.shared([c for c in done if c.split != "test"], "person") == []
@@ -188,23 +189,23 @@ def _images(folder, count: int, truncated: tuple[int, ...]) -> list:
 def test_a_few_damaged_images_are_named_counted_and_left_out(tmp_path) -> None:
     files = _images(tmp_path, 60, truncated=(7, 30))
     with pytest.warns(UserWarning, match=r"2 of 60 images cannot be read, the first is .*007.jpg; they are left out"):
-        kept = data.readable(files)
+        kept = sources.readable(files)
     assert kept == [path for path in files if path.name not in ("007.jpg", "030.jpg")]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert data.readable(kept) == kept
+        assert sources.readable(kept) == kept
 
 
 def test_many_damaged_images_stop_the_run(tmp_path) -> None:
     with pytest.raises(DfdError, match=r"4 of 60 images cannot be read, the first is .*001.jpg; copy the folder again"):
-        data.readable(_images(tmp_path, 60, truncated=(1, 2, 3, 4)))
+        sources.readable(_images(tmp_path, 60, truncated=(1, 2, 3, 4)))
     with pytest.raises(DfdError, match="1 of 1 images"):
-        data.readable(_images(tmp_path, 1, truncated=(0,)))
+        sources.readable(_images(tmp_path, 1, truncated=(0,)))
 
 
 def test_celeba_goes_on_without_a_damaged_image(tmp_path, monkeypatch) -> None:
     _images(tmp_path, 40, truncated=(3,))
     monkeypatch.setenv("DFD_CELEBA", str(tmp_path))
     with pytest.warns(UserWarning, match="1 of 40 images"):
-        table = data.stills(Study("x", dataset="uadfv"))
+        table = sources.stills(Study("x", dataset="uadfv"))
     assert len(table) == 39 and (table["split"] == "train").sum() == 31

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from dfdlib import cli, datastatus, paths, profile, video
-from dfdlib.datastatus import Row
-from dfdlib.profile import Study
+from dfdlib.command import cli
+from dfdlib.core import paths, studies
+from dfdlib.core.studies import Study
+from dfdlib.data import status
+from dfdlib.data.status import Row
+from dfdlib.faces import video
 
-VARIABLES = [source.variable for source in datastatus.SOURCES]
+VARIABLES = [source.variable for source in status.SOURCES]
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +37,7 @@ def _touch(folder: Path, *names: str) -> None:
 
 
 def _row(study: Study, name: str) -> Row:
-    return next(row for row in datastatus.status(study) if row.name == name)
+    return next(row for row in status.status(study) if row.name == name)
 
 
 def _dfd(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -57,8 +60,8 @@ def ffpp(tmp_path, monkeypatch) -> Path:
 
 def test_every_source_is_of_a_variable_of_its_own_and_every_kind_of_study_needs_one() -> None:
     assert len(set(VARIABLES)) == len(VARIABLES)
-    for dataset in profile.DATASETS:
-        needed = [source.name for source in datastatus.SOURCES if dataset in source.datasets]
+    for dataset in studies.DATASETS:
+        needed = [source.name for source in status.SOURCES if dataset in source.datasets]
         assert "embedded" in needed and len(needed) == {"embedded": 1, "uadfv": 3}.get(dataset, 2)
 
 
@@ -86,7 +89,7 @@ def test_a_script_reads_the_same_as_json(ffpp, monkeypatch, capsys) -> None:
 
 
 def test_ffpp_is_counted_and_its_parts_too(ffpp) -> None:
-    row = _row(profile.load("ffpp"), "FaceForensics++")
+    row = _row(studies.load("ffpp"), "FaceForensics++")
     parts = [row.found.pop(part) for part in ("train", "val", "test")]
     assert row.found == {"real": 10, "fake": 10, "pairs": 10, "people": 5}
     assert sum(parts) == 20 and min(parts) == 4 and row.ready and row.missing == ""
@@ -94,20 +97,20 @@ def test_ffpp_is_counted_and_its_parts_too(ffpp) -> None:
 
 def test_a_few_left_out_are_told_and_do_not_stop(ffpp) -> None:
     _touch(ffpp / "original_sequences/youtube/c23/videos", "holiday.mp4")
-    row = _row(profile.load("ffpp"), "FaceForensics++")
+    row = _row(studies.load("ffpp"), "FaceForensics++")
     assert row.ready and row.missing.startswith("1 of 11 videos have another name") and row.found["real"] == 10
 
 
 def test_empty_files_and_missing_ones_stop(ffpp) -> None:
-    study = profile.load("ffpp")
+    study = studies.load("ffpp")
     broken = ffpp / "original_sequences/youtube/c23/videos/003.mp4"
     broken.write_bytes(b"")
     row = _row(study, "FaceForensics++")
     assert not row.ready and row.missing.startswith(f"1 of 20 clips are empty, the first is {broken}; copy")
     shutil.rmtree(broken.parent)
-    rows = datastatus.status(study)
-    assert datastatus.refusal(study, rows).startswith("The study ffpp cannot start: There is no folder ")
-    assert datastatus.refusal(profile.load("embedded"), datastatus.status(profile.load("embedded"))) == ""
+    rows = status.status(study)
+    assert status.refusal(study, rows).startswith("The study ffpp cannot start: There is no folder ")
+    assert status.refusal(studies.load("embedded"), status.status(studies.load("embedded"))) == ""
 
 
 def test_celebdf_says_what_its_split_leaves_out(tmp_path, monkeypatch) -> None:
@@ -115,7 +118,7 @@ def test_celebdf_says_what_its_split_leaves_out(tmp_path, monkeypatch) -> None:
     _touch(tmp_path, *(f"Celeb-real/{name}_0000.mp4" for name in people), "YouTube-real/00000.mp4")
     _touch(tmp_path, *(f"Celeb-synthesis/{a}_{b}_0000.mp4" for a in people for b in people if a != b))
     monkeypatch.setenv("DFD_CELEBDF", str(tmp_path))
-    row = _row(profile.load("celebdf"), "Celeb-DF")
+    row = _row(studies.load("celebdf"), "Celeb-DF")
     assert row.ready and row.found == {
         "real": 7, "fake": 30, "pairs": 7, "people": 7, "train": 5, "val": 4, "test": 4, "left out by the split": 24
     }  # fmt: skip
@@ -123,7 +126,7 @@ def test_celebdf_says_what_its_split_leaves_out(tmp_path, monkeypatch) -> None:
         path.unlink()
     for path in (tmp_path / "Celeb-synthesis").glob("*_id5_*"):
         path.unlink()
-    row = _row(profile.load("celebdf"), "Celeb-DF")
+    row = _row(studies.load("celebdf"), "Celeb-DF")
     assert not row.ready and "needs at least 6 people and there are 5" in row.missing
 
 
@@ -131,14 +134,14 @@ def test_uadfv_is_listed_without_reading_it(tmp_path, monkeypatch) -> None:
     names = [f"real/{number:04d}.mp4" for number in range(49)] + [f"fake/{n:04d}_fake.mp4" for n in range(49)]
     _touch(tmp_path, *names)
     monkeypatch.setenv("DFD_UADFV", str(tmp_path))
-    row = _row(profile.load("uadfv"), "UADFV")
+    row = _row(studies.load("uadfv"), "UADFV")
     assert row.ready and (row.found["real"], row.found["fake"], row.found["test"]) == (49, 49, 28)
     (tmp_path / names[3]).unlink()
-    assert "lacks 1 of 98 UADFV clips" in _row(profile.load("uadfv"), "UADFV").missing
+    assert "lacks 1 of 98 UADFV clips" in _row(studies.load("uadfv"), "UADFV").missing
 
 
 def test_images_files_and_videos_of_ones_own(tmp_path, monkeypatch) -> None:
-    study = profile.load("uadfv")
+    study = studies.load("uadfv")
     for name, variable in (("CelebA", "DFD_CELEBA"), ("T91 and Set5", "DFD_SR"), ("your videos", "DFD_VIDEOS")):
         monkeypatch.setenv(variable, str(tmp_path))
         assert not _row(study, name).ready
@@ -161,8 +164,8 @@ def test_a_folder_that_cannot_be_read_is_a_row_and_no_traceback(tmp_path, monkey
         raise PermissionError(13, "Permission denied", str(tmp_path))
 
     monkeypatch.setenv("DFD_SR", str(tmp_path))
-    monkeypatch.setattr(datastatus, "SOURCES", (datastatus.Source("here", "DFD_SR", "this test", refused),))
-    assert "Permission denied" in datastatus.status(Study("x"))[0].missing
+    monkeypatch.setattr(status, "SOURCES", (status.Source("here", "DFD_SR", "this test", refused),))
+    assert "Permission denied" in status.status(Study("x"))[0].missing
 
 
 def test_a_name_with_markup_or_controls_is_shown_as_it_is() -> None:
@@ -174,7 +177,7 @@ def test_a_name_with_markup_or_controls_is_shown_as_it_is() -> None:
 
 
 def test_the_embedded_data_are_verified(tmp_path, monkeypatch, capsys) -> None:
-    assert datastatus.verify_embedded() == []
+    assert status.verify_embedded() == []
     _touch(tmp_path / "embedded", "clips/a.mp4", "clips/b.mp4")
     digest = hashlib.sha256(b"x").hexdigest()
     rows = f"clips/a.mp4,{digest}\nclips/b.mp4,{digest[::-1]}\n"

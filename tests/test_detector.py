@@ -11,24 +11,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dfdlib import (
-    cache,
-    detector,
-    detectormeasure,
-    detectortrain,
-    frames,
-    headpose,
-    metrics,
-    networks,
-    paths,
-    profile,
-    results,
-    worldmodel,
-)
-from dfdlib.errors import DfdError
-from dfdlib.profile import Study
+from dfdlib.core import cache, paths, studies
+from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import Study
+from dfdlib.detector import shipped
+from dfdlib.evaluation import metrics, results
+from dfdlib.faces import frames
+from dfdlib.headpose import pnp, worldmodel
+from dfdlib.resnet import architectures
+from tools.weights import detector as detector_weights
 
-RECIPE = detectortrain.Recipe(photographs=3, every=1)
+RECIPE = detector_weights.Recipe(photographs=3, every=1)
 CARD = paths.assets() / "detector.md"
 
 
@@ -38,11 +31,11 @@ def _crops(count: int, seed: int = 0) -> np.ndarray:
 
 def some_points(count: int) -> np.ndarray:
     """Landmarks (count, 68, 2) of the world model's head, each turned a little more, in a picture of 128 pixels."""
-    camera, model = headpose.camera_matrix(128, 128), worldmodel.load("world_model.csv")
+    camera, model = pnp.camera_matrix(128, 128), worldmodel.world_model("world_model.csv")
     far = np.array([0.0, 0.0, 250.0])
-    return np.stack(
-        [headpose.project(model, np.array([0.05, 0.1 * i, 0.02]), far, camera) for i in range(count)]
-    ).astype(np.float32)
+    return np.stack([pnp.project(model, np.array([0.05, 0.1 * i, 0.02]), far, camera) for i in range(count)]).astype(
+        np.float32
+    )
 
 
 def _turned(points: np.ndarray, degrees: float, scale: float, shift: tuple[float, float]) -> np.ndarray:
@@ -53,34 +46,34 @@ def _turned(points: np.ndarray, degrees: float, scale: float, shift: tuple[float
 
 def test_eyes_come_to_their_place_and_the_picture_does_not_matter() -> None:
     points = some_points(2)
-    found = detector.aligned(points)
-    eyes = np.stack([found[:, eye].mean(1) for eye in detector.EYES], axis=1)
-    assert eyes == pytest.approx(np.broadcast_to(detector.SVM_EYES, (2, 2, 2)), abs=1e-3)
+    found = shipped.aligned(points)
+    eyes = np.stack([found[:, eye].mean(1) for eye in shipped.EYES], axis=1)
+    assert eyes == pytest.approx(np.broadcast_to(shipped.SVM_EYES, (2, 2, 2)), abs=1e-3)
     moved = _turned(points, 25, 3.0, (400, -70))
-    assert detector.aligned(moved) == pytest.approx(found, abs=1e-2)
-    assert detector.by_pose(moved) == pytest.approx(detector.by_pose(points), abs=1e-3)
+    assert shipped.aligned(moved) == pytest.approx(found, abs=1e-2)
+    assert shipped.by_pose(moved) == pytest.approx(shipped.by_pose(points), abs=1e-3)
 
 
 def test_eyes_at_one_place_are_refused() -> None:
     with pytest.raises(DfdError, match="Both eyes' landmarks lie at one place"):
-        detector.eye_map(np.ones((68, 2), np.float32))
+        shipped.eye_map(np.ones((68, 2), np.float32))
 
 
 def test_the_whole_is_the_rule_of_both_branches() -> None:
     crops, points = _crops(3), some_points(3)
     for rule, how in (("mean", lambda a, b: (a + b) / 2), ("both", np.minimum), ("resnet", lambda a, b: a)):
-        found = detector.scores(crops, points, rule)
+        found = shipped.scores(crops, points, rule)
         assert found["p_fake"].to_numpy() == pytest.approx(how(found["resnet"], found["headpose"]).to_numpy())
         assert found.to_numpy().min() >= 0 and found.to_numpy().max() <= 1
     with pytest.raises(DfdError, match="no rule 'wish' for the decision maker; choose one of: mean"):
-        detector.scores(crops, points, "wish")
+        shipped.scores(crops, points, "wish")
 
 
 def test_weights_go_to_16_bit_and_come_back_as_a_network(tmp_path) -> None:
     torch.manual_seed(0)
-    model = networks.build(detector.NETWORK)[0].eval()
-    detector.save(model, tmp_path / "w.safetensors")
-    again = detector.load(tmp_path / "w.safetensors")
+    model = architectures.build(shipped.NETWORK)[0].eval()
+    detector_weights.save_resnet(model, tmp_path / "w.safetensors")
+    again = shipped.load_resnet(tmp_path / "w.safetensors")
     image = torch.rand(1, 3, 112, 112)
     assert not torch.equal(again(image), model(image)), "half precision rounds"
     assert torch.allclose(again(image), model(image), atol=0.02)
@@ -94,17 +87,17 @@ def test_weights_that_are_not_the_networks_are_refused(tmp_path, what: str) -> N
     if what == "other":
         save_file({"a": torch.zeros(2)}, path)
     if what == "nan":
-        model = networks.build(detector.NETWORK)[0]
+        model = architectures.build(shipped.NETWORK)[0]
         torch.nn.init.constant_(model.fc.bias, torch.nan)
-        detector.save(model, path)
+        detector_weights.save_resnet(model, path)
     says = {"missing": "no weights of the detector", "nan": "not numbers"}.get(what, "damaged or holds another network")
     with pytest.raises(DfdError, match=says):
-        detector.load(path)
+        shipped.load_resnet(path)
 
 
 def test_all_weights_together_stay_below_5_mb() -> None:
     files = list(paths.assets().rglob("*.safetensors"))
-    assert detector.weights_path() in files and sum(path.stat().st_size for path in files) < 5e6
+    assert shipped.resnet_path() in files and sum(path.stat().st_size for path in files) < 5e6
 
 
 def test_a_face_and_its_blend_differ_inside_the_face_alone() -> None:
@@ -112,7 +105,7 @@ def test_a_face_and_its_blend_differ_inside_the_face_alone() -> None:
     crop[::4] = 200  # stripes, which the blend's blur changes
     points = 64 + 20 * np.stack([np.cos(np.linspace(0, 6, 68)), np.sin(np.linspace(0, 6, 68))], 1)
     recipe = replace(RECIPE, coarse_chance=0.0, quality=(99, 100))
-    real, fake = detectortrain.pair(crop, points.astype(np.float32), recipe, 1, 0, 0)
+    real, fake = detector_weights.pair(crop, points.astype(np.float32), recipe, 1, 0, 0)
     changed = np.abs(real.astype(int) - fake.astype(int)).max(2)
     assert real.shape == (112, 112, 3) and changed[40:70, 40:70].max() > 20
     assert changed[:8].max() <= 4 and changed[:, :8].max() <= 4, "JPEG alone"
@@ -120,7 +113,9 @@ def test_a_face_and_its_blend_differ_inside_the_face_alone() -> None:
 
 def test_a_batch_holds_each_face_and_its_blend_and_repeats_exactly() -> None:
     crops, points = _crops(5), np.stack([some_points(1)[0]] * 5) / 2 + 20
-    first, second, other = (list(detectortrain.batches(crops, points, RECIPE, epoch, seed=3)) for epoch in (1, 1, 2))
+    first, second, other = (
+        list(detector_weights.face_batches(crops, points, RECIPE, epoch, seed=3)) for epoch in (1, 1, 2)
+    )
     images, labels = first[0]
     assert images.shape == (10, 3, 112, 112) and labels.tolist() == [0, 1] * 5
     assert torch.equal(images, second[0][0]) and not torch.equal(images, other[0][0])
@@ -130,25 +125,25 @@ def test_it_learns_from_real_faces_of_the_training_parts_and_photographs_behind_
     folder = paths.embedded() / "stills"
     monkeypatch.setattr(paths, "celeba", lambda: folder)
     stills = sorted(folder.glob("*.jpg"))
-    monkeypatch.setattr(detectortrain.transfer, "PRESS", len(stills) - 4)
+    monkeypatch.setattr(detector_weights.transfer, "PRESS", len(stills) - 4)
     asked: list = []
-    found_on = detectortrain.transfer.found_on
-    monkeypatch.setattr(detectortrain.transfer, "found_on", lambda f, p: asked.append(f) or found_on(f, p))
+    found_on = detector_weights.transfer.found_on
+    monkeypatch.setattr(detector_weights.transfer, "found_on", lambda f, p: asked.append(f) or found_on(f, p))
     table = pd.DataFrame({"label": [0, 1, 0, 0, 1], "split": ["train", "train", "val", "test", "test"]})
     own = frames.FrameSet(table, _crops(5), some_points(5), np.full((5, 2), 256))
-    crops, points = detectortrain.real_faces(Study("x"), own, RECIPE)
+    crops, points = detector_weights.real_faces(Study("x"), own, RECIPE)
     assert asked == [tuple(stills[-4:-1])]
     assert np.array_equal(crops[:2], own.crops[[0, 2]]) and len(crops) == len(points) <= 2 + 3
 
 
 def test_the_cards_file_is_the_shipped_one_and_its_numbers_are_those_of_the_run() -> None:
     card = CARD.read_text()
-    assert cache.sha256(detector.weights_path()) in card
+    assert cache.sha256(shipped.resnet_path()) in card
     table = results.committed_table("uadfv", "detector")
-    assert detectormeasure.markdown(table) in card
+    assert detector_weights.markdown(table) in card
     scores = results.committed_table("uadfv", "detector_scores")
     for row in table[table["tested"].isin(["uadfv", "embedded"])].to_dict("records"):
-        branch = next(key for key, title in detectormeasure.NAMES.items() if title == row["branch"])
+        branch = next(key for key, title in detector_weights.NAMES.items() if title == row["branch"])
         part = scores[scores["tested"] == row["tested"]]
         found = metrics.STATISTICS["auc"](part["label"].to_numpy(), part[branch].to_numpy(), np.ones((1, len(part))))
         assert found[0] == pytest.approx(row["frame_auc"], abs=1e-3)
@@ -157,9 +152,9 @@ def test_the_cards_file_is_the_shipped_one_and_its_numbers_are_those_of_the_run(
 
 def test_measured_again_on_rendered_people_the_scores_are_those_of_the_card() -> None:
     """The embedded test part (synthetic) is at hand everywhere, so the shipped weights can be checked on it."""
-    found = frames.load(profile.load("embedded")).part("test")
+    found = frames.of_study(studies.load("embedded")).part("test")
     kept = results.committed_table("uadfv", "detector_scores").query("tested == 'embedded'")
     some = np.arange(0, len(kept), 9)
-    again = detector.scores(found.crops[some], found.points[some])
-    for branch in detectormeasure.NAMES:
+    again = shipped.scores(found.crops[some], found.points[some])
+    for branch in detector_weights.NAMES:
         assert again[branch].to_numpy() == pytest.approx(kept[branch].to_numpy()[some], abs=0.02)

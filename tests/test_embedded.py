@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfdlib import paths
+from dfdlib.core import paths
 
 sys.path.insert(0, str(paths.root() / "tools" / "render"))
 import check  # noqa: E402

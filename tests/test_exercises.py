@@ -20,8 +20,9 @@ import numpy as np
 import pytest
 import torch
 
-from dfdlib import checks, paths
-from dfdlib.errors import DfdError
+from dfdlib import checks
+from dfdlib.core import paths
+from dfdlib.core.errors import DfdError
 
 TOOL = paths.root() / "tools" / "exercises.py"
 SPEC = importlib.util.spec_from_file_location("exercises", TOOL)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import skimage.data
 
-from dfdlib import faces
-from dfdlib.data import Clip
-from dfdlib.errors import DfdError
-from dfdlib.profile import FaceParams
+from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import FaceParams
+from dfdlib.data.catalogue import Clip
+from dfdlib.faces import detection, face_tracks, geometry
 from tests.media import astronaut, noise_frames, write_video
 
 PARAMS = FaceParams(max_frames=6, size=64)
@@ -30,10 +30,10 @@ def _clip(path, clip_id="clip") -> Clip:
 
 def test_a_face_is_found_where_it_is() -> None:
     image = astronaut()
-    boxes = faces.detect(image)
-    best = max(boxes, key=lambda b: faces.iou(b, np.array([170, 70, 290, 190])))
-    assert faces.iou(best, np.array([170, 70, 290, 190])) > 0.4
-    points = faces.landmarks(image, best)
+    boxes = detection.detect(image)
+    best = max(boxes, key=lambda b: geometry.iou(b, np.array([170, 70, 290, 190])))
+    assert geometry.iou(best, np.array([170, 70, 290, 190])) > 0.4
+    points = detection.landmarks(image, best)
     assert points.shape == (68, 2) and points.dtype == np.float32
     assert points[36:42, 0].mean() < points[42:48, 0].mean(), "the eye on the image's left has the lower numbers"
     assert points[8, 1] > points[30, 1] > points[27, 1], "chin below the nose's tip below its root"
@@ -45,31 +45,31 @@ def test_the_largest_face_makes_the_track(tmp_path) -> None:
     canvas[:300, :260] = portrait
     canvas[:180, 400:556] = cv2.resize(portrait, (156, 180))
     path = write_video(tmp_path / "two.mp4", [canvas] * 6)
-    track = faces.track(_clip(path), replace(PARAMS, upsample=1))
-    assert len(faces.detect(canvas, 1)) >= 2
+    track = face_tracks.track(_clip(path), replace(PARAMS, upsample=1))
+    assert len(detection.detect(canvas, 1)) >= 2
     assert (track.points[:, :, 0].mean(1) < 260).all()
 
 
 def test_frames_without_a_face_are_counted(tmp_path) -> None:
     image = astronaut(256)
     path = write_video(tmp_path / "gap.mp4", [image, image, image * 0, image * 0, image, image])
-    track = faces.track(_clip(path), replace(PARAMS, upsample=1))
+    track = face_tracks.track(_clip(path), replace(PARAMS, upsample=1))
     assert track.sampled == 6 and track.frames.tolist() == [0, 1, 4, 5]
-    report = faces.report([track])
+    report = face_tracks.found_table([track])
     assert report.iloc[0].tolist() == ["clip", 6, 4, 2]
 
 
 def test_a_video_without_a_face_is_refused_and_the_other_clips_stay(tmp_path, monkeypatch) -> None:
     good = _clip(write_video(tmp_path / "good.mp4", [astronaut()] * 2))
-    first = faces.track(good, PARAMS)
+    first = face_tracks.track(good, PARAMS)
     with pytest.raises(DfdError, match="No face was found in the 3 sampled frames of .*empty.mp4"):
-        faces.track(_clip(write_video(tmp_path / "empty.mp4", noise_frames(3))), PARAMS)
-    monkeypatch.setattr(faces, "detect", None)  # what was computed before comes from the cache
-    assert np.array_equal(faces.track(good, PARAMS).points, first.points)
+        face_tracks.track(_clip(write_video(tmp_path / "empty.mp4", noise_frames(3))), PARAMS)
+    monkeypatch.setattr(detection, "detect", None)  # what was computed before comes from the cache
+    assert np.array_equal(face_tracks.track(good, PARAMS).points, first.points)
 
 
 def test_crops_and_landmarks_fit_together(tmp_path) -> None:
-    track = faces.track(_clip(write_video(tmp_path / "face.mp4", [astronaut()] * 2)), PARAMS)
+    track = face_tracks.track(_clip(write_video(tmp_path / "face.mp4", [astronaut()] * 2)), PARAMS)
     inside = (track.points[0] - track.corners[0]) * track.scale[0]
     assert track.crops.shape[1:] == (64, 64, 3)
     assert inside.min() > 0 and inside.max() < 64
@@ -79,14 +79,14 @@ def test_crops_and_landmarks_fit_together(tmp_path) -> None:
 def test_a_crop_repeats_the_border() -> None:
     image = np.zeros((20, 20, 3), np.uint8)
     image[:, 0] = 200
-    cut, corner, scale = faces.crop(image, np.array([-10.0, 0.0, 10.0, 20.0]), 20)
+    cut, corner, scale = geometry.crop(image, np.array([-10.0, 0.0, 10.0, 20.0]), 20)
     assert corner.tolist() == [-10, 0] and scale == 1
     assert (cut[:, :11] == 200).all() and (cut[:, 11:] == 0).all()
 
 
 def test_landmarks_of_the_wrong_shape_are_refused() -> None:
     with pytest.raises(DfdError, match=r"shape \(5, 2\); 68 points"):
-        faces.face_rectangle(np.zeros((5, 2)), 0.1)
+        geometry.face_rectangle(np.zeros((5, 2)), 0.1)
 
 
 def _face_folder(root, shape=(2, 68, 2)):
@@ -100,26 +100,26 @@ def _face_folder(root, shape=(2, 68, 2)):
 
 
 def test_a_folder_of_face_crops_takes_its_landmarks_from_the_file(tmp_path) -> None:
-    track = faces.track(_clip(_face_folder(tmp_path)), PARAMS)
+    track = face_tracks.track(_clip(_face_folder(tmp_path)), PARAMS)
     assert track.frames.tolist() == [0, 9]
     assert track.size == (256, 256)
 
 
 def test_a_landmark_file_of_the_wrong_shape_is_refused(tmp_path) -> None:
     with pytest.raises(DfdError, match=r"points have shape \(2, 5, 2\), expected \(2, 68, 2\)"):
-        faces.track(_clip(_face_folder(tmp_path, (2, 5, 2))), PARAMS)
+        face_tracks.track(_clip(_face_folder(tmp_path, (2, 5, 2))), PARAMS)
 
 
 def test_a_damaged_image_is_named(tmp_path) -> None:
     (tmp_path / "bad.jpg").write_text("no picture")
     with pytest.raises(DfdError, match=r"bad\.jpg is missing or not an image"):
-        faces.read_image(tmp_path / "bad.jpg")
+        detection.read_image(tmp_path / "bad.jpg")
 
 
 def test_threads_find_the_same_faces_as_one_thread() -> None:
     picture = skimage.data.astronaut()
     pictures = [np.ascontiguousarray(picture[:, shift : 400 + shift]) for shift in range(0, 96, 8)]
-    alone = [[box.tolist() for box in faces.detect(p)] for p in pictures]
+    alone = [[box.tolist() for box in detection.detect(p)] for p in pictures]
     with ThreadPoolExecutor(4) as pool:
-        together = [[box.tolist() for box in found] for found in pool.map(faces.detect, pictures * 3)]
+        together = [[box.tolist() for box in found] for found in pool.map(detection.detect, pictures * 3)]
     assert together == alone * 3

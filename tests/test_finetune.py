@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
-from dfdlib import finetune, resnet, train
-from dfdlib.frames import COLUMNS, FrameSet
-from dfdlib.profile import OneCycleParams, ResNetParams, Study
+from dfdlib.core import training
+from dfdlib.core.studies import OneCycleParams, ResNetParams, Study
+from dfdlib.faces.frames import COLUMNS, FrameSet
+from dfdlib.resnet import classifier, finetune
 
 PARAMS = ResNetParams(arch="resnet18", input_size=32, epochs=2, batch=8, bfloat16=False)
 STUDY = Study("tiny", resnet=PARAMS)
@@ -53,10 +54,10 @@ def test_a_run_keeps_every_epochs_scores_and_the_best_epochs_weights(monkeypatch
     assert again["p_fake"].to_numpy() == pytest.approx(scores["p_fake"].to_numpy(), abs=1e-6)
     assert [p.stem for p in run.folder.glob("epoch_*.safetensors")] == [f"epoch_{run.best:02d}"]
 
-    monkeypatch.setattr(resnet, "batches", lambda *args: pytest.fail("a finished run is trained again"))
+    monkeypatch.setattr(classifier, "crop_batches", lambda *args: pytest.fail("a finished run is trained again"))
     finished = finetune.fine_tune(STUDY, frames, 0.01)
     assert finished.history.equals(run.history)
-    assert train.epoch_arrays(finished.folder, 1)["logits"].shape == (8, 2)
+    assert training.epoch_arrays(finished.folder, 1)["logits"].shape == (8, 2)
 
 
 def test_best_epochs_are_chosen_on_validation_and_shown_on_test() -> None:
@@ -68,7 +69,7 @@ def test_best_epochs_are_chosen_on_validation_and_shown_on_test() -> None:
 
 
 def test_one_cycle_rises_falls_and_ends_near_nothing() -> None:
-    rates = [finetune.rate(done, 0.05) for done in np.linspace(0, 1, 101)]
+    rates = [training.rate(done, 0.05) for done in np.linspace(0, 1, 101)]
     assert np.argmax(rates) == 30 and max(rates) == pytest.approx(0.05)
     assert rates[0] == pytest.approx(0.002) and rates[-1] == pytest.approx(5e-6)
     assert (np.diff(rates[:31]) > 0).all() and (np.diff(rates[30:]) < 0).all()
@@ -82,7 +83,7 @@ def test_one_cycle_follows_torchs_own_schedule() -> None:
         seen.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         theirs.step()
-    ours = [finetune.rate(step / 1000, 0.05) for step in range(1000)]
+    ours = [training.rate(step / 1000, 0.05) for step in range(1000)]
     assert ours == pytest.approx(seen, abs=2e-4)
 
 
@@ -110,10 +111,10 @@ def test_without_fakes_only_real_training_frames_are_read(monkeypatch) -> None:
 
     def batches(crops, points, params, epoch, seed):  # noqa: ANN001, ANN202
         seen.append(crops)
-        yield resnet.to_tensor(resnet.centre(crops, 32)), torch.zeros(len(crops), dtype=torch.long)
+        yield classifier.to_tensor(classifier.centre(crops, 32)), torch.zeros(len(crops), dtype=torch.long)
 
-    monkeypatch.setattr(finetune.selfblend, "batches", batches)
-    monkeypatch.setattr(finetune.selfblend, "in_crop", lambda points, params: points)
+    monkeypatch.setattr(finetune.selfblend, "blend_batches", batches)
+    monkeypatch.setattr(finetune.geometry, "in_crop", lambda points, params: points)
     frames = _frames()
     run = finetune.no_fakes(replace(STUDY, one_cycle=OneCycleParams(peak=0.01, epochs=1)), frames)
     real = frames.crops[(frames.labels == 0) & (frames.table["split"] != "test").to_numpy()]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dfdlib import faces, frames
-from dfdlib.data import Clip
-from dfdlib.errors import DfdError
-from dfdlib.faces import FaceTrack
-from dfdlib.profile import FaceParams, Study
+from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import FaceParams, Study
+from dfdlib.data.catalogue import Clip
+from dfdlib.faces import detection, frames
+from dfdlib.faces.face_tracks import FaceTrack
 from tests.media import astronaut, noise_frames, write_video
 
 STUDY = Study("mine", "folder", jobs=1, faces=FaceParams(max_frames=2, upsample=1, size=32))
@@ -33,7 +33,7 @@ def videos(tmp_path, monkeypatch):
 
 
 def test_a_folder_of_videos_becomes_a_table_of_frames(videos, monkeypatch) -> None:
-    found = frames.load(STUDY)
+    found = frames.of_study(STUDY)
     assert len(found.table) == 12 and found.crops.shape == (12, 32, 32, 3) and found.points.shape == (12, 68, 2)
     assert (found.sizes == 256).all()
     real, fake = (found.crops[found.labels == label].mean() for label in (0, 1))
@@ -48,8 +48,8 @@ def test_a_folder_of_videos_becomes_a_table_of_frames(videos, monkeypatch) -> No
     # One broken clip stops the run with its name, and what was computed stays: the others need no detector.
     write_video(videos / "cara_1.mp4", noise_frames(2))
     with pytest.raises(DfdError, match="cara_1.mp4; leave the clip out"):
-        frames.load(STUDY)
-    monkeypatch.setattr(faces, "detect", None)
+        frames.of_study(STUDY)
+    monkeypatch.setattr(detection, "detect", None)
     others = [clip for clip in frames.clips(STUDY) if clip.clip_id != "cara_1"]
     assert len(frames.stack(others, frames.tracks(STUDY, others)).table) == 10
 

@@ -13,22 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from sklearn.metrics import roc_auc_score
 
-from dfdlib import (
-    arbiter,
-    data,
-    faces,
-    headpose,
-    metrics,
-    profile,
-    splits,
-    store,
-    superres,
-    svmfile,
-    trackfile,
-    worldmodel,
-)
-from dfdlib.data import Clip
-from dfdlib.errors import DfdError
+from dfdlib.core import disk, studies, values
+from dfdlib.core.errors import DfdError
+from dfdlib.data import splits
+from dfdlib.data.catalogue import Clip
+from dfdlib.evaluation import arbiter, metrics
+from dfdlib.faces import face_tracks, geometry
+from dfdlib.headpose import pnp, pose_features, worldmodel
+from dfdlib.superres import enlarging
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 any_float = st.floats(width=32, allow_nan=True, allow_infinity=True)
@@ -56,10 +48,10 @@ def _answer(work: Callable[[], object]) -> object | None:
     )
 )
 def test_poses_of_any_points_are_numbers_or_a_sentence(points: np.ndarray) -> None:
-    camera = headpose.camera_matrix(640, 480)
+    camera = pnp.camera_matrix(640, 480)
     model = np.random.default_rng(0).normal(size=(68, 3)) * 50
-    for solver in headpose.SOLVERS:
-        poses = _answer(lambda solver=solver: headpose.solve(points, model, camera, np.arange(68), solver))
+    for solver in pnp.SOLVERS:
+        poses = _answer(lambda solver=solver: pnp.solve(points, model, camera, np.arange(68), solver))
         if poses is not None:
             assert poses.rvec.shape == poses.tvec.shape == (len(points), 3)
             assert np.isfinite(poses.rvec).all() and np.isfinite(poses.tvec).all()
@@ -69,10 +61,10 @@ def test_poses_of_any_points_are_numbers_or_a_sentence(points: np.ndarray) -> No
 @given(npst.arrays(np.float32, (68, 2), elements=pixels), st.floats(0, 2), st.integers(1, 64))
 def test_any_rectangle_gives_a_crop_of_the_size_asked_for(points: np.ndarray, margin: float, size: int) -> None:
     image = np.zeros((30, 40, 3), np.uint8)
-    box = faces.face_rectangle(points, margin)
+    box = geometry.face_rectangle(points, margin)
     assert (box[2:] >= box[:2]).all() and (box[:2] <= points.min(0) + 1e-2).all()
     if box[2] - box[0] < 2000:
-        cut, corner, scale = faces.crop(image, box, size)
+        cut, corner, scale = geometry.crop(image, box, size)
         assert cut.shape == (size, size, 3) and np.isfinite(corner).all() and scale > 0
 
 
@@ -85,7 +77,7 @@ def test_any_rectangle_gives_a_crop_of_the_size_asked_for(points: np.ndarray, ma
     st.sampled_from([2, 3, 4, 1, 7]),
 )
 def test_any_array_is_enlarged_or_refused(image: np.ndarray, scale: int) -> None:
-    large = _answer(lambda: superres.upscale(image, scale))
+    large = _answer(lambda: enlarging.upscale(image, scale))
     if large is not None:
         assert large.dtype == np.uint8 and large.shape == (*(scale * n for n in image.shape[:2]), *image.shape[2:])
 
@@ -143,7 +135,7 @@ def test_any_rule_gives_probabilities(rule: str, scores: list[tuple[float, float
 def test_any_bytes_are_a_table_or_a_sentence(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "clips.csv"
     path.write_bytes(content)
-    rows = _answer(lambda: data.read_table(path, {"file", "label"}))
+    rows = _answer(lambda: disk.read_table(path, {"file", "label"}))
     assert rows is None or (rows and all({"file", "label"} <= set(row) for row in rows))
 
 
@@ -153,17 +145,17 @@ def test_any_text_is_a_study_or_a_sentence(tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.getbasetemp()
     (folder / "nonsense.yaml").write_text(content, encoding="utf-8", errors="replace")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(profile.paths, "studies", lambda: folder)
-        study = _answer(lambda: profile.load("nonsense"))
-    assert study is None or isinstance(study, profile.Study)
+        patch.setattr(studies.paths, "studies", lambda: folder)
+        study = _answer(lambda: studies.load("nonsense"))
+    assert study is None or isinstance(study, studies.Study)
 
 
 def _svm(path: Path) -> None:
-    path.write_bytes(svmfile.shipped().read_bytes())
+    path.write_bytes(pose_features.shipped_svm().read_bytes())
 
 
 def _stored(path: Path) -> None:
-    store.save(path, {"a": np.arange(9.0), "t": pd.DataFrame({"x": ["a", "b"]})})
+    values.write(path, {"a": np.arange(9.0), "t": pd.DataFrame({"x": ["a", "b"]})})
 
 
 def _points(path: Path) -> None:
@@ -171,14 +163,14 @@ def _points(path: Path) -> None:
 
 
 READERS: dict[str, tuple[str, Callable[[Path], None], Callable[[Path], object]]] = {
-    "svm": ("x.safetensors", _svm, svmfile.load),
-    "store": ("x.npz", _stored, store.load),
-    "landmarks": ("y.npz", _points, lambda path: faces.landmark_table.__wrapped__(path)),
-    "track": ("z.npz", _stored, lambda path: trackfile.read(path, "z")),
+    "svm": ("x.safetensors", _svm, pose_features.load_svm),
+    "store": ("x.npz", _stored, values.read),
+    "landmarks": ("y.npz", _points, lambda path: face_tracks.landmark_table.__wrapped__(path)),
+    "track": ("z.npz", _stored, lambda path: face_tracks.read_track(path, "z")),
     "world model": (
         "w.csv",
         lambda path: path.write_text("x,y,z\n" + "1,2,3\n" * 68),
-        lambda path: worldmodel.load(str(path)),
+        lambda path: worldmodel.world_model(str(path)),
     ),
 }
 

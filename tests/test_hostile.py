@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dfdlib import paths
+from dfdlib.core import paths
 from tests import hostile
 
 RUN = 300  # seconds for all files of a reader, also on a busy machine; a hang ends here

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from dfdlib import data, frames, layouts, paths, profile, splits
-from dfdlib.data import Clip
-from dfdlib.errors import DfdError
-from dfdlib.profile import CelebDFParams, FaceParams, FFPPParams, Study
+from dfdlib.core import paths, studies
+from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import CelebDFParams, FaceParams, FFPPParams, Study
+from dfdlib.data import published, sources, splits
+from dfdlib.data.catalogue import Clip
+from dfdlib.faces import frames
 
 PAIRS = {"train": [("000", "003"), ("011", "010")], "val": [("720", "672")], "test": [("953", "974")]}
 EVERYBODY = [name for pairs in PAIRS.values() for pair in pairs for name in pair]
@@ -80,7 +82,7 @@ def _by_id(clips: list[Clip]) -> dict[str, Clip]:
 
 
 def test_ffpp_names_say_who_is_seen_and_whose_face_is_put_in(ffpp) -> None:
-    clips = _by_id(layouts.ffpp(FFPPParams()))
+    clips = _by_id(published.ffpp(FFPPParams()))
     assert len(clips) == 8 + 2 * 8
     real, fake, moved = (clips[name] for name in ("000", "Deepfakes_000_003", "NeuralTextures_000_003"))
     assert (real.label, real.pair, real.person, real.donor, real.split) == (0, "000", "000-003", None, "train")
@@ -92,7 +94,7 @@ def test_ffpp_names_say_who_is_seen_and_whose_face_is_put_in(ffpp) -> None:
 
 
 def test_ffpp_keeps_the_official_split_and_no_pair_or_group_is_parted(ffpp) -> None:
-    clips = splits.split(layouts.ffpp(FFPPParams()), seed=1)
+    clips = splits.split(published.ffpp(FFPPParams()), seed=1)
     assert splits.shared(clips, "pair") == splits.shared(clips, "person") == []
     for part, pairs in PAIRS.items():
         assert {clip.pair for clip in clips if clip.split == part} == set(itertools.chain(*pairs))
@@ -101,13 +103,13 @@ def test_ffpp_keeps_the_official_split_and_no_pair_or_group_is_parted(ffpp) -> N
 def test_ffpp_splits_are_found_beside_the_folders_too(ffpp) -> None:
     shutil.rmtree(ffpp / "splits")
     _write_splits(ffpp)
-    assert {clip.split for clip in layouts.ffpp(FFPPParams())} == set(PAIRS)
+    assert {clip.split for clip in published.ffpp(FFPPParams())} == set(PAIRS)
 
 
 def test_ffpp_without_its_split_is_split_by_group(ffpp) -> None:
     shutil.rmtree(ffpp / "splits")
     _touch([_originals(ffpp) / "500.mp4"])  # no fake of it is there
-    clips = layouts.ffpp(FFPPParams())
+    clips = published.ffpp(FFPPParams())
     assert {clip.split for clip in clips} == {""} and _by_id(clips)["500"].person == "500"
     for seed in range(5):
         done = splits.by_person(clips, seed)
@@ -117,18 +119,18 @@ def test_ffpp_without_its_split_is_split_by_group(ffpp) -> None:
 
 
 def test_ffpp_takes_the_compression_and_the_methods_that_the_study_names(ffpp) -> None:
-    assert {c.clip_id.split("_")[0] for c in layouts.ffpp(FFPPParams(methods=("Deepfakes",))) if c.label} == {
+    assert {c.clip_id.split("_")[0] for c in published.ffpp(FFPPParams(methods=("Deepfakes",))) if c.label} == {
         "Deepfakes"
     }
     with pytest.raises(
         DfdError, match="no folder .*FaceSwap/c23/videos; copy it, or name another compression or method"
     ):
-        layouts.ffpp(FFPPParams(methods=("FaceSwap",)))
+        published.ffpp(FFPPParams(methods=("FaceSwap",)))
     with pytest.raises(DfdError, match="no folder .*youtube/c40/videos"):
-        layouts.ffpp(FFPPParams(compression="c40"))
+        published.ffpp(FFPPParams(compression="c40"))
     _touch(_originals(ffpp, "c40") / f"{name}.mp4" for name in EVERYBODY)
     with pytest.raises(DfdError, match="manipulated_sequences holds none of Deepfakes.* with videos in c40/; copy one"):
-        layouts.ffpp(FFPPParams(compression="c40"))
+        published.ffpp(FFPPParams(compression="c40"))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,7 @@ def test_a_broken_official_split_is_one_sentence(ffpp, name: str, text: str | No
     path = ffpp / "splits" / name
     path.unlink() if text is None else path.write_text(text)
     with pytest.raises(DfdError, match=words):
-        layouts.ffpp(FFPPParams())
+        published.ffpp(FFPPParams())
 
 
 def test_fakes_of_other_pairs_are_left_out_with_a_warning(ffpp) -> None:
@@ -156,19 +158,19 @@ def test_fakes_of_other_pairs_are_left_out_with_a_warning(ffpp) -> None:
     with pytest.warns(
         UserWarning, match=r"1 of 25 videos are in no official pair, the first is .*000_953.mp4; they are"
     ):
-        clips = layouts.ffpp(FFPPParams())
+        clips = published.ffpp(FFPPParams())
     assert len(clips) == 24
     shutil.rmtree(ffpp / "splits")
     with pytest.raises(DfdError, match="video 953 is in two pairs or parts|video 000 is in two pairs or parts"):
-        layouts.ffpp(FFPPParams())
+        published.ffpp(FFPPParams())
 
 
 def test_missing_originals_are_counted_and_many_stop_the_run(ffpp) -> None:
     (_originals(ffpp) / "000.mp4").unlink()
     with pytest.raises(DfdError, match="2 of 16 fakes have no original video .*000_003.mp4; copy the originals too"):
-        layouts.ffpp(FFPPParams())
+        published.ffpp(FFPPParams())
     with pytest.warns(UserWarning, match="1 of 8 fakes have no original video"):
-        clips = _by_id(layouts.ffpp(FFPPParams(methods=("Deepfakes",))))
+        clips = _by_id(published.ffpp(FFPPParams(methods=("Deepfakes",))))
     assert "Deepfakes_000_003" not in clips and "Deepfakes_003_000" in clips
 
 
@@ -176,13 +178,13 @@ def test_videos_of_other_names_are_counted_and_other_files_do_not_matter(ffpp) -
     _touch(_originals(ffpp) / name for name in ("._000.mp4", ".DS_Store", "notes.txt"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert len(layouts.ffpp(FFPPParams())) == 24
+        assert len(published.ffpp(FFPPParams())) == 24
     _touch([_originals(ffpp) / "holiday.mp4"])
     with pytest.warns(UserWarning, match="1 of 9 videos have another name .*holiday.mp4; they are left out"):
-        assert len(layouts.ffpp(FFPPParams())) == 24
+        assert len(published.ffpp(FFPPParams())) == 24
     _touch([_originals(ffpp) / "٠٠١.mp4"])  # digits, but not those of the data set
     with pytest.raises(DfdError, match="2 of 10 videos have another name .*; move them out of the folder"):
-        layouts.ffpp(FFPPParams())
+        published.ffpp(FFPPParams())
 
 
 @pytest.mark.parametrize(("variable", "load"), [("DFD_FFPP", "ffpp"), ("DFD_CELEBDF", "celebdf")])
@@ -190,17 +192,17 @@ def test_a_missing_folder_is_one_sentence(tmp_path, monkeypatch, variable: str, 
     monkeypatch.delenv(variable, raising=False)
     study = Study("mine", load)
     with pytest.raises(DfdError, match=f"^{variable} is not set; set it to the folder with"):
-        data.clips(study)
+        sources.clips(study)
     monkeypatch.setenv(variable, str(tmp_path / "nowhere"))
     with pytest.raises(DfdError, match=f"^{variable} names .*nowhere, which is not a folder"):
-        data.clips(study)
+        sources.clips(study)
     monkeypatch.setenv(variable, str(tmp_path))
     with pytest.raises(DfdError, match="^There is no folder "):
-        data.clips(study)
+        sources.clips(study)
 
 
 def test_celebdf_names_say_who_is_seen_and_whose_face_is_put_in(celebdf) -> None:
-    clips = _by_id(layouts.celebdf(CelebDFParams()))
+    clips = _by_id(published.celebdf(CelebDFParams()))
     assert len(clips) == 7 + 4 + 42 and {clip.split for clip in clips.values()} == {""}
     real, fake, other = (clips[name] for name in ("id0_0000", "id0_id16_0000", "00170"))
     assert (real.label, real.pair, real.person, real.donor) == (0, "id0_0000", "id0", None)
@@ -211,7 +213,7 @@ def test_celebdf_names_say_who_is_seen_and_whose_face_is_put_in(celebdf) -> None
 
 @pytest.mark.parametrize("seed", range(5))
 def test_celebdf_by_person_has_nobody_seen_or_worn_in_two_parts(celebdf, seed: int) -> None:
-    clips = layouts.celebdf(CelebDFParams())
+    clips = published.celebdf(CelebDFParams())
     done = splits.split(clips, seed)
     parts: dict[str, set[str]] = {}
     for clip in done:
@@ -225,13 +227,13 @@ def test_celebdf_by_person_has_nobody_seen_or_worn_in_two_parts(celebdf, seed: i
 
 
 def test_celebdf_with_too_few_people_is_refused(celebdf) -> None:
-    clips = [clip for clip in layouts.celebdf(CelebDFParams()) if clip.person in PEOPLE[:5]]
+    clips = [clip for clip in published.celebdf(CelebDFParams()) if clip.person in PEOPLE[:5]]
     with pytest.raises(DfdError, match="needs at least 6 people and there are 5"):
         splits.split(clips, 1)
 
 
 def test_the_published_list_says_1_for_real(celebdf) -> None:
-    clips = layouts.celebdf(CelebDFParams(split="published"))
+    clips = published.celebdf(CelebDFParams(split="published"))
     tested = {clip.clip_id: clip.label for clip in clips if clip.split == "test"}
     assert tested == {"00170": 0, "id1_0000": 0, "id1_id0_0000": 1, "id2_id16_0000": 1}
     path = celebdf / "List_of_testing_videos.txt"
@@ -239,12 +241,12 @@ def test_the_published_list_says_1_for_real(celebdf) -> None:
     with pytest.raises(
         DfdError, match='line 3 is "1 Celeb-synthesis/id1_id0_0000.mp4", not 1 and a real video or 0 and'
     ):
-        layouts.celebdf(CelebDFParams(split="published"))
+        published.celebdf(CelebDFParams(split="published"))
 
 
 def test_the_published_test_part_stays_whole_and_no_pair_is_parted(celebdf) -> None:
-    everything = layouts.celebdf(CelebDFParams())
-    clips = layouts.celebdf(CelebDFParams(split="published"))
+    everything = published.celebdf(CelebDFParams())
+    clips = published.celebdf(CelebDFParams(split="published"))
     done = splits.split(clips, seed=3)
     assert splits.shared(done, "pair") == [] and {clip.split for clip in done} == {"train", "val", "test"}
     left_out = {clip.clip_id for clip in everything} - {clip.clip_id for clip in done}
@@ -276,15 +278,15 @@ def test_the_published_test_part_stays_whole_and_no_pair_is_parted(celebdf) -> N
 def test_a_wrong_list_is_one_sentence(celebdf, text: str | None, words: str) -> None:
     path = celebdf / "List_of_testing_videos.txt"
     path.unlink() if text is None else path.write_text(text)
-    assert layouts.celebdf(CelebDFParams()), "a split by person does not need the list"
+    assert published.celebdf(CelebDFParams()), "a split by person does not need the list"
     with pytest.raises(DfdError, match=words):
-        layouts.celebdf(CelebDFParams(split="published"))
+        published.celebdf(CelebDFParams(split="published"))
 
 
 def test_a_listed_video_that_is_not_there_is_named(celebdf) -> None:
     (celebdf / "List_of_testing_videos.txt").write_text(PUBLISHED + "1 YouTube-real/99999.mp4\n")
     with pytest.warns(UserWarning, match="1 of 5 videos of .* are not there, the first is YouTube-real/99999.mp4"):
-        clips = layouts.celebdf(CelebDFParams(split="published"))
+        clips = published.celebdf(CelebDFParams(split="published"))
     assert sum(clip.split == "test" for clip in clips) == 4
 
 
@@ -293,17 +295,17 @@ def test_celebdf_without_a_folder_or_an_original(celebdf) -> None:
     with pytest.raises(
         DfdError, match="6 of 42 fakes have no original video beside them, the first is .*id0_id16_0000"
     ):
-        layouts.celebdf(CelebDFParams())
+        published.celebdf(CelebDFParams())
     shutil.rmtree(celebdf / "YouTube-real")
     with pytest.raises(DfdError, match="no folder .*YouTube-real; data/README.md says how"):
-        layouts.celebdf(CelebDFParams())
+        published.celebdf(CelebDFParams())
     (celebdf / "YouTube-real").mkdir()
     with pytest.raises(DfdError, match="YouTube-real holds no .mp4 file; copy"):
-        layouts.celebdf(CelebDFParams())
+        published.celebdf(CelebDFParams())
 
 
 def test_the_first_people_of_celebdf_are_those_with_fakes(celebdf) -> None:
-    clips = data.clips(Study("mine", "celebdf", people=6))
+    clips = sources.clips(Study("mine", "celebdf", people=6))
     assert {clip.person for clip in clips} == set(sorted(PEOPLE)[:6])
     assert {clip.donor for clip in splits.split(clips, 1)} <= {None, *sorted(PEOPLE)[:6]}
 
@@ -312,7 +314,7 @@ def test_real_faces_of_these_studies_stay_out_of_the_repository(monkeypatch) -> 
     for variable in ("DFD_FIGURES", "DFD_RESULTS"):
         monkeypatch.delenv(variable, raising=False)
     for name in ("ffpp", "celebdf"):
-        study = profile.load(name)
+        study = studies.load(name)
         assert study.dataset == name
         for folder in (paths.figures(name), paths.results(name)):
             assert folder.is_relative_to(paths.build() / name)
@@ -335,7 +337,7 @@ def test_videos_in_the_layout_of_ffpp_become_frames(tmp_path, monkeypatch) -> No
     monkeypatch.setenv("DFD_FFPP", str(tmp_path / "ff"))
     monkeypatch.setenv("DFD_CACHE", str(tmp_path / "cache"))
     study = Study("mine", "ffpp", jobs=2, faces=FaceParams(max_frames=2, size=32))
-    found = frames.load(study)
+    found = frames.of_study(study)
     assert len(found.table) == 24 and (found.sizes == 256).all()
     assert {(row.split, row.person) for row in found.table.itertuples()} == {
         (part, "-".join(sorted(pair))) for part, pair in pairs.items()
@@ -356,7 +358,7 @@ def test_videos_in_the_layout_of_celebdf_become_frames(tmp_path, monkeypatch) ->
     monkeypatch.setenv("DFD_CELEBDF", str(folder))
     monkeypatch.setenv("DFD_CACHE", str(tmp_path / "cache"))
     study = Study("mine", "celebdf", jobs=2, faces=FaceParams(max_frames=2, size=32))
-    found = frames.load(study)
+    found = frames.of_study(study)
     assert found.table["clip_id"].nunique() == 6 + 1 + 6, "of 30 fakes the 6 within the three parts of two people"
     counts = frames.counts(frames.clips(study))
     assert [counts.loc[(part, 1), "clips"] for part in ("train", "val", "test")] == [2, 2, 2]

@@ -12,10 +12,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from dfdlib import fsrcnn, networks, resnet, superres, train
-from dfdlib._torchvision import torchvision
-from dfdlib.errors import DfdError
-from dfdlib.profile import ResNetParams, SuperResParams
+from dfdlib.core import training, weight_files
+from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import ResNetParams, SuperResParams
+from dfdlib.resnet import architectures, classifier
+from dfdlib.superres import enlarging, lr_hr, networks
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -29,68 +30,68 @@ def one_thread():
 
 @pytest.mark.parametrize(("shape", "weights"), [((56, 12, 4), 12_464), ((32, 5, 1), 3_937)])
 def test_fsrcnn_has_the_published_number_of_weights(shape, weights: int) -> None:
-    assert fsrcnn.count_weights(fsrcnn.FSRCNN(2, *shape)) == weights
+    assert networks.count_weights(networks.FSRCNN(2, *shape)) == weights
 
 
-@pytest.mark.parametrize("scale", fsrcnn.SCALES)
+@pytest.mark.parametrize("scale", networks.SCALES)
 def test_fsrcnn_enlarges_any_size_exactly(scale: int) -> None:
     with torch.inference_mode():
-        assert fsrcnn.FSRCNN(scale)(torch.zeros(1, 1, 7, 10)).shape == (1, 1, 7 * scale, 10 * scale)
+        assert networks.FSRCNN(scale)(torch.zeros(1, 1, 7, 10)).shape == (1, 1, 7 * scale, 10 * scale)
 
 
 def test_fsrcnn_refuses_other_scales() -> None:
     with pytest.raises(DfdError, match="not by 5"):
-        fsrcnn.FSRCNN(5)
+        networks.FSRCNN(5)
 
 
 def test_psnr_by_hand() -> None:
     a, b = np.zeros((10, 10), np.uint8), np.full((10, 10), 5, np.uint8)
-    assert superres.psnr(a, b, 0) == pytest.approx(10 * math.log10(255**2 / 25))
+    assert lr_hr.psnr(a, b, 0) == pytest.approx(10 * math.log10(255**2 / 25))
     b[0] = 255  # a border row that shaving removes
-    assert superres.psnr(a, b, 1) == pytest.approx(10 * math.log10(255**2 / 25))
+    assert lr_hr.psnr(a, b, 1) == pytest.approx(10 * math.log10(255**2 / 25))
 
 
 def test_ssim_is_one_for_equal_and_falls_with_noise() -> None:
     rng = np.random.default_rng(0)
     a = rng.integers(0, 255, (32, 32)).astype(np.uint8)
-    assert superres.ssim(a, a, 2) == pytest.approx(1)
-    assert superres.ssim(a, 255 - a, 2) < 0
+    assert lr_hr.ssim(a, a, 2) == pytest.approx(1)
+    assert lr_hr.ssim(a, 255 - a, 2) < 0
 
 
 def test_ssim_of_flat_images_by_hand() -> None:
     # Without variance only the luminance term is left: (2ab + c) / (a^2 + b^2 + c), c = (0.01 * 255)^2.
     a, b, c = 100.0, 130.0, (0.01 * 255) ** 2
     images = (np.full((24, 24), value, np.uint8) for value in (a, b))
-    assert superres.ssim(*images, 2) == pytest.approx((2 * a * b + c) / (a * a + b * b + c))
+    assert lr_hr.ssim(*images, 2) == pytest.approx((2 * a * b + c) / (a * a + b * b + c))
 
 
 def test_luminance_is_bt601() -> None:
     image = np.array([[[255, 0, 0], [255, 255, 255], [0, 0, 0]]], np.uint8)
-    assert superres.luminance(image)[0] == pytest.approx([16 + 65.481, 235, 16])
+    assert lr_hr.luminance(image)[0] == pytest.approx([16 + 65.481, 235, 16])
 
 
 def test_upscaling_keeps_colour_and_size() -> None:
     image = np.zeros((20, 30, 3), np.uint8)
     image[..., 2] = 200
-    model = fsrcnn.FSRCNN(2)
-    large = superres.upscale(image, model=model)
+    model = networks.FSRCNN(2)
+    large = enlarging.upscale(image, model=model)
     assert large.shape == (40, 60, 3) and large.dtype == np.uint8
     with pytest.raises(DfdError, match=r"shape \(20, 30, 2\) can't be enlarged"):
-        superres.upscale(image[..., :2], model=model)
+        enlarging.upscale(image[..., :2], model=model)
 
 
 def test_weights_of_another_network_are_refused(tmp_path) -> None:
     path = tmp_path / "small.safetensors"
-    weights = fsrcnn.FSRCNN(2, 32, 5, 1).state_dict()
+    weights = networks.FSRCNN(2, 32, 5, 1).state_dict()
     save_file({key: value.contiguous() for key, value in weights.items()}, path)
     with pytest.raises(DfdError, match="another network"):
-        superres.load(path, SuperResParams())
+        enlarging.load_fsrcnn(path, SuperResParams())
     with pytest.raises(DfdError, match="no FSRCNN weights at .*run notebook 02"):
-        superres.load(tmp_path / "none.safetensors", SuperResParams())
+        enlarging.load_fsrcnn(tmp_path / "none.safetensors", SuperResParams())
 
 
 def test_resnet50_is_torchvisions() -> None:
-    model = torchvision().models.get_model("resnet50", weights=None)
+    model = architectures.torchvision().models.get_model("resnet50", weights=None)
     assert sum(p.numel() for p in model.parameters()) == 25_557_032
 
 
@@ -99,11 +100,11 @@ def test_resnet50_is_torchvisions() -> None:
     [("resnet18", 11_689_512), ("resnet101", 44_549_160), ("resnetv2_50", 25_549_352)],  # torchvision's and timm's docs
 )
 def test_networks_have_the_documented_sizes(arch: str, parameters: int) -> None:
-    assert sum(p.numel() for p in networks.create(arch).parameters()) == parameters
+    assert sum(p.numel() for p in architectures.create(arch).parameters()) == parameters
 
 
 def test_resnet20_has_the_size_of_its_layers_and_takes_any_image() -> None:
-    model = networks.ResNet20(10)
+    model = architectures.ResNet20(10)
     convolutions = 9 * (3 * 16 + 6 * 16 * 16 + 16 * 32 + 5 * 32 * 32 + 32 * 64 + 5 * 64 * 64)
     norms = 2 * (7 * 16 + 6 * 32 + 6 * 64)
     assert sum(p.numel() for p in model.parameters()) == convolutions + norms + 64 * 10 + 10 == 269_722
@@ -111,72 +112,74 @@ def test_resnet20_has_the_size_of_its_layers_and_takes_any_image() -> None:
 
 
 def test_operations_of_resnet50_are_those_of_the_literature() -> None:
-    parameters, gmacs = networks.count("resnet50", 224)
+    parameters, gmacs = architectures.parameters_and_gmacs("resnet50", 224)
     assert parameters == 25_557_032 and gmacs == pytest.approx(4.09, abs=0.02)  # torchvision's page of the weights
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "resnetv2_50", "resnet20"])
 def test_features_are_what_the_last_layer_reads(arch: str) -> None:
     params = ResNetParams(arch=arch, weights="", input_size=32, bfloat16=False)
-    model = networks.build(params)[0].eval()
+    model = architectures.build(params)[0].eval()
     crops = np.random.default_rng(0).integers(0, 255, (3, 40, 40, 3)).astype(np.uint8)
-    features, logits = resnet.features_and_logits(model, crops, params)
-    last = networks.head(model)
+    features, logits = classifier.features_and_logits(model, crops, params)
+    last = architectures.last_layer(model)
     expected = features @ last.weight.detach().flatten(1).numpy().T + last.bias.detach().numpy()
     assert logits == pytest.approx(expected, abs=1e-5) and logits.shape == (3, 2)
 
 
-@pytest.mark.parametrize("arch", networks.ARCHITECTURES)
+@pytest.mark.parametrize("arch", architectures.ARCHITECTURES)
 def test_a_file_of_any_network_is_read_by_that_network_alone(tmp_path, arch: str) -> None:
     path = tmp_path / "w.safetensors"
-    save_file(networks.create(arch).state_dict(), path)
-    model, origin = networks.build(ResNetParams(arch=arch, weights=str(path)))
-    assert origin == "the file w.safetensors" and networks.head(model).weight.shape[0] == 2
+    save_file(architectures.create(arch).state_dict(), path)
+    model, origin = architectures.build(ResNetParams(arch=arch, weights=str(path)))
+    assert origin == "the file w.safetensors" and architectures.last_layer(model).weight.shape[0] == 2
     other = "resnet20" if arch != "resnet20" else "resnet18"
     with pytest.raises(DfdError, match="w.safetensors for .* are those of another network"):
-        networks.build(ResNetParams(arch=other, weights=str(path)))
+        architectures.build(ResNetParams(arch=other, weights=str(path)))
 
 
 @pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
 def test_damaged_weight_files_are_named(tmp_path, name: str) -> None:
     (tmp_path / name).write_bytes(b"\x10\0\0\0\0\0\0\0garbage")
     with pytest.raises(DfdError, match=f"{name} is damaged"):
-        networks.read_weights(tmp_path / name)
+        weight_files.read_weights(tmp_path / name)
 
 
 def test_a_study_that_asks_for_random_weights_says_so() -> None:
-    model, origin = networks.build(ResNetParams(arch="resnet18", weights=""))
+    model, origin = architectures.build(ResNetParams(arch="resnet18", weights=""))
     assert model.fc.out_features == 2 and "random" in origin
     with pytest.raises(DfdError, match="no network 'vgg16'"):
-        networks.build(ResNetParams(arch="vgg16"))
+        architectures.build(ResNetParams(arch="vgg16"))
 
 
 def test_weight_files_are_checked(tmp_path) -> None:
     with pytest.raises(DfdError, match="no weight file"):
-        networks.build(ResNetParams(arch="resnet18", weights=str(tmp_path / "none.safetensors")))
+        architectures.build(ResNetParams(arch="resnet18", weights=str(tmp_path / "none.safetensors")))
     path = tmp_path / "w.safetensors"
     save_file({"x": torch.zeros(1)}, path)
     with pytest.raises(DfdError, match="another sha256"):
-        networks.read_weights(path, "0" * 64)
+        weight_files.read_weights(path, "0" * 64)
 
 
 def test_a_named_weight_file_is_loaded(tmp_path) -> None:
-    donor = torchvision().models.get_model("resnet18", weights=None)
+    donor = architectures.torchvision().models.get_model("resnet18", weights=None)
     save_file(donor.state_dict(), tmp_path / "w.safetensors")
-    model, origin = networks.build(ResNetParams(arch="resnet18", weights=str(tmp_path / "w.safetensors")))
+    model, origin = architectures.build(ResNetParams(arch="resnet18", weights=str(tmp_path / "w.safetensors")))
     assert torch.equal(model.conv1.weight, donor.conv1.weight) and origin == "the file w.safetensors"
 
 
 def test_p_fake_is_the_softmax() -> None:
     logits = np.array([[0.3, -1.2], [2.0, 2.0], [-4.0, 5.0]], np.float32)
     expected = torch.softmax(torch.from_numpy(logits), 1)[:, 1].numpy()
-    assert resnet.p_fake(logits) == pytest.approx(expected, abs=1e-6)
+    assert classifier.p_fake(logits) == pytest.approx(expected, abs=1e-6)
 
 
 def test_augmentation_depends_on_seed_epoch_and_index_alone() -> None:
     crops = np.random.default_rng(0).integers(0, 255, (6, 40, 40, 3)).astype(np.uint8)
-    labels, params, how = np.tile([0, 1], 3), ResNetParams(input_size=32, batch=2), resnet.Augment(7)
-    first, again, next_epoch = ([x for x, _ in resnet.batches(crops, labels, params, e, how)] for e in (1, 1, 2))
+    labels, params, how = np.tile([0, 1], 3), ResNetParams(input_size=32, batch=2), classifier.Augment(7)
+    first, again, next_epoch = (
+        [x for x, _ in classifier.crop_batches(crops, labels, params, e, how)] for e in (1, 1, 2)
+    )
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first[0], next_epoch[0])
     assert first[0].shape == (2, 3, 32, 32)
@@ -209,7 +212,7 @@ def _evaluate(model):
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_a_run_killed_mid_epoch_resumes_to_the_same_result(tmp_path, optimizer: str) -> None:
     whole, half = _problem(optimizer), _problem(optimizer)
-    expected = train.fit(*whole, _batches, _loss, _evaluate, 6, tmp_path / "whole")
+    expected = training.fit(*whole, _batches, _loss, _evaluate, 6, tmp_path / "whole")
 
     def killed(epoch: int):
         for index, batch in enumerate(_batches(epoch)):
@@ -218,17 +221,17 @@ def test_a_run_killed_mid_epoch_resumes_to_the_same_result(tmp_path, optimizer: 
             yield batch
 
     with pytest.raises(KeyboardInterrupt):
-        train.fit(*half, killed, _loss, _evaluate, 6, tmp_path / "half")
+        training.fit(*half, killed, _loss, _evaluate, 6, tmp_path / "half")
     resumed = _problem(optimizer)
-    found = train.fit(*resumed, _batches, _loss, _evaluate, 6, tmp_path / "half")
+    found = training.fit(*resumed, _batches, _loss, _evaluate, 6, tmp_path / "half")
     assert found.drop(columns="seconds").equals(expected.drop(columns="seconds"))
     for a, b in zip(whole[0].state_dict().values(), resumed[0].state_dict().values(), strict=True):
         assert torch.equal(a, b)
 
 
 def test_a_finished_run_is_not_repeated(tmp_path) -> None:
-    train.fit(*_problem("sgd"), _batches, _loss, _evaluate, 2, tmp_path)
-    again = train.fit(*_problem("sgd"), lambda epoch: pytest.fail("trained again"), _loss, _evaluate, 2, tmp_path)
+    training.fit(*_problem("sgd"), _batches, _loss, _evaluate, 2, tmp_path)
+    again = training.fit(*_problem("sgd"), lambda epoch: pytest.fail("trained again"), _loss, _evaluate, 2, tmp_path)
     assert len(again) == 2
 
 
@@ -237,25 +240,25 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_epoch(tmp_path) 
         return _loss(model, x, y) * (float("nan") if len(list(tmp_path.glob("epoch_*.npz"))) == 2 else 1)
 
     with pytest.raises(DfdError, match="became nan in epoch 3; lower the learning rate"):
-        train.fit(*_problem("sgd"), _batches, broken, _evaluate, 5, tmp_path)
-    model = train.load_epoch(_problem("sgd")[0], tmp_path, 2)
+        training.fit(*_problem("sgd"), _batches, broken, _evaluate, 5, tmp_path)
+    model = training.load_epoch(_problem("sgd")[0], tmp_path, 2)
     assert all(torch.isfinite(p).all() for p in model.parameters())
 
 
 def test_the_best_epoch_and_what_is_kept(tmp_path) -> None:
-    history = train.fit(*_problem("sgd"), _batches, _loss, _evaluate, 3, tmp_path)
+    history = training.fit(*_problem("sgd"), _batches, _loss, _evaluate, 3, tmp_path)
     history["val_acc"] = [0.5, 0.9, 0.9]
-    assert train.best_epoch(history, "val_acc") == 2
-    train.prune(tmp_path, {2})
+    assert training.best_epoch(history, "val_acc") == 2
+    training.prune(tmp_path, {2})
     assert [p.name for p in sorted(tmp_path.glob("epoch_*.safetensors"))] == ["epoch_02.safetensors"]
-    assert train.epoch_arrays(tmp_path, 1)["w"].shape == (8, 4)
+    assert training.epoch_arrays(tmp_path, 1)["w"].shape == (8, 4)
 
 
 SHARED = """
 import sys, torch
 from pathlib import Path
 from torch import nn
-from dfdlib import train
+from dfdlib.core import training
 
 def batches(epoch):
     generator = torch.Generator().manual_seed(epoch)
@@ -270,7 +273,7 @@ loss = lambda model, x, y: nn.functional.cross_entropy(model(x), y)
 evaluate = lambda model: ({"rows": float(seen[0])}, {})
 seen = [0]
 model.register_forward_hook(lambda module, read, said: seen.__setitem__(0, len(read[0])))
-train.fit(model, optimizer, batches, loss, evaluate, 2, Path(sys.argv[1]))
+training.fit(model, optimizer, batches, loss, evaluate, 2, Path(sys.argv[1]))
 """
 
 
@@ -280,7 +283,7 @@ def test_two_processes_share_each_batch_and_learn_what_one_does(tmp_path) -> Non
     starts = {1: [sys.executable], 2: [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]}
     for processes, start in starts.items():
         subprocess.run([*start, str(script), str(tmp_path / str(processes))], check=True, capture_output=True)
-        history = train._history(tmp_path / str(processes))
+        history = training._history(tmp_path / str(processes))
         assert [row["rows"] for row in history] == [16 / processes] * 2
     one, two = (load_file(tmp_path / name / "epoch_02.safetensors") for name in ("1", "2"))
     assert all(torch.allclose(one[key], two[key], atol=1e-6) for key in one)

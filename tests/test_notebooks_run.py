@@ -16,7 +16,8 @@ import nbformat
 import pandas as pd
 import pytest
 
-from dfdlib import paths, repro, study
+from dfdlib.command import run
+from dfdlib.core import paths, repro
 
 pytestmark = pytest.mark.notebooks
 
@@ -81,7 +82,7 @@ def _nbval(folder: Path, *arguments: str, fresh: bool = False) -> str:
 
 def _in_order(folder: Path) -> list[str]:
     """The notebooks in the order in which they need each other."""
-    return [str(folder / path.name) for path in study.order()]
+    return [str(folder / path.name) for path in run.order()]
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import re
 import nbformat
 import pytest
 
-from dfdlib import paths
+from dfdlib.core import paths
 
 NOTEBOOKS = sorted(paths.notebooks().glob("*.ipynb"))
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -66,7 +66,7 @@ def test_code_is_plain(notebook) -> None:
     assert not re.search(r";\s*$", code, re.MULTILINE), "a trailing semicolon fails under nbval"
     assert not re.search(r"^class ", code, re.MULTILINE)
     assert len(re.findall(r"^def ", code, re.MULTILINE)) <= 1
-    assert not re.search(r"[\"'](/|~|[A-Z]:\\)", code), "paths come from dfdlib.paths"
+    assert not re.search(r"[\"'](/|~|[A-Z]:\\)", code), "paths come from dfdlib.core.paths"
     assert "warnings.filterwarnings" not in code
 
 

@@ -8,8 +8,11 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from dfdlib import headpose, paths, plots, poselab, poseplots, srplots
-from dfdlib.profile import Study
+from dfdlib.core import paths
+from dfdlib.core.studies import Study
+from dfdlib.experiments import pose_factorial
+from dfdlib.headpose import pnp
+from dfdlib.plots import canvas, face_figures, pose_figures, score_figures, superres_figures
 
 
 @pytest.fixture(autouse=True)
@@ -32,14 +35,14 @@ def _pictures(count: int, side: int = 8) -> list[np.ndarray]:
 
 
 def test_real_above_fake() -> None:
-    fig = plots.real_and_fake(_pictures(2), _pictures(4)[2:], ["anna", "bela"])
+    fig = face_figures.real_and_fake(_pictures(2), _pictures(4)[2:], ["anna", "bela"])
     shown = {axis.get_title(): int(axis.images[0].get_array()[0, 0, 0]) for axis in fig.axes}
     assert shown == {"anna real": 20, "bela real": 40, "anna fake": 60, "bela fake": 80}
     assert [axis.get_subplotspec().rowspan.start for axis in fig.axes] == [0, 0, 1, 1]
 
 
 def test_a_face_is_framed_by_its_box() -> None:
-    fig = plots.tracked(_pictures(1, 50), [np.array([5, 10, 25, 30])], ["anna"])
+    fig = face_figures.tracked(_pictures(1, 50), [np.array([5, 10, 25, 30])], ["anna"])
     line = fig.axes[0].lines[0]
     assert (min(line.get_xdata()), max(line.get_xdata())) == (5, 25)
     assert (min(line.get_ydata()), max(line.get_ydata())) == (10, 30)
@@ -47,14 +50,14 @@ def test_a_face_is_framed_by_its_box() -> None:
 
 def test_sizes_are_named_width_first() -> None:
     large, small = np.zeros((20, 12, 3), np.uint8), np.zeros((10, 6, 3), np.uint8)
-    fig = srplots.downsampled([large], [small], 2)
+    fig = superres_figures.downsampled([large], [small], 2)
     assert [axis.get_title() for axis in fig.axes] == ["12 x 20 px", "6 x 10 px (1/2)"]
     assert [axis.images[0].get_array().shape for axis in fig.axes] == [(20, 12, 3), (10, 6, 3)]
 
 
 def test_a_learning_curve_is_in_decibels() -> None:
     history = pd.DataFrame({"epoch": [1, 2], "test_mse": [65.025, 6.5025]})
-    fig = srplots.learning_curve(history, 650.25)
+    fig = superres_figures.learning_curve(history, 650.25)
     lines = _lines(fig)
     assert lines["FSRCNN"] == pytest.approx([30, 40]) and lines["bicubic"] == pytest.approx([20, 20])
     assert _legend(fig) == ["FSRCNN", "bicubic"] and "dB" in fig.axes[0].get_ylabel()
@@ -62,7 +65,7 @@ def test_a_learning_curve_is_in_decibels() -> None:
 
 def test_histograms_are_shares_of_each_class() -> None:
     values, labels = np.array([0.1, 0.1, 0.9, 0.9, 7.0]), np.array([0, 0, 0, 1, 1])
-    fig = plots.two_histograms(values, labels, "p_fake", np.array([0, 0.5, 1]))
+    fig = score_figures.two_histograms(values, labels, "p_fake", np.array([0, 0.5, 1]))
     heights = {patch.get_label(): patch.get_xy()[:, 1].max() for patch in fig.axes[0].patches}
     assert heights == pytest.approx({"real": 2 / 3, "fake": 1}), "what lies beyond the last bin is counted in it"
     assert sorted(_legend(fig)) == ["fake", "real"] and fig.axes[0].get_xlabel() == "p_fake"
@@ -70,7 +73,7 @@ def test_histograms_are_shares_of_each_class() -> None:
 
 def test_a_perfect_branch_reaches_the_corner() -> None:
     perfect = pd.DataFrame({"label": [0, 0, 1, 1], "p_fake": [0.1, 0.2, 0.8, 0.9]})
-    fig = plots.roc({"ResNet": perfect, "head pose": perfect.assign(p_fake=0.5)})
+    fig = score_figures.roc({"ResNet": perfect, "head pose": perfect.assign(p_fake=0.5)})
     line = fig.axes[0].lines[0]
     assert (0, 1) in set(zip(line.get_xdata(), line.get_ydata(), strict=True))
     assert _lines(fig)["head pose"] == [0, 1] and _legend(fig) == ["ResNet", "head pose"]
@@ -80,7 +83,7 @@ def test_intervals_stand_beside_their_names() -> None:
     rows = pd.DataFrame(
         {"name": ["a", "b"], "value": [0.9, 0.6], "low": [0.8, 0.5], "high": [0.95, 0.8], "paper": [0.949, np.nan]}
     )
-    fig = plots.intervals(rows, "accuracy")
+    fig = score_figures.intervals(rows, "accuracy")
     axis = fig.axes[0]
     bars = axis.containers[0].lines[2][0].get_segments()
     places = dict(zip([t.get_text() for t in axis.get_yticklabels()], axis.get_yticks(), strict=True))
@@ -91,11 +94,11 @@ def test_intervals_stand_beside_their_names() -> None:
 
 
 def test_poses_are_drawn_from_the_projected_origin() -> None:
-    camera = headpose.camera_matrix(100, 80)
-    frontal = headpose.Poses(np.zeros((1, 3)), np.array([[0.0, 0, 500]]), np.zeros(1))
-    turned = headpose.Poses(np.array([[0, 0.5, 0]]), np.array([[20.0, 0, 500]]), np.zeros(1))
-    both = headpose.join(frontal, turned)
-    fig = poseplots.poses(np.zeros((80, 100, 3), np.uint8), {"right": both, "mirrored": both}, camera)
+    camera = pnp.camera_matrix(100, 80)
+    frontal = pnp.Poses(np.zeros((1, 3)), np.array([[0.0, 0, 500]]), np.zeros(1))
+    turned = pnp.Poses(np.array([[0, 0.5, 0]]), np.array([[20.0, 0, 500]]), np.zeros(1))
+    both = pnp.join(frontal, turned)
+    fig = pose_figures.poses(np.zeros((80, 100, 3), np.uint8), {"right": both, "mirrored": both}, camera)
     assert [axis.get_title() for axis in fig.axes] == ["right", "mirrored"]
     assert _legend(fig) == ["v_a, whole face", "v_c, central points"]
     whole, central = fig.axes[0].texts
@@ -104,15 +107,15 @@ def test_poses_are_drawn_from_the_projected_origin() -> None:
     assert central.xyann == pytest.approx((54, 40))
     tip = 50 + 100 * (20 - 90 * np.sin(0.5)) / (500 - 90 * np.cos(0.5))
     assert central.xy == pytest.approx((tip, 40))
-    table = poseplots.pose_table({"right": (frontal, turned)})
+    table = pose_figures.pose_table({"right": (frontal, turned)})
     assert table["points"].tolist() == ["whole", "central"] and table["t_x"].tolist() == [0, 20]
 
 
 def test_only_embedded_data_are_marked_synthetic() -> None:
     numbers = pd.DataFrame({"x": [0.123456]})
     for dataset, marks in (("embedded", 1), ("folder", 0)):
-        fig = srplots.enlarged({"one": _pictures(1)[0]})
-        plots.save(fig, Study("x", dataset), dataset, numbers)
+        fig = superres_figures.enlarged({"one": _pictures(1)[0]})
+        canvas.save_figure(fig, Study("x", dataset), dataset, numbers)
         assert len(fig.texts) == marks
         assert (paths.figures("x") / f"{dataset}.csv").read_text() == "x\n0.1235\n"
         assert (paths.figures("x") / f"{dataset}.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
@@ -120,33 +123,33 @@ def test_only_embedded_data_are_marked_synthetic() -> None:
 
 def test_landmarks_are_numbered_from_one_in_the_table_too() -> None:
     points = np.arange(136.0).reshape(68, 2)
-    table = plots.point_table(points)
+    table = face_figures.point_table(points)
     assert table["number"].tolist() == list(range(1, 69)) and table.loc[0, ["x", "y"]].tolist() == [0, 1]
 
 
 def test_a_picture_says_what_its_numbers_come_from() -> None:
     numbers = pd.DataFrame({"a": [1]})
     for data, words in (("", "synthetic data: rendered faces"), ("real data: UADFV", "real data: UADFV")):
-        fig = plots.two_histograms(np.array([0.2, 0.7]), np.array([0, 1]), "x", plots.unit_bins())
-        plots.save(fig, Study("embedded"), "fig", numbers, data)
+        fig = score_figures.two_histograms(np.array([0.2, 0.7]), np.array([0, 1]), "x", score_figures.unit_bins())
+        canvas.save_figure(fig, Study("embedded"), "fig", numbers, data)
         assert [text.get_text() for text in fig.texts] == [words]
-    fig = plots.two_histograms(np.array([0.2, 0.7]), np.array([0, 1]), "x", plots.unit_bins())
-    plots.save(fig, Study("uadfv", dataset="uadfv"), "fig", numbers)
+    fig = score_figures.two_histograms(np.array([0.2, 0.7]), np.array([0, 1]), "x", score_figures.unit_bins())
+    canvas.save_figure(fig, Study("uadfv", dataset="uadfv"), "fig", numbers)
     assert not fig.texts
 
 
 def test_an_error_is_drawn_over_its_yaw() -> None:
     table = pd.DataFrame({"yaw": [-1.0, 1, 9, 11], "whole": [2.0, 4, 10, 12], "central": [1.0, 1, 5, 5]})
-    lines = _lines(poseplots.error_by_yaw(table))
+    lines = _lines(pose_figures.error_by_yaw(table))
     assert lines["whole, median"] == [3, 11] and lines["central, median"] == [1, 5]
 
 
 def test_the_experiment_has_a_panel_a_factor_and_a_dot_a_cell() -> None:
-    levels = {factor: ["a", "b"] for factor in poselab.FACTORS}
+    levels = {factor: ["a", "b"] for factor in pose_factorial.FACTORS}
     cells = pd.MultiIndex.from_product(levels.values(), names=list(levels)).to_frame(index=False)
     cells = cells.assign(frame_acc=np.linspace(0.4, 0.8, len(cells)))
-    fig = poseplots.factorial(cells, "frame_acc", "accuracy", paper=0.501)
-    assert [axis.get_ylabel() for axis in fig.axes] == poselab.FACTORS
+    fig = pose_figures.factorial(cells, "frame_acc", "accuracy", paper=0.501)
+    assert [axis.get_ylabel() for axis in fig.axes] == pose_factorial.FACTORS
     dots = [len(line.get_xdata()) for line in fig.axes[0].lines if line.get_marker() == "."]
     assert dots == [8, 8] and fig.axes[0].lines[-1].get_xdata()[0] == 0.501
 
@@ -154,20 +157,20 @@ def test_the_experiment_has_a_panel_a_factor_and_a_dot_a_cell() -> None:
 def test_scores_of_two_studies_stand_in_one_row() -> None:
     rows = [("embedded (synthetic)", "shape", 0.5), ("UADFV", "shape", 0.9), ("UADFV", "pose", 0.8)]
     table = pd.DataFrame(rows, columns=["group", "name", "value"])
-    fig = poseplots.by_feature(table.assign(low=table["value"] - 0.1, high=table["value"] + 0.1), "AUC")
+    fig = pose_figures.by_feature(table.assign(low=table["value"] - 0.1, high=table["value"] + 0.1), "AUC")
     assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["shape", "pose"]
     assert _legend(fig) == ["embedded (synthetic)", "UADFV"]
 
 
 def test_a_clip_is_drawn_frame_by_frame() -> None:
-    both = headpose.Poses(np.zeros((2, 3)), np.tile([0.0, 0, 500], (2, 1)), np.zeros(2))
-    fig = poseplots.through_a_clip(_pictures(3, 60), [both] * 3, headpose.camera_matrix(60, 60))
+    both = pnp.Poses(np.zeros((2, 3)), np.tile([0.0, 0, 500], (2, 1)), np.zeros(2))
+    fig = pose_figures.through_a_clip(_pictures(3, 60), [both] * 3, pnp.camera_matrix(60, 60))
     assert len(fig.axes) == 3 and _legend(fig) == ["v_a, whole face", "v_c, central points"]
 
 
 def test_error_maps_stand_below_their_image() -> None:
     small, large = _pictures(2)
-    fig = srplots.enlarged({"low": small, "bicubic": large}, {"bicubic": np.full((8, 8), -7.0)})
+    fig = superres_figures.enlarged({"low": small, "bicubic": large}, {"bicubic": np.full((8, 8), -7.0)})
     titles = [axis.get_title() for axis in fig.axes]
     assert titles[:2] == ["low", "bicubic"] and titles[2] == "" and "error" in titles[3]
     assert (fig.axes[3].images[0].get_array() == 7).all() and not fig.axes[2].images
@@ -178,7 +181,7 @@ def test_the_shelf_shows_what_was_published_beside_ours() -> None:
     rows += [("fsrcnn", 3, 12464, 2770, 33.0, 33.06)]
     rows += [(name, 2, 4000 + i, 2000 + i, 36.0, np.nan) for i, name in enumerate(("fsrcnn_s", "espcn", "srcnn"))]
     table = pd.DataFrame(rows, columns=["network", "scale", "weights", "operations", "psnr", "published"])
-    fig = srplots.shelf(table)
+    fig = superres_figures.shelf(table)
     assert _legend(fig)[0] == "FSRCNN, 12464 weights" and _legend(fig)[-1] == "bicubic"
     heights = [float(line.get_ydata()[0]) for line in fig.axes[0].lines]
     assert heights == [36.9, 36.94, 36.0, 36.0, 36.0, 33.6]
@@ -187,11 +190,11 @@ def test_the_shelf_shows_what_was_published_beside_ours() -> None:
 def test_gains_of_faces_are_drawn_at_their_place() -> None:
     rows = [
         (way, measure, gain, gain - 1, gain + 1, 2)
-        for measure in srplots.PANELS
+        for measure in superres_figures.PANELS
         for way, gain in (("nearest", -5), ("bicubic", 0), ("Lanczos", 0.5), ("FSRCNN, T91", 3))
     ]
     table = pd.DataFrame(rows, columns=["way", "measure", "gain", "low", "high", "scale"])
-    fig = srplots.faces({"embedded (synthetic)": table})
+    fig = superres_figures.face_gains({"embedded (synthetic)": table})
     assert [text.get_text() for text in fig.axes[0].get_yticklabels()] == ["Lanczos", "FSRCNN, T91"]
     assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == ["x2", "x3", "x4"]
     assert fig.axes[0].containers[0].lines[0].get_xdata().tolist() == [0.5, 3]

@@ -6,14 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfdlib import frames, headpose, posecues, posefeatures, poselab, posetruth, profile, svmfile, worldmodel
-from dfdlib.errors import DfdError
+from dfdlib.core import studies
+from dfdlib.core.errors import DfdError
+from dfdlib.experiments import known_poses, pose_factorial
+from dfdlib.faces import frames
+from dfdlib.headpose import pnp, pose_features, worldmodel
 
-WORLD = worldmodel.load("world_model.csv")
+WORLD = worldmodel.world_model("world_model.csv")
 
 
-def _one(rvec: tuple, tvec: tuple, residual: float = 0.0) -> headpose.Poses:
-    return headpose.Poses(np.array([rvec], float), np.array([tvec], float), np.array([residual]))
+def _one(rvec: tuple, tvec: tuple, residual: float = 0.0) -> pnp.Poses:
+    return pnp.Poses(np.array([rvec], float), np.array([tvec], float), np.array([residual]))
 
 
 def _table(people: int = 10, each: int = 4) -> pd.DataFrame:
@@ -29,28 +32,28 @@ def _table(people: int = 10, each: int = 4) -> pd.DataFrame:
 
 def test_features_are_zero_where_the_poses_agree() -> None:
     a, c = _one((0.1, 0.2, 0.3), (1, 2, 500)), _one((0.1, 0.2, 0.3), (1, 2, 500))
-    for name, feature in posefeatures.FEATURES.items():
+    for name, feature in pose_features.FEATURES.items():
         assert name == "v_c, v_a" or not feature(a, c).any(), name
-    assert posefeatures.cosine_distance(a, c)[0] == pytest.approx(0, abs=1e-12)
+    assert pose_features.cosine_distance(a, c)[0] == pytest.approx(0, abs=1e-12)
 
 
 def test_the_rows_of_yangs_table_have_their_sizes() -> None:
     a, c = _one((0.1, 0.2, 0.3), (1, 2, 500)), _one((0.0, 0.2, 0.3), (1, 4, 480))
-    sizes = {name: feature(a, c).shape[1] for name, feature in posefeatures.FEATURES.items()}
+    sizes = {name: feature(a, c).shape[1] for name, feature in pose_features.FEATURES.items()}
     assert list(sizes.values()) == [6, 3, 3, 9, 6, 6, 12]
-    assert posefeatures.yang(a, c)[0, 9:].tolist() == [0, -2, 20], "t_a - t_c"
-    assert posefeatures.rvec_difference(a, c)[0] == pytest.approx([0.1, 0, 0]), "r_a - r_c"
-    assert posefeatures.rotation_difference(a, c)[0].reshape(3, 3) == pytest.approx((a.rotation - c.rotation)[0])
-    assert posefeatures.direction_difference(a, c)[0] == pytest.approx((a.direction - c.direction)[0])
-    assert posefeatures.paper(a, c)[0] == pytest.approx([*c.direction[0], *a.direction[0]]), "v_c first"
+    assert pose_features.yang_feature(a, c)[0, 9:].tolist() == [0, -2, 20], "t_a - t_c"
+    assert pose_features.rvec_difference(a, c)[0] == pytest.approx([0.1, 0, 0]), "r_a - r_c"
+    assert pose_features.rotation_difference(a, c)[0].reshape(3, 3) == pytest.approx((a.rotation - c.rotation)[0])
+    assert pose_features.direction_difference(a, c)[0] == pytest.approx((a.direction - c.direction)[0])
+    assert pose_features.paper_feature(a, c)[0] == pytest.approx([*c.direction[0], *a.direction[0]]), "v_c first"
 
 
 def test_shape_forgets_place_size_and_roll_and_nothing_else() -> None:
-    face = posetruth.simulated(WORLD, 1, 0.0, seed=0).points[0]
+    face = known_poses.simulated(WORLD, 1, 0.0, seed=0).points[0]
     angle = np.radians(25)
     turned = face @ np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * 1.7 + [40, -9]
     wider = face * [1.1, 1]
-    same, moved, changed = posefeatures.aligned_shape(np.stack([face, turned, wider]), face)
+    same, moved, changed = pose_features.aligned_shape(np.stack([face, turned, wider]), face)
     assert moved == pytest.approx(same, abs=1e-6) and np.abs(changed - same).max() > 1
     assert same == pytest.approx(np.hstack([*(face - face.mean(0)).T]), abs=1e-6)
 
@@ -58,9 +61,9 @@ def test_shape_forgets_place_size_and_roll_and_nothing_else() -> None:
 def test_the_verdict_of_p_fake_is_the_svms() -> None:
     rng = np.random.default_rng(0)
     features, labels = rng.normal(0, 1, (80, 4)), np.tile([0, 1], 40)
-    for make in posefeatures.SVMS.values():
+    for make in pose_features.SVMS.values():
         classifier = make().fit(features + labels[:, None], labels)
-        scores = posefeatures.p_fake(classifier, features)
+        scores = pose_features.p_fake(classifier, features)
         assert ((scores >= 0.5) == classifier.predict(features)).all()
         assert ((scores >= 0) & (scores <= 1)).all()
 
@@ -68,26 +71,29 @@ def test_the_verdict_of_p_fake_is_the_svms() -> None:
 def test_folds_keep_their_unit_on_one_side() -> None:
     table = _table()
     for protocol in ("pair", "person"):
-        for train, test in poselab.folds(table, protocol, 0):
+        for train, test in pose_factorial.folds(table, protocol, 0):
             assert not set(table[protocol].iloc[train]) & set(table[protocol].iloc[test])
-    leaks = [set(table["clip_id"].iloc[a]) & set(table["clip_id"].iloc[b]) for a, b in poselab.folds(table, "frame", 0)]
+    leaks = [
+        set(table["clip_id"].iloc[a]) & set(table["clip_id"].iloc[b])
+        for a, b in pose_factorial.folds(table, "frame", 0)
+    ]
     assert all(leaks), "a split of frames leaks, on purpose"
-    ((train, test),) = poselab.folds(table, "published", 0)
+    ((train, test),) = pose_factorial.folds(table, "published", 0)
     assert set(table["split"].iloc[train]) == {"train"} and set(table["split"].iloc[test]) == {"test"}
     with pytest.raises(DfdError, match="no protocol 'clip'"):
-        list(poselab.folds(table, "clip", 0))
+        list(pose_factorial.folds(table, "clip", 0))
 
 
 def test_everybody_is_scored_once_by_a_stranger() -> None:
     table = _table()
     rng = np.random.default_rng(1)
     features = rng.normal(0, 1, (len(table), 3)) + 2 * table["label"].to_numpy()[:, None]
-    scores = poselab.out_of_fold(features, table, "person", 0)
+    scores = pose_factorial.out_of_fold(features, table, "person", 0)
     assert scores.drop(columns="p_fake").equals(table), "all rows, in their order"
-    found = poselab.summary(scores, 50)
+    found = pose_factorial.summary(scores, 50)
     assert found["frame_auc"] > 0.9 and found["frame_acc_low"] <= found["frame_acc"] <= found["frame_acc_high"]
-    tuned = poselab.out_of_fold(features, table, "person", 0, "tuned")
-    assert poselab.summary(tuned, 50)["frame_auc"] > 0.9
+    tuned = pose_factorial.out_of_fold(features, table, "person", 0, "tuned")
+    assert pose_factorial.summary(tuned, 50)["frame_auc"] > 0.9
 
 
 def test_a_person_that_the_svm_knows_is_recognised_and_a_stranger_is_not() -> None:
@@ -96,20 +102,23 @@ def test_a_person_that_the_svm_knows_is_recognised_and_a_stranger_is_not() -> No
     rng = np.random.default_rng(2)
     marks = {clip: rng.normal(0, 3, 8) for clip in table["clip_id"].unique()}
     features = np.stack([marks[clip] for clip in table["clip_id"]]) + rng.normal(0, 0.1, (len(table), 8))
-    auc = {p: poselab.summary(poselab.out_of_fold(features, table, p, 0), 20)["frame_auc"] for p in ("frame", "person")}
+    auc = {
+        p: pose_factorial.summary(pose_factorial.out_of_fold(features, table, p, 0), 20)["frame_auc"]
+        for p in ("frame", "person")
+    }
     assert auc["frame"] > 0.95 > 0.8 > auc["person"]
 
 
 def test_the_experiment_has_every_combination_once(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("DFD_CACHE", str(tmp_path))
     table = _table()
-    known = posetruth.simulated(WORLD, len(table), 1.0, seed=3)
-    sizes = np.tile([posetruth.WIDTH, posetruth.HEIGHT], (len(table), 1))
+    known = known_poses.simulated(WORLD, len(table), 1.0, seed=3)
+    sizes = np.tile([known_poses.WIDTH, known_poses.HEIGHT], (len(table), 1))
     models = {"own": WORLD, "mirrored": worldmodel.mirrored(WORLD)}
-    poses = poselab.solve_all(known.points, sizes, models)
-    cells = poselab.factorial(table, poses, "published", 0, 1)
-    assert len(cells) == 7 * 3 * 5 * 2 and not cells[poselab.FACTORS].duplicated().any()
-    effects = poselab.main_effects(cells, "frame_acc")
+    poses = pose_factorial.solve_all(known.points, sizes, models)
+    cells = pose_factorial.factorial(table, poses, "published", 0, 1)
+    assert len(cells) == 7 * 3 * 5 * 2 and not cells[pose_factorial.FACTORS].duplicated().any()
+    effects = pose_factorial.main_effects(cells, "frame_acc")
     assert len(effects) == 7 + 3 + 5 + 2
     row = effects[(effects["factor"] == "model") & (effects["level"] == "own")].iloc[0]
     assert row["median"] == cells.loc[cells["model"] == "own", "frame_acc"].median()
@@ -117,7 +126,7 @@ def test_the_experiment_has_every_combination_once(monkeypatch, tmp_path) -> Non
 
 def test_a_mistake_changes_what_it_says(monkeypatch, tmp_path) -> None:
     points = np.arange(2 * 68 * 2, dtype=float).reshape(2, 68, 2)
-    seen = {name: change(points, WORLD) for name, change in poselab.MISTAKES.items()}
+    seen = {name: change(points, WORLD) for name, change in pose_factorial.MISTAKES.items()}
     assert np.array_equal(seen["none"][0], points) and np.array_equal(seen["none"][1], WORLD)
     shifted, model = seen["numbers from 1 used as indices from 0"]
     assert np.array_equal(shifted[:, 0], points[:, 1]) and np.array_equal(model[0], WORLD[1])
@@ -130,21 +139,21 @@ def test_a_mistake_changes_what_it_says(monkeypatch, tmp_path) -> None:
 def test_known_flaws_are_what_their_names_say() -> None:
     heads = np.stack([WORLD, WORLD * [1.1, 1, 1], WORLD * [1, 1.1, 1.2], WORLD * [0.9, 1, 1]])
     own = np.repeat(heads[[1]], 5, axis=0)
-    for name, change in posecues.CHANGES.items():
+    for name, change in known_poses.CHANGES.items():
         changed = change(own, heads, 1, 7)
         assert np.array_equal(changed[:, :17], own[:, :17]), f"{name}: the contour stays"
         assert np.abs(changed - own).max() > 0.5
-    turned = posecues.turned_face(own, heads, 1, 7)[:, posecues.FACE]
-    lengths = [np.linalg.norm(f - f.mean(0), axis=1) for f in (turned[0], own[0, posecues.FACE])]
+    turned = known_poses.turned_face(own, heads, 1, 7)[:, known_poses.INNER_FACE]
+    lengths = [np.linalg.norm(f - f.mean(0), axis=1) for f in (turned[0], own[0, known_poses.INNER_FACE])]
     assert lengths[0] == pytest.approx(lengths[1]), "a turn keeps the shape"
-    worn = {name: posecues.CHANGES[name](own, heads, person, 7) for name in ("one donor",) for person in (1, 2)}
-    ratio = np.ptp(worn["one donor"][0, posecues.FACE], axis=0) / np.ptp(WORLD[posecues.FACE], axis=0)
+    worn = {name: known_poses.CHANGES[name](own, heads, person, 7) for name in ("one donor",) for person in (1, 2)}
+    ratio = np.ptp(worn["one donor"][0, known_poses.INNER_FACE], axis=0) / np.ptp(WORLD[known_poses.INNER_FACE], axis=0)
     assert ratio == pytest.approx(ratio[0], rel=0.02), "the donor's proportions"
 
 
 def test_each_flaw_is_found_by_its_own_feature() -> None:
-    heads = posecues.heads(frames.clips(profile.load("embedded")))
-    table = posecues.answers(heads, {"right": WORLD}, "sqpnp", 2020).set_index(["flaw", "feature"])["frame_auc"]
+    heads = known_poses.skulls(frames.clips(studies.load("embedded")))
+    table = known_poses.answers(heads, {"right": WORLD}, "sqpnp", 2020).set_index(["flaw", "feature"])["frame_auc"]
     assert table["turned face", "pose, right model"] > 0.8 > table["turned face", "shape alone"]
     assert table["one donor", "shape alone"] > 0.95 and table["one donor", "pose, right model"] > 0.75
     assert table["many donors"].max() < 0.65
@@ -153,9 +162,9 @@ def test_each_flaw_is_found_by_its_own_feature() -> None:
 def test_a_stored_svm_gives_the_margins_of_scikit_learn(tmp_path) -> None:
     rng = np.random.default_rng(4)
     features, labels = rng.normal(3, 5, (120, 12)), np.tile([0, 1], 60)
-    classifier = posefeatures.SVMS["standardized"]().fit(features + labels[:, None], labels)
-    svmfile.save(classifier, tmp_path / "svm.safetensors")
-    stored = svmfile.load(tmp_path / "svm.safetensors")
+    classifier = pose_features.SVMS["standardized"]().fit(features + labels[:, None], labels)
+    pose_features.save_svm(classifier, tmp_path / "svm.safetensors")
+    stored = pose_features.load_svm(tmp_path / "svm.safetensors")
     other = rng.normal(3, 5, (50, 12))
     assert stored.decision_function(other) == pytest.approx(classifier.decision_function(other), abs=1e-9)
     with pytest.raises(DfdError, match=r"\(50, 3\); this SVM takes \(frames, 12\)"):
@@ -164,10 +173,10 @@ def test_a_stored_svm_gives_the_margins_of_scikit_learn(tmp_path) -> None:
 
 def test_a_file_that_is_no_svm_is_refused(tmp_path) -> None:
     with pytest.raises(DfdError, match="no SVM at"):
-        svmfile.load(tmp_path / "nowhere.safetensors")
+        pose_features.load_svm(tmp_path / "nowhere.safetensors")
     (tmp_path / "text.safetensors").write_text("hello")
     with pytest.raises(DfdError, match="does not hold an SVM"):
-        svmfile.load(tmp_path / "text.safetensors")
+        pose_features.load_svm(tmp_path / "text.safetensors")
 
 
 def test_smoothing_takes_the_median_inside_a_clip() -> None:

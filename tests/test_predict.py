@@ -21,9 +21,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from dfdlib import cache, cli, detector, paths, predict, predicting, progress, report, tracking
-from dfdlib.errors import DfdError
-from dfdlib.predict import Prediction, PredictParams
+from dfdlib.command import cli, progress
+from dfdlib.core import cache, errors, paths
+from dfdlib.core.errors import DfdError
+from dfdlib.detector import predict, report, shipped
+from dfdlib.detector.predict import Prediction, PredictParams
+from dfdlib.faces import tracking
 from tests.media import astronaut, noise_frames, write_sound, write_video
 
 PARAMS = PredictParams()
@@ -55,9 +58,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_picture_gets_the_scores_of_its_face(portrait) -> None:
-    found = predict.one(portrait, PARAMS)
+    found = predict.judge(portrait, PARAMS)
     assert found.verdict in ("real", "fake") and found.used == found.looked_at == 1
-    again = detector.scores(found.crops, found.points)
+    again = shipped.scores(found.crops, found.points)
     assert found.p_fake == pytest.approx((again["resnet"][0] + again["headpose"][0]) / 2)
     assert np.isnan(found.low), "one picture has no interval"
     inside = found.points[0]
@@ -65,7 +68,7 @@ def test_a_picture_gets_the_scores_of_its_face(portrait) -> None:
 
 
 def test_a_video_gets_an_interval_over_its_frames(clip) -> None:
-    found = predict.one(clip, PredictParams(max_frames=12))
+    found = predict.judge(clip, PredictParams(max_frames=12))
     assert found.used == 12 and found.low <= found.p_fake <= found.high
     used = found.frames[found.frames["used"]]
     assert found.p_fake == pytest.approx(used["p_fake"].mean()) and used["frame"].tolist() == list(range(12))
@@ -106,8 +109,8 @@ def test_small_dark_and_missing_faces_are_not_judged_and_the_reason_is_told() ->
 def test_a_small_face_goes_through_fsrcnn_first(monkeypatch) -> None:
     seen = _seen(astronaut(256))
     asked: list = []
-    upscale = predict.superres.upscale
-    monkeypatch.setattr(predict.superres, "upscale", lambda image, scale: asked.append(scale) or upscale(image, scale))
+    upscale = predict.enlarging.upscale
+    monkeypatch.setattr(predict.enlarging, "upscale", lambda image, scale: asked.append(scale) or upscale(image, scale))
     plain = predict.usable(seen, PredictParams(small=1))[0][0]
     enlarged = predict.usable(seen, PredictParams(small=500))[0][0]
     assert len(asked) == 1 and asked[0] in (2, 3, 4) and enlarged.shape == plain.shape == (128, 128, 3)
@@ -120,9 +123,9 @@ def test_many_faces_are_counted_and_the_largest_is_judged(tmp_path) -> None:
     sheet[:, :700] = large
     for left in (700, 1150):
         sheet[:450, left : left + 450] = small
-    found = predict.one(_png(tmp_path / "crowd.png", sheet), PARAMS)
+    found = predict.judge(_png(tmp_path / "crowd.png", sheet), PARAMS)
     assert found.used == 1 and int(re.match(r"(\d+) faces; the largest was judged", found.note)[1]) >= 3
-    alone = predict.one(_png(tmp_path / "alone.png", large), PARAMS)
+    alone = predict.judge(_png(tmp_path / "alone.png", large), PARAMS)
     assert found.resnet == pytest.approx(alone.resnet, abs=0.1)
 
 
@@ -131,10 +134,10 @@ def test_8k_fits_and_gives_the_same_face(tmp_path) -> None:
     sheet = np.zeros((4320, 7680, 3), np.uint8)
     sheet[:, 2000 : 2000 + 4320] = huge
     cv2.imwrite(str(tmp_path / "8k.jpg"), sheet[..., ::-1])
-    found = predict.one(tmp_path / "8k.jpg", PARAMS)
+    found = predict.judge(tmp_path / "8k.jpg", PARAMS)
     assert found.used == 1
     largest = 1920 / 7680 * 4320
-    assert predict.one(_png(tmp_path / "small.png", astronaut(round(largest))), PARAMS).resnet == pytest.approx(
+    assert predict.judge(_png(tmp_path / "small.png", astronaut(round(largest))), PARAMS).resnet == pytest.approx(
         found.resnet, abs=0.2
     )
 
@@ -160,7 +163,7 @@ def _rotated(path: Path) -> Path:
 
 
 def test_a_video_that_lies_on_its_side_is_turned_first(tmp_path) -> None:
-    found = predict.one(_rotated(tmp_path / "turned.mp4"), PARAMS)
+    found = predict.judge(_rotated(tmp_path / "turned.mp4"), PARAMS)
     assert found.used == 4, found.note
 
 
@@ -175,16 +178,16 @@ def test_frames_at_uneven_times_are_judged(tmp_path) -> None:
             frame.pts, frame.time_base = time, Fraction(1, 25)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    assert predict.one(path, PARAMS).used == 6
+    assert predict.judge(path, PARAMS).used == 6
 
 
 def test_one_frame_is_a_video_without_an_interval(tmp_path) -> None:
-    found = predict.one(write_video(tmp_path / "one.mp4", [astronaut(256)]), PARAMS)
+    found = predict.judge(write_video(tmp_path / "one.mp4", [astronaut(256)]), PARAMS)
     assert found.used == 1 and np.isnan(found.low)
 
 
 def test_what_a_file_holds_counts_and_not_its_name(tmp_path, portrait) -> None:
-    found = predict.one(Path(shutil.copy(portrait, tmp_path / "portrait.mp4")), PARAMS)
+    found = predict.judge(Path(shutil.copy(portrait, tmp_path / "portrait.mp4")), PARAMS)
     assert found.used == 1
 
 
@@ -221,7 +224,7 @@ def test_a_folder_goes_on_after_a_bad_file_and_lists_it_at_the_end(tmp_path, por
     shutil.copy(portrait, folder / "sub" / "z.png")
     (folder / "a.mp4").write_text("no video")
     (folder / "notes.txt").write_text("not a picture at all")
-    assert _dfd(folder, "--json", monkeypatch=monkeypatch) == predicting.SOME
+    assert _dfd(folder, "--json", monkeypatch=monkeypatch) == errors.SOME
     out, err = capsys.readouterr()
     rows = json.loads(out)
     assert [Path(row["file"]).name for row in rows] == ["a.mp4", "z.png"]
@@ -282,12 +285,12 @@ def test_the_report_stands_alone_and_shows_what_it_says(clip, tmp_path, monkeypa
     bad = tmp_path / "bad.mp4"
     bad.write_text("no video")
     page = tmp_path / "page.html"
-    assert _dfd(clip, bad, "--report", page, "--frames", 8, monkeypatch=monkeypatch) == predicting.SOME
+    assert _dfd(clip, bad, "--report", page, "--frames", 8, monkeypatch=monkeypatch) == errors.SOME
     text, parser = page.read_text(), _Page()
     parser.feed(text)
     assert all(link.startswith(("data:image/png;base64,", "#")) for link in parser.loaded)
     assert sum(link.startswith("data:") for link in parser.loaded) == 2, "timeline and telling frames of the one clip"
-    assert cache.sha256(detector.weights_path())[:12] in text and 'rule "mean"' in text
+    assert cache.sha256(shipped.resnet_path())[:12] in text and 'rule "mean"' in text
     assert parser.ids == ["f1", "f2"] and {"#f1", "#f2"} <= set(parser.loaded)
     for word in ("A score is not evidence", "Grad-CAM", "8 of 8 frames", "not judged", "bad.mp4 is not a video"):
         assert word in text
@@ -319,7 +322,7 @@ def test_it_needs_no_repository_no_network_and_no_environment(portrait, tmp_path
         "import socket, sys\n"
         "def closed(*a, **k): raise OSError('no network')\n"
         "socket.socket.connect = closed\n"
-        "from dfdlib import cli\n"
+        "from dfdlib.command import cli\n"
         "sys.argv = ['dfd', 'predict', sys.argv[1], '--json']\n"
         "cli.main()\n"
     )
@@ -339,12 +342,12 @@ def test_it_needs_no_repository_no_network_and_no_environment(portrait, tmp_path
 
 def test_a_file_that_vanishes_on_the_way_is_a_sentence(tmp_path) -> None:
     with pytest.raises(DfdError, match="no picture or video"):
-        predict.sources([tmp_path])
-    assert "There is no file" in predict.one(tmp_path / "gone.png", PARAMS).note
+        predict.files_to_judge([tmp_path])
+    assert "There is no file" in predict.judge(tmp_path / "gone.png", PARAMS).note
 
 
 def test_what_was_looked_at_is_counted_also_where_nothing_was_found(tmp_path) -> None:
-    found = predict.one(write_video(tmp_path / "noise.mp4", noise_frames(3)), PARAMS)
+    found = predict.judge(write_video(tmp_path / "noise.mp4", noise_frames(3)), PARAMS)
     assert (found.verdict, found.looked_at, found.used, found.not_used) == ("unusable", 3, 0, {"no face": 3})
 
 

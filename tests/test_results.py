@@ -11,10 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfdlib import cache, claims, paths, plots, profile, results, study
-from dfdlib.errors import DfdError
-from dfdlib.metrics import Estimate
-from dfdlib.profile import Study
+from dfdlib.command import notebooks
+from dfdlib.core import cache, paths, studies
+from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import Study
+from dfdlib.evaluation import claims, results
+from dfdlib.evaluation.intervals import Estimate
+from dfdlib.plots import canvas, face_figures, score_figures
 
 COLUMNS = ["clip_id", "frame", "label", "pair", "person", "split"]
 
@@ -29,7 +32,7 @@ def test_a_number_is_kept_with_its_interval_and_verdict() -> None:
     results.record("x", "resnet.frame_acc", Estimate(0.93, 0.90, 0.96, 100, "frames"))
     results.record("x", "resnet.frame_acc", Estimate(0.83, 0.80, 0.86, 100, "frames"))
     results.record("x", "system.frame_acc", Estimate(0.97, 0.96, 0.98, 100, "frames"))
-    rows = {row["id"]: row for row in results.load("x")}
+    rows = {row["id"]: row for row in results.rows("x")}
     assert rows["resnet.frame_acc"]["value"] == 0.83 and rows["resnet.frame_acc"]["paper"] == 0.949
     assert rows["resnet.frame_acc"]["verdict"] == "not reproduced: ours is lower"
     assert rows["system.frame_acc"]["verdict"] == "not reproduced: ours is higher"
@@ -40,9 +43,9 @@ def test_a_number_is_kept_with_its_interval_and_verdict() -> None:
     for low, high, word in words:
         assert results.verdict(gain | {"low": low, "high": high}).startswith(word)
     results.record("x", "nothing", Estimate(float("nan"), float("nan"), float("nan"), 3, "frames"))
-    assert "nothing" not in {row["id"] for row in results.load("x")}
+    assert "nothing" not in {row["id"] for row in results.rows("x")}
     results.clear("x")
-    assert results.load("x") == []
+    assert results.rows("x") == []
     assert json.loads((paths.build() / "x" / "previous" / "numbers.json").read_text())["rows"], "set aside, not lost"
 
 
@@ -84,8 +87,8 @@ def test_a_changed_number_in_readme_is_noticed(monkeypatch, tmp_path) -> None:
 
 def test_every_study_file_is_read() -> None:
     for path in paths.studies().glob("*.yaml"):
-        assert profile.load(path.stem).name == path.stem
-    assert profile.load("uadfv").resnet.learning_rates == (0.001, 0.01)
+        assert studies.load(path.stem).name == path.stem
+    assert studies.load("uadfv").resnet.learning_rates == (0.001, 0.01)
 
 
 @pytest.mark.parametrize(
@@ -112,13 +115,13 @@ def test_a_wrong_study_file_is_one_sentence(monkeypatch, tmp_path, text: str, wo
     monkeypatch.setattr(paths, "studies", lambda: tmp_path)
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(DfdError, match=words):
-        profile.load("mine")
+        studies.load("mine")
 
 
 def test_the_cache_knows_its_arguments_and_survives_an_error() -> None:
     calls = []
 
-    @cache.stage("errors")
+    @cache.stage
     def double(x: int) -> int:
         calls.append(x)
         if x == 3:
@@ -142,8 +145,8 @@ def test_a_figure_is_written_with_its_numbers_and_the_same_bytes_twice() -> None
     history = history.assign(val_acc=[0.5, 0.8], test_acc=[0.5, 0.7], val_loss=[1, 0.6], test_loss=[1, 0.7])
     pictures = []
     for _ in range(2):
-        fig = plots.training({"rate": history})
-        plots.save(fig, Study("x", "embedded"), "fig", history)
+        fig = score_figures.training({"rate": history})
+        canvas.save_figure(fig, Study("x", "embedded"), "fig", history)
         pictures.append((paths.figures("x") / "fig.png").read_bytes())
     assert pictures[0] == pictures[1]
     saved = pd.read_csv(paths.figures("x") / "fig.csv")
@@ -155,15 +158,15 @@ def test_a_figure_is_written_with_its_numbers_and_the_same_bytes_twice() -> None
 
 
 def test_the_pipeline_names_modules_that_exist() -> None:
-    fig = plots.pipeline()
+    fig = face_figures.pipeline()
     written = {text.get_text() for text in fig.axes[0].texts}
-    for name, module in plots.STAGES.items():
-        assert name in written and (paths.root() / "dfdlib" / f"{module}.py").is_file()
+    for name, module in face_figures.STAGES.items():
+        assert name in written and (paths.root() / "dfdlib" / f"{module.replace('.', '/')}.py").is_file()
     plt.close("all")
 
 
 def test_landmarks_are_coloured_by_their_use() -> None:
-    fig = plots.landmarks(np.zeros((64, 64, 3), np.uint8), np.random.default_rng(0).uniform(5, 60, (68, 2)))
+    fig = face_figures.landmarks(np.zeros((64, 64, 3), np.uint8), np.random.default_rng(0).uniform(5, 60, (68, 2)))
     counts = {line.get_label().split(":")[0]: len(line.get_xdata()) for line in fig.axes[0].lines}
     assert counts == {"central": 21, "contour": 17, "not used": 30}
     assert [t.get_text() for t in fig.axes[0].texts] == [str(n) for n in range(1, 69)]
@@ -182,7 +185,7 @@ def test_steps_are_named_after_descriptions_and_headings() -> None:
 
     cells = [v4.new_markdown_cell("# One\ntext"), v4.new_code_cell("x = 1")]
     cells += [v4.new_code_cell("# papermill_description=slow_step\ny = 2")]
-    assert [study.step_name(cells, i) for i in range(3)] == ["One", "One", "slow step"]
+    assert [notebooks.step_name(cells, i) for i in range(3)] == ["One", "One", "slow step"]
 
 
 def test_the_command_line_explains_itself() -> None:

@@ -11,17 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from dfdlib import paths, train
-from dfdlib.errors import DfdError
+from dfdlib.core import paths, training, weight_files
+from dfdlib.core.errors import DfdError
 from tests.test_networks import _batches, _evaluate, _loss, _problem
 
 EPOCHS = 8
 CHILD = """
 import sys, time
 from pathlib import Path
-from dfdlib import train
+from dfdlib.core import training
 from tests.test_networks import _batches, _evaluate, _loss, _problem
 
 def slow(epoch):
@@ -30,13 +31,13 @@ def slow(epoch):
         yield batch
 
 print("training", flush=True)
-train.fit(*_problem("adam"), slow, _loss, _evaluate, int(sys.argv[2]), Path(sys.argv[1]))
+training.fit(*_problem("adam"), slow, _loss, _evaluate, int(sys.argv[2]), Path(sys.argv[1]))
 """
 
 
 def _fit(folder: Path, epochs: int = EPOCHS):
     model, optimizer = _problem("adam")
-    return train.fit(model, optimizer, _batches, _loss, _evaluate, epochs, folder).drop(columns="seconds")
+    return training.fit(model, optimizer, _batches, _loss, _evaluate, epochs, folder).drop(columns="seconds")
 
 
 @pytest.fixture(scope="module")
@@ -98,12 +99,12 @@ def test_a_flipped_bit_in_kept_weights_and_arrays_is_a_sentence(tmp_path: Path) 
     _fit(tmp_path, 2)
     _flip(tmp_path / "epoch_01.safetensors")
     with pytest.raises(DfdError, match=r"epoch_01\.safetensors is missing or damaged \(its tensors are not those"):
-        train.load_epoch(_problem("adam")[0], tmp_path, 1)
+        training.load_epoch(_problem("adam")[0], tmp_path, 1)
     _flip(tmp_path / "epoch_02.npz", 0.5)
     with pytest.raises(DfdError, match=r"epoch_02\.npz is missing or damaged"):
-        train.epoch_arrays(tmp_path, 2)
+        training.epoch_arrays(tmp_path, 2)
     with pytest.raises(DfdError, match=r"epoch_09\.npz is missing or damaged"):
-        train.epoch_arrays(tmp_path, 9)
+        training.epoch_arrays(tmp_path, 9)
 
 
 def test_the_digest_sees_every_value_name_and_shapeless_number() -> None:
@@ -113,19 +114,19 @@ def test_the_digest_sees_every_value_name_and_shapeless_number() -> None:
         tensors | {"b": torch.tensor(2)},
         {"x": tensors["a"], "b": tensors["b"], "c": tensors["c"]},
     ]
-    found = [train.digest(one) for one in (tensors, *changed)]
-    assert len(set(found)) == 4 and found[0] == train.digest(dict(reversed(tensors.items())))
+    found = [weight_files.digest(one) for one in (tensors, *changed)]
+    assert len(set(found)) == 4 and found[0] == weight_files.digest(dict(reversed(tensors.items())))
 
 
 def test_an_epoch_that_finds_no_room_keeps_those_before(tmp_path: Path, undisturbed: Path, monkeypatch) -> None:
     def full(tensors, path, metadata):
-        raise train.SafetensorError("I/O error: No space left on device (os error 28)")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
 
     _fit(tmp_path, 4)
-    monkeypatch.setattr(train, "save_file", full)
+    monkeypatch.setattr(weight_files, "save_file", full)
     with pytest.raises(DfdError, match=r"epoch_05\.safetensors can't be written .*No space left.*; free space"):
         _fit(tmp_path)
     monkeypatch.undo()
-    assert not list(tmp_path.glob("*.partial")) and np.isfinite(train.epoch_arrays(tmp_path, 4)["w"]).all()
+    assert not list(tmp_path.glob("*.partial")) and np.isfinite(training.epoch_arrays(tmp_path, 4)["w"]).all()
     _fit(tmp_path)
     assert _same(tmp_path, undisturbed)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import dfdlib
-from dfdlib import data, paths
+from dfdlib.core import paths
+from dfdlib.data import sources
 
 # Their files can run code when they are read.
 CODE_IN_FILES = {"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle"}
@@ -39,7 +40,7 @@ METHODS = {"extractall": "unpacks climbing names", "to_pickle": "pickles", "read
 # (file, finding): the reason why it is allowed.
 ALLOWED = {
     # It names pickle's exception: torch.load with weights_only raises it where it refuses a file.
-    ("dfdlib/networks.py", "imports pickle"),
+    ("dfdlib/core/weight_files.py", "imports pickle"),
     # It runs cells of the committed solutions with wrong answers in them, in the test's own process, to be quick.
     ("tests/test_exercises.py", "exec runs text"),
     ("tests/test_exercises.py", "compile runs text"),
@@ -178,9 +179,9 @@ def test_importing_and_reading_open_no_connection(monkeypatch: pytest.MonkeyPatc
     for method in ("connect", "connect_ex", "sendto"):
         monkeypatch.setattr(socket.socket, method, refused)
     monkeypatch.setattr(socket, "getaddrinfo", refused)
-    names = [module.name for module in pkgutil.iter_modules(dfdlib.__path__) if module.name != "__main__"]
-    assert len([importlib.import_module(f"dfdlib.{name}") for name in names]) == len(names) > 40
-    assert {clip.label for clip in data.embedded()} == {0, 1}
+    names = [m.name for m in pkgutil.walk_packages(dfdlib.__path__, "dfdlib.") if not m.name.endswith("__main__")]
+    assert len([importlib.import_module(name) for name in names]) == len(names) > 40
+    assert {clip.label for clip in sources.embedded()} == {0, 1}
 
 
 def test_no_file_of_the_repository_can_be_written_by_all() -> None:

@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from dfdlib import faces, frames, profile, repro, selfblend
-from dfdlib.profile import FaceParams, ResNetParams
+from dfdlib.core import repro, studies
+from dfdlib.core.studies import FaceParams, ResNetParams
+from dfdlib.faces import frames, geometry
+from dfdlib.resnet import selfblend
 
 PARAMS = ResNetParams(input_size=112, batch=8)
 
@@ -15,10 +17,10 @@ PARAMS = ResNetParams(input_size=112, batch=8)
 @pytest.fixture(scope="module")
 def real() -> tuple[np.ndarray, np.ndarray]:
     """Crops (N, 128, 128, 3) and their landmarks of a few real embedded frames."""
-    study = profile.load("smoke")
-    part = frames.load(study).part("train")
+    study = studies.load("smoke")
+    part = frames.of_study(study).part("train")
     part = part.rows(np.flatnonzero(part.labels == 0)[:6])
-    return part.crops, selfblend.in_crop(part.points, study.faces)
+    return part.crops, geometry.in_crop(part.points, study.faces)
 
 
 def test_landmarks_move_with_their_crop() -> None:
@@ -27,8 +29,8 @@ def test_landmarks_move_with_their_crop() -> None:
     image[90, 110] = 255  # a bright pixel, and a landmark on it
     points[30] = [110, 90]
     params = FaceParams(margin=0.1, size=128)
-    cut, _, _ = faces.crop(image, faces.face_rectangle(points, params.margin), params.size)
-    x, y = selfblend.in_crop(points[None], params)[0, 30]
+    cut, _, _ = geometry.crop(image, geometry.face_rectangle(points, params.margin), params.size)
+    x, y = geometry.in_crop(points[None], params)[0, 30]
     row, column = np.unravel_index(cut[..., 0].argmax(), cut.shape[:2])
     assert abs(x - column) <= 1 and abs(y - row) <= 1
 
@@ -55,7 +57,7 @@ def test_the_hull_is_full_inside_and_empty_outside() -> None:
 
 def test_batches_hold_a_real_and_a_fake_of_the_same_crop(real) -> None:
     crops, points = real
-    found = list(selfblend.batches(crops, points, PARAMS, epoch=1, seed=5))
+    found = list(selfblend.blend_batches(crops, points, PARAMS, epoch=1, seed=5))
     assert [len(labels) for _, labels in found] == [8, 4], "four crops a batch of eight, then the other two"
     for images, labels in found:
         assert labels.tolist() == [0, 1] * (len(labels) // 2) and images.shape[1:] == (3, 112, 112)
@@ -66,7 +68,7 @@ def test_batches_hold_a_real_and_a_fake_of_the_same_crop(real) -> None:
 
 def test_batches_depend_on_seed_and_epoch_alone(real) -> None:
     def first(epoch: int, seed: int) -> np.ndarray:
-        return next(selfblend.batches(*real, PARAMS, epoch, seed))[0].numpy()
+        return next(selfblend.blend_batches(*real, PARAMS, epoch, seed))[0].numpy()
 
     assert np.array_equal(first(1, 5), first(1, 5))
     assert not np.array_equal(first(1, 5), first(2, 5)) and not np.array_equal(first(1, 5), first(1, 6))

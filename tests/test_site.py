@@ -11,8 +11,9 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from dfdlib import claims, paths
-from dfdlib.errors import DfdError, or_sentence
+from dfdlib.core import errors, paths
+from dfdlib.core.errors import DfdError
+from dfdlib.evaluation import claims
 from tests import pages
 from tests.pages import build
 
@@ -204,7 +205,7 @@ def test_what_is_no_site_is_not_deleted(
     (tmp_path / "thesis.txt").write_text("three years")
     monkeypatch.setattr("sys.argv", ["build.py", str(tmp_path)])
     with pytest.raises(SystemExit) as stop:
-        or_sentence(build.main)
+        errors.or_sentence(build.main)
     assert stop.value.code == 2
     assert "holds something that is not a site" in capsys.readouterr().err
     assert (tmp_path / "thesis.txt").read_text() == "three years"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dfdlib import data, splits
-from dfdlib.data import Clip
-from dfdlib.errors import DfdError
+from dfdlib.core.errors import DfdError
+from dfdlib.data import sources, splits
+from dfdlib.data.catalogue import Clip
 
 EASY = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 
@@ -57,6 +57,6 @@ def test_a_split_of_the_data_set_is_kept() -> None:
 
 def test_the_first_people_are_those_of_each_part() -> None:
     clips = _clips(6, 1)
-    assert {clip.person for clip in data._first_people(clips, 2)} == {"person00", "person01"}
+    assert {clip.person for clip in sources._first_people(clips, 2)} == {"person00", "person01"}
     parts = [replace(clip, split="test" if clip.person < "person03" else "train") for clip in clips]
-    assert {clip.person for clip in data._first_people(parts, 1)} == {"person00", "person03"}
+    assert {clip.person for clip in sources._first_people(parts, 1)} == {"person00", "person03"}

@@ -10,9 +10,12 @@ import pandas as pd
 import pytest
 import torch
 
-from dfdlib import evalplots, faces, fsrcnn, sweep
-from dfdlib.profile import FaceParams, Study, SweepParams
-from dfdlib.sweep import Cell
+from dfdlib.core.studies import FaceParams, Study, SweepParams
+from dfdlib.experiments import resolution
+from dfdlib.experiments.resolution import Cell
+from dfdlib.faces import detection, geometry
+from dfdlib.plots import score_figures
+from dfdlib.superres import networks
 
 STUDY = Study("tiny", bootstrap=50, sweep=SweepParams(heights=(16, 32), qualities=(0, 40)))
 
@@ -23,29 +26,29 @@ def _crop(size: int = 64) -> np.ndarray:
 
 
 def test_every_height_has_every_way_and_the_own_height_one() -> None:
-    found = sweep.cells(STUDY)
+    found = resolution.conditions(STUDY)
     assert len(found) == len(set(found)) == 2 * 4 * 2 + 2
     assert [c for c in found if c.height == STUDY.faces.size] == [Cell(128, "bicubic", 0), Cell(128, "bicubic", 40)]
 
 
-@pytest.mark.parametrize("way", sweep.WAYS)
+@pytest.mark.parametrize("way", resolution.WAYS)
 def test_a_changed_crop_keeps_its_size_and_looks_alike(way: str) -> None:
-    crop, model = _crop(), fsrcnn.FSRCNN(2)
-    found = sweep.changed(crop, Cell(32, way, 0), model)
+    crop, model = _crop(), networks.FSRCNN(2)
+    found = resolution.degraded(crop, Cell(32, way, 0), model)
     assert found.shape == crop.shape and found.dtype == np.uint8
     if way == "as small as it is":
-        assert (found[0] == sweep.GREY).all() and not (found[20:44, 20:44] == sweep.GREY).all(-1).any()
+        assert (found[0] == resolution.GREY).all() and not (found[20:44, 20:44] == resolution.GREY).all(-1).any()
     elif way != "FSRCNN":  # an untrained network makes no picture
         assert np.abs(found.astype(int) - crop).mean() < 6
-        worse = sweep.changed(crop, Cell(32, way, 5), model)
-        assert sweep._psnr(worse, crop) < sweep._psnr(found, crop) - 3
+        worse = resolution.degraded(crop, Cell(32, way, 5), model)
+        assert resolution._psnr(worse, crop) < resolution._psnr(found, crop) - 3
     if way == "nearest":
         assert (found[::2, ::2] == found[1::2, 1::2]).all()
 
 
 def test_at_its_own_height_a_crop_is_unchanged() -> None:
     crop = _crop()
-    assert np.array_equal(sweep.changed(crop, Cell(64, "bicubic", 0), fsrcnn.FSRCNN(2)), crop)
+    assert np.array_equal(resolution.degraded(crop, Cell(64, "bicubic", 0), networks.FSRCNN(2)), crop)
 
 
 def test_landmarks_go_back_to_the_frame_that_the_crop_came_from() -> None:
@@ -53,30 +56,30 @@ def test_landmarks_go_back_to_the_frame_that_the_crop_came_from() -> None:
     original = rng.uniform(100, 260, (3, 68, 2))
     cut = []
     for points in original:
-        box = faces.face_rectangle(points, params.margin)
-        _, corner, scale = faces.crop(np.zeros((400, 400, 3), np.uint8), box, params.size)
+        box = geometry.face_rectangle(points, params.margin)
+        _, corner, scale = geometry.crop(np.zeros((400, 400, 3), np.uint8), box, params.size)
         cut.append((points - corner + 0.5) * scale - 0.5)
-    assert sweep.in_frame(np.stack(cut), original, params) == pytest.approx(original, abs=1e-3)
+    assert geometry.in_frame(np.stack(cut), original, params) == pytest.approx(original, abs=1e-3)
 
 
 def test_landmarks_of_a_face_that_stays_small_are_put_back_to_scale(monkeypatch) -> None:
     boxes = []
     monkeypatch.setattr(
-        faces, "landmarks", lambda crop, box: boxes.append(box) or np.array([[48.0, 48.0], [79.0, 79.0]])
+        detection, "landmarks", lambda crop, box: boxes.append(box) or np.array([[48.0, 48.0], [79.0, 79.0]])
     )
     crops = np.zeros((1, 128, 128, 3), np.uint8)
-    found = sweep.landmarks(crops, Cell(32, "as small as it is", 0), FaceParams())
+    found = resolution.landmarks(crops, Cell(32, "as small as it is", 0), FaceParams())
     # The face of 32 px stands at 48 to 80 of 128: its first pixel's centre is 1.5 px into the large crop.
     assert found[0] == pytest.approx(np.array([[1.5, 1.5], [125.5, 125.5]]))
     assert 48 < boxes[0][0] < boxes[0][2] < 80
-    same = sweep.landmarks(crops, Cell(32, "bicubic", 0), FaceParams())
+    same = resolution.landmarks(crops, Cell(32, "bicubic", 0), FaceParams())
     assert same[0] == pytest.approx(np.array([[48.0, 48.0], [79.0, 79.0]]))
 
 
 def test_landmark_error_is_in_percent_of_the_eyes() -> None:
     reference = np.zeros((1, 68, 2))
     reference[0, 36], reference[0, 45] = (10, 0), (60, 0)
-    assert sweep.landmark_error(reference + [0, 5], reference)[0] == pytest.approx(10)
+    assert geometry.landmark_error(reference + [0, 5], reference)[0] == pytest.approx(10)
 
 
 def _found() -> dict[Cell, dict[str, np.ndarray]]:
@@ -87,7 +90,7 @@ def _found() -> dict[Cell, dict[str, np.ndarray]]:
         cell: {
             name: labels * strength.get(cell.way, 0) + rng.normal(0, 1, 40) for name in ("test only", "train and test")
         }
-        for cell in sweep.cells(STUDY)
+        for cell in resolution.conditions(STUDY)
     }
 
 
@@ -107,13 +110,13 @@ class _Frames:
 
 
 def test_gains_are_of_fsrcnn_over_bicubic_on_the_same_frames() -> None:
-    table = sweep.gains(STUDY, _Frames(), _found())
+    table = resolution.gains(STUDY, _Frames(), _found())
     assert len(table) == 2 * 2 * 2 and set(table["height"]) == {16, 32}
     assert (table["gain"] > 0.1).all() and (table["low"] < table["gain"]).all() and (table["detectable"] > 0).all()
 
 
 def _table() -> pd.DataFrame:
-    rows = [vars(c) | {"psnr": 20.0 + (c.way == "FSRCNN"), "landmark_error": 1.0} for c in sweep.cells(STUDY)]
+    rows = [vars(c) | {"psnr": 20.0 + (c.way == "FSRCNN"), "landmark_error": 1.0} for c in resolution.conditions(STUDY)]
     table = pd.DataFrame(rows)
     for name in ("test only", "train and test", "head pose"):
         table[name] = 0.6 + 0.1 * (table["way"] == "FSRCNN") * (table["height"] == 16)
@@ -123,16 +126,16 @@ def _table() -> pd.DataFrame:
 
 def test_agreement_of_psnr_and_auc_is_counted() -> None:
     # FSRCNN has the higher PSNR in all four cells, the higher AUC in the two of 16 pixels, and no other in the rest.
-    assert sweep.agreement(_table()) == (2, 2)
+    assert resolution.agreement(_table()) == (2, 2)
     table = _table()
     table.loc[(table["way"] == "FSRCNN") & (table["height"] != 16), "test only"] -= 0.05
-    assert sweep.agreement(table) == (2, 4)
+    assert resolution.agreement(table) == (2, 4)
 
 
 def test_curves_hold_every_way_and_the_own_height() -> None:
-    fig = evalplots.resolution(_table())
+    fig = score_figures.resolution(_table())
     assert len(fig.axes) == 6
-    assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == list(sweep.WAYS)
+    assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == list(resolution.WAYS)
     curves = [c for c in fig.axes[0].containers if len(c[0].get_xdata()) == 3]
     assert len(curves) == 4
     for curve in curves:
@@ -145,7 +148,7 @@ def test_curves_hold_every_way_and_the_own_height() -> None:
 def test_the_heat_map_writes_each_gain_and_marks_clear_ones() -> None:
     rows = [(16, 0, "test only", 0.1, 0.05, 0.15, 0.1), (16, 0, "train and test", -0.02, -0.1, 0.06, 0.1)]
     table = pd.DataFrame(rows, columns=["height", "quality", "trained", "gain", "low", "high", "detectable"])
-    fig = evalplots.gains(table)
+    fig = score_figures.gains(table)
     texts = [(t.get_text(), t.get_weight()) for axis in fig.axes for t in axis.texts]
     assert texts == [("+0.100", "bold"), ("-0.020", "normal")]
     plt.close(fig)
@@ -153,17 +156,18 @@ def test_the_heat_map_writes_each_gain_and_marks_clear_ones() -> None:
 
 def test_reliability_and_maps_are_drawn() -> None:
     bins = pd.DataFrame({"bin": [0, 9], "frames": [10, 30], "p_fake": [0.05, 0.95], "fakes": [0.2, 0.9]})
-    fig = evalplots.reliability({"ResNet": bins})
+    fig = score_figures.reliability({"ResNet": bins})
     assert list(fig.axes[0].lines[1].get_ydata()) == [0.2, 0.9]
-    shown = evalplots.maps([_crop(8)] * 2, [np.eye(8)] * 2, ["a", "b"])
+    shown = score_figures.maps([_crop(8)] * 2, [np.eye(8)] * 2, ["a", "b"])
     assert [axis.get_title() for axis in shown.axes[:2]] == ["a", "b"] and len(shown.axes[2].images) == 2
     plt.close("all")
 
 
 def test_a_sweep_from_crops_to_table(monkeypatch, tmp_path) -> None:
     """All of it on a few random crops: an untrained FSRCNN and a network of one epoch."""
-    from dfdlib import finetune, superres
-    from dfdlib.profile import OneCycleParams, ResNetParams
+    from dfdlib.core.studies import OneCycleParams, ResNetParams
+    from dfdlib.resnet import finetune
+    from dfdlib.superres import enlarging
     from tests.test_finetune import _frames
 
     for name in ("DFD_RUNS", "DFD_CACHE"):
@@ -177,16 +181,16 @@ def test_a_sweep_from_crops_to_table(monkeypatch, tmp_path) -> None:
         resnet=ResNetParams(arch="resnet18", input_size=32, bfloat16=False),
         one_cycle=OneCycleParams(epochs=1),
     )
-    superres.save_weights(fsrcnn.FSRCNN(2), study.name)
+    enlarging.save_fsrcnn(networks.FSRCNN(2), study.name)
     frames = _frames()
     points = np.random.default_rng(1).uniform(5, 30, (24, 68, 2))
     frames = replace(frames, points=points)
     monkeypatch.setattr(finetune, "small", lambda study: study)
-    found = sweep.run(study, frames)
-    assert set(found) == set(sweep.cells(study))
+    found = resolution.measure_cells(study, frames)
+    assert set(found) == set(resolution.conditions(study))
     own = found[Cell(36, "bicubic", 0)]
     run = finetune.one_cycle(study, frames)
     assert own["test only"] == pytest.approx(run.scores(run.best)["p_fake"].to_numpy(), abs=1e-5)
-    table = sweep.table(study, frames, found)
+    table = resolution.resolution_table(study, frames, found)
     assert len(table) == 5 and table.loc[table["height"] == 36, "landmark_error"].tolist() == [0]
     assert table.loc[table["way"] == "as small as it is", "psnr"].isna().all()

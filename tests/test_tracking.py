@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from dfdlib import faces, tracking
-from dfdlib.tracking import TrackParams
+from dfdlib.faces import detection, tracking
+from dfdlib.faces.tracking import TrackParams
 from tests.media import astronaut
 
 
@@ -22,7 +22,7 @@ def _moving(count: int, step: float) -> list[tuple[int, np.ndarray]]:
 
 def _every_frame(frames) -> list[np.ndarray]:
     """dlib's surest box of each frame, upsampled once, and its landmarks."""
-    return [faces.landmarks(image, tracking._best(image, 1)) for _, image in frames]
+    return [detection.landmarks(image, tracking._best(image, 1)) for _, image in frames]
 
 
 @pytest.mark.parametrize("step", [0.0, 2.0])
@@ -49,7 +49,7 @@ def test_landmarks_from_the_surroundings_are_those_from_the_whole_picture() -> N
     image = astronaut()
     for box in ([170, 70, 290, 190], [180, -30, 300, 90], [400, 10, 530, 140], [-40, 300, 120, 460]):
         box = np.array(box, float)
-        assert np.array_equal(tracking._landmarks(image, box), faces.landmarks(image, box))
+        assert np.array_equal(tracking._landmarks(image, box), detection.landmarks(image, box))
 
 
 def test_frames_without_a_face_are_lost_and_the_face_is_found_again() -> None:

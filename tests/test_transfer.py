@@ -8,11 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfdlib import cache, frames, plots, profile, svmfile, transfer, worldmodel
-from dfdlib.errors import DfdError
+from dfdlib.core import cache, studies
+from dfdlib.core.errors import DfdError
+from dfdlib.experiments import transfer
+from dfdlib.faces import frames
+from dfdlib.headpose import pose_features, worldmodel
+from dfdlib.plots import score_figures
 from tests import media
 
-WORLD = worldmodel.load("world_model.csv")
+WORLD = worldmodel.world_model("world_model.csv")
 
 
 def _scores(people: int, labels: tuple[int, ...] = (0, 1)) -> pd.DataFrame:
@@ -25,7 +29,7 @@ def test_alarms_and_finds_are_counted_apart() -> None:
     scores = _scores(8)
     scores.loc[scores["person"] == "p0", "p_fake"] = 0.9  # of one person both are called fake
     scores.loc[scores["person"] == "p1", "p_fake"] = 0.1  # and of another none
-    row = transfer.measure(scores, 50)
+    row = transfer.test_row(scores, 50)
     assert row["frames"] == 16 and row["people"] == 8
     assert row["real_called_fake"] == 1 / 8 and row["fake_called_fake"] == 7 / 8
     assert row["real_called_fake_low"] < 1 / 8 < row["real_called_fake_high"] < 0.6
@@ -33,18 +37,18 @@ def test_alarms_and_finds_are_counted_apart() -> None:
 
 
 def test_one_class_has_alarms_and_no_auc() -> None:
-    row = transfer.measure(_scores(8, labels=(0,)), 50)
+    row = transfer.test_row(_scores(8, labels=(0,)), 50)
     assert row["real_called_fake"] == 0 and np.isnan(row["fake_called_fake"]) and np.isnan(row["frame_auc"])
 
 
 def test_few_people_get_no_auc() -> None:
-    assert np.isnan(transfer.measure(_scores(transfer.FEWEST_PEOPLE - 1), 50)["frame_auc"])
-    said = transfer.record(profile.load("smoke"), "headpose.transfer.test", _scores(2))
+    assert np.isnan(transfer.test_row(_scores(transfer.FEWEST_PEOPLE - 1), 50)["frame_auc"])
+    said = transfer.record(studies.load("smoke"), "headpose.transfer.test", _scores(2))
     assert said.startswith("0-0 mean p_fake 0.20") and "AUC" not in said
 
 
 def test_the_matrix_reads_with_intervals_where_there_are_any() -> None:
-    rows = [{"network": "x", "learned": "a", "tested": "b"} | transfer.measure(_scores(n), 50) for n in (8, 2)]
+    rows = [{"network": "x", "learned": "a", "tested": "b"} | transfer.test_row(_scores(n), 50) for n in (8, 2)]
     lines = transfer.text(pd.DataFrame(rows)).splitlines()
     assert " ".join(lines[1].split()[3:]) == "8 0.00 [0.00, 0.37] 1.00 [0.63, 1.00] 1.00 [0.63, 1.00]"
     assert lines[2].split()[3:] == ["2", "0.00", "1.00", "-"]
@@ -52,19 +56,19 @@ def test_the_matrix_reads_with_intervals_where_there_are_any() -> None:
 
 def test_one_class_is_said_and_no_number_kept(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("DFD_RESULTS", str(tmp_path))
-    said = transfer.record(profile.load("smoke"), "headpose.transfer.test", _scores(8, labels=(0,)))
+    said = transfer.record(studies.load("smoke"), "headpose.transfer.test", _scores(8, labels=(0,)))
     assert said == "one class only; share called fake 0.00" and not list(tmp_path.iterdir())
 
 
 def test_the_shipped_svm_is_the_one_of_its_card() -> None:
-    card = svmfile.shipped().with_suffix(".md").read_text()
-    assert cache.sha256(svmfile.shipped()) in card
-    assert len(svmfile.load(svmfile.shipped()).mean) == 12
+    card = pose_features.shipped_svm().with_suffix(".md").read_text()
+    assert cache.sha256(pose_features.shipped_svm()) in card
+    assert len(pose_features.load_svm(pose_features.shipped_svm()).mean) == 12
 
 
 def test_the_shipped_svm_scores_faces() -> None:
-    tested = frames.load(profile.load("smoke")).part("test")
-    scores = transfer.pose_scores(svmfile.load(svmfile.shipped()), tested, WORLD, "sqpnp")
+    tested = frames.of_study(studies.load("smoke")).part("test")
+    scores = transfer.pose_scores(pose_features.load_svm(pose_features.shipped_svm()), tested, WORLD, "sqpnp")
     assert len(scores) == len(tested.labels) and scores["p_fake"].between(0, 1).all()
     assert scores["p_fake"].std() > 0.01, "it does not say the same of everybody"
 
@@ -74,7 +78,7 @@ def test_photographs_without_a_face_are_left_out(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("DFD_CACHE", str(tmp_path / "cache"))
     for name, image in (("000001", media.astronaut(256)), ("000002", np.full((120, 100, 3), 90, np.uint8))):
         cv2.imwrite(str(tmp_path / f"{name}.jpg"), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    params = profile.load("smoke").faces
+    params = studies.load("smoke").faces
     found = transfer.photographs(params)
     assert len(found.labels) == 1 and found.crops.shape == (1, params.size, params.size, 3) and not found.labels.any()
     (tmp_path / "000001.jpg").unlink()
@@ -86,7 +90,9 @@ def test_the_matrix_is_drawn_with_its_intervals() -> None:
     rows = [("net", "uadfv", "uadfv", 0.95), ("net", "uadfv", "embedded", 0.4), ("net", "embedded", "uadfv", 0.5)]
     rows += [("net", "embedded", "embedded", 0.9), ("net", "uadfv", "photographs", np.nan)]
     table = pd.DataFrame(rows, columns=["network", "learned", "tested", "frame_auc"])
-    fig = plots.matrix(table.assign(frame_auc_low=table["frame_auc"] - 0.1, frame_auc_high=table["frame_auc"] + 0.05))
+    fig = score_figures.matrix(
+        table.assign(frame_auc_low=table["frame_auc"] - 0.1, frame_auc_high=table["frame_auc"] + 0.05)
+    )
     texts = [text.get_text() for text in fig.axes[0].texts]
     assert "0.40\n[0.30, 0.45]" in texts and len(texts) == 4, "what has no AUC is not drawn"
     assert [label.get_text() for label in fig.axes[0].get_xticklabels()] == ["tested on\nembedded", "tested on\nuadfv"]

@@ -9,8 +9,8 @@ import av
 import numpy as np
 import pytest
 
-from dfdlib import video
-from dfdlib.errors import DfdError
+from dfdlib.core.errors import DfdError
+from dfdlib.faces import video
 from tests.media import noise_frames, write_sound, write_video
 
 

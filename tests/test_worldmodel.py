@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dfdlib import headpose, posetruth, worldmodel
-from dfdlib.errors import DfdError
+from dfdlib.core.errors import DfdError
+from dfdlib.experiments import known_poses
+from dfdlib.headpose import pnp, worldmodel
 
-WORLD = worldmodel.load("world_model.csv")
+WORLD = worldmodel.world_model("world_model.csv")
 
 
 def test_the_world_model_is_a_head() -> None:
@@ -50,9 +51,9 @@ def test_placement_errors_are_as_large_as_asked() -> None:
 def test_a_head_comes_back_from_its_landmarks() -> None:
     """Another head than the one that fixes orientation and size: deeper by half, with a longer face."""
     head = WORLD * [1, 1.1, 1.5]
-    rotation = posetruth.turns(400, seed=1)
-    far = posetruth.place(rotation, head, seed=1) * [1, 1, 10]
-    points = posetruth.project(head[None], rotation, far, headpose.camera_matrix(640, 480, focal=10))
+    rotation = known_poses.turns(400, seed=1)
+    far = known_poses.place(rotation, head, seed=1) * [1, 1, 10]
+    points = known_poses.project_heads(head[None], rotation, far, pnp.camera_matrix(640, 480, focal=10))
     noise = np.random.default_rng(0).normal(0, 1, points.shape)
     found = worldmodel.from_landmarks(points + noise, WORLD)
     scale = np.ptp(head[:, 0]) / np.ptp(found[:, 0])
@@ -68,25 +69,25 @@ def test_different_people_and_few_frames_still_give_a_head() -> None:
     """Twelve noisy frames of three people, as in the smoke study: rough, but a head of a head's depth."""
     rng = np.random.default_rng(5)
     people = [WORLD * rng.normal(1, 0.05, 3) for _ in range(3)]
-    points = np.concatenate([posetruth.simulated(head, 4, 2.0, seed=i).points for i, head in enumerate(people)])
+    points = np.concatenate([known_poses.simulated(head, 4, 2.0, seed=i).points for i, head in enumerate(people)])
     found = worldmodel.from_landmarks(points, WORLD)
     assert worldmodel.faults(found) == [] and 0.5 < np.ptp(found[:, 2]) / np.ptp(WORLD[:, 2]) < 2
 
 
 def test_bad_models_are_refused(tmp_path) -> None:
     with pytest.raises(DfdError, match="no world model 'nowhere.csv'"):
-        worldmodel.load("nowhere.csv")
+        worldmodel.world_model("nowhere.csv")
     bad = {"short.csv": "x,y,z\n1,2,3\n", "other.csv": "a,b\n1,2\n", "empty.csv": "", "words.txt": "hello"}
     for name, text in bad.items():
         (tmp_path / name).write_text(text)
         with pytest.raises(DfdError, match=f"{name} .*68 rows"):
-            worldmodel.load(str(tmp_path / name))
+            worldmodel.world_model(str(tmp_path / name))
 
 
 def test_a_list_of_204_numbers_is_read_axis_by_axis(tmp_path) -> None:
     np.savetxt(tmp_path / "model.txt", WORLD.T.reshape(1, -1))
-    assert np.array_equal(worldmodel.load(str(tmp_path / "model.txt")), WORLD)
+    assert np.array_equal(worldmodel.world_model(str(tmp_path / "model.txt")), WORLD)
 
 
 def test_both_sets_of_points_use_the_same_head() -> None:
-    assert set(headpose.CENTRAL) < set(headpose.WHOLE) <= set(range(len(WORLD)))
+    assert set(pnp.CENTRAL) < set(pnp.WHOLE) <= set(range(len(WORLD)))

@@ -28,8 +28,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
-from dfdlib import paths
-from dfdlib.errors import DfdError, or_sentence
+from dfdlib.core import errors, paths
+from dfdlib.core.errors import DfdError
 
 MARKED = re.compile(r'^( *)### BEGIN SOLUTION: (?P<todo>[^"\\\n]+)\n(?:.*\n)*?\1### END SOLUTION$', re.MULTILINE)
 SOLUTIONS, EXERCISES = paths.notebooks() / "solutions", paths.notebooks() / "exercises"
@@ -75,12 +75,12 @@ def exercise(path: Path) -> str:
 
 def run(path: Path) -> None:
     """Execute one notebook with solutions and keep its outputs."""
-    from dfdlib import study  # imports all that a whole study needs
+    from dfdlib.command import notebooks
 
     notebook = nbformat.read(path, as_version=4)
     _execute(notebook, path)
     nbformat.write(notebook, path)
-    study.write_clean(path, path)
+    notebooks.write_clean(path, path)
 
 
 def grade(folder: Path) -> Iterator[str]:
@@ -138,4 +138,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    or_sentence(main)
+    errors.or_sentence(main)

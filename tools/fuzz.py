@@ -20,8 +20,10 @@ import numpy as np
 import pandas as pd
 
 with atheris.instrument_imports(include=["dfdlib"]):
-    from dfdlib import data, faces, paths, prepare, profile, store, svmfile, trackfile, worldmodel
-    from dfdlib.errors import DfdError
+    from dfdlib.core import disk, paths, studies, values
+    from dfdlib.core.errors import DfdError
+    from dfdlib.faces import face_tracks, prepare
+    from dfdlib.headpose import pose_features, worldmodel
 
 ROOT = Path(__file__).resolve().parent.parent
 FOUND = re.compile(r"stat::number_of_executed_units:\s+(\d+)")
@@ -29,7 +31,7 @@ FOUND = re.compile(r"stat::number_of_executed_units:\s+(\d+)")
 
 def _study(path: Path) -> None:
     paths.studies = lambda: path.parent
-    profile.load(path.stem)
+    studies.load(path.stem)
 
 
 def _npz(**arrays: np.ndarray) -> bytes:
@@ -39,7 +41,7 @@ def _npz(**arrays: np.ndarray) -> bytes:
 
 
 def _stored(folder: Path) -> bytes:
-    store.save(folder / "seed.npz", {"a": np.arange(9.0), "t": pd.DataFrame({"x": ["a", "b"]}), "p": (1, None)})
+    values.write(folder / "seed.npz", {"a": np.arange(9.0), "t": pd.DataFrame({"x": ["a", "b"]}), "p": (1, None)})
     return (folder / "seed.npz").read_bytes()
 
 
@@ -54,23 +56,23 @@ def _track() -> bytes:
 READERS: dict[str, tuple[str, Callable[[Path], object], Callable[[Path], bytes]]] = {
     "table": (
         "clips.csv",
-        lambda path: data.read_table(path, {"file", "label"}),
+        lambda path: disk.read_table(path, {"file", "label"}),
         lambda _: b'file,label\n"a,b.mp4",0\nc.mp4,1\n',
     ),
     "landmarks": (
         "l.npz",
-        lambda path: faces.landmark_table.__wrapped__(path),
+        lambda path: face_tracks.landmark_table.__wrapped__(path),
         lambda _: _npz(frame=np.array(["a"]), points=np.zeros((1, 68, 2), np.float32)),
     ),
-    "svm": ("x.safetensors", svmfile.load, lambda _: svmfile.shipped().read_bytes()),
+    "svm": ("x.safetensors", pose_features.load_svm, lambda _: pose_features.shipped_svm().read_bytes()),
     "world model": (
         "w.csv",
-        lambda path: worldmodel.load(str(path)),
+        lambda path: worldmodel.world_model(str(path)),
         lambda _: b"x,y,z\n" + b"1,2,3\n" * 68,
     ),
     "study": ("s.yaml", _study, lambda _: (paths.studies() / "smoke.yaml").read_bytes()),
-    "store": ("c.npz", store.load, _stored),
-    "track": ("t.npz", lambda path: trackfile.read(path, "t"), lambda _: _track()),
+    "store": ("c.npz", values.read, _stored),
+    "track": ("t.npz", lambda path: face_tracks.read_track(path, "t"), lambda _: _track()),
     "ledger": (
         "prepared.jsonl",
         lambda path: prepare.ledger(path.parent),

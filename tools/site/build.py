@@ -21,8 +21,8 @@ from bs4 import BeautifulSoup
 from content import Page
 from PIL import Image
 
-from dfdlib import paths
-from dfdlib.errors import DfdError, or_sentence
+from dfdlib.core import errors, paths
+from dfdlib.core.errors import DfdError
 
 HERE = Path(__file__).resolve().parent
 GROUPS = ("The study", "Notebooks", "Exercises", "Solutions", "Documents", "Benchmarks")
@@ -161,4 +161,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    or_sentence(main)
+    errors.or_sentence(main)

@@ -17,7 +17,8 @@ from nbconvert import TemplateExporter
 from nbconvert.filters import Highlight2HTML, markdown2html
 from nbconvert.preprocessors import ExtractOutputPreprocessor
 
-from dfdlib import claims, paths, results
+from dfdlib.core import paths
+from dfdlib.evaluation import claims, results
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 DOCUMENTS = ("*.md", "data/README.md", "studies/*.md", "benchmarks/*.md", "dfdlib/assets/**/*.md", "notebooks/**/*.md")
@@ -166,7 +167,7 @@ def tables() -> Iterator[Page]:
         for path in files:
             yield _table(path, kind)
         links = "".join(f'<li><a href="{p.parent.name}/{p.name}">{_spaced(p.parent.name)}</a></li>' for p in files)
-        rows = pd.DataFrame(results.load(study, committed=True)).astype(object)
+        rows = pd.DataFrame(results.rows(study, committed=True)).astype(object)
         raw = f'<a href="{study}.json" data-raw="">{study}.json</a>'
         parts.append(f"<h2>{kind}</h2><ul>{links}</ul><h3>Every number, {kind}</h3><p>From {raw}.</p>{_html(rows)}")
     yield Page("results/index.html", "results", "Tables", "".join(parts), "The study")

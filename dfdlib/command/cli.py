@@ -1,0 +1,222 @@
+"""The command `dfd`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dfdlib.command import progress
+from dfdlib.core import errors, paths
+from dfdlib.core.errors import SOME, DfdError
+
+app = typer.Typer(no_args_is_help=True, add_completion=True, help="A reproducible study of a deepfake-detection paper.")
+data_app = typer.Typer(no_args_is_help=True, help="Say which data are there, check them, prepare them.")
+
+
+app.add_typer(data_app, name="data")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"dfd {version('dfdlib')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Exit codes: 0 done, 1 a defect of this program, 2 something that you can mend (the message says what)."""
+
+
+@app.command()
+def run(
+    study: Annotated[str, typer.Argument(help="A file name in studies/ without .yaml.")] = "embedded",
+    notebooks: Annotated[list[str] | None, typer.Argument(help="Only these, such as 03; all by default.")] = None,
+    in_place: Annotated[bool, typer.Option(help="Write the outputs into notebooks/ (embedded study only).")] = False,
+) -> None:
+    """Run a study's notebooks and print its claim table."""
+    from dfdlib.command import run
+    from dfdlib.evaluation import claims
+
+    if in_place and study != "embedded":
+        raise DfdError(f"Only the embedded study may go into notebooks/, not {study!r}; leave --in-place out.")
+    console = progress.console()
+    folder = run.run_study(study, console, notebooks or (), in_place)
+    console.print(_claims(claims.claim_table(study), study))
+    console.print(f"Executed notebooks: {paths.notebooks() if in_place else folder}", soft_wrap=True)
+    console.print(f"Figures:            {paths.figures(study)}", soft_wrap=True)
+    console.print(f"Results:            {paths.results(study) / f'{study}.json'}", soft_wrap=True)
+
+
+def _claims(rows: list[tuple[str, ...]], study: str) -> Table:
+    from dfdlib.core import studies
+
+    synthetic = " (synthetic data: rendered faces)" if studies.load(study).dataset == "embedded" else ""
+    table = Table(title=f"Claims, study {study}{synthetic}", title_justify="left")
+    for column in ("Claim", "Paper", "This study", "95 % interval", "Verdict"):
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+@app.command()
+def train(
+    study: Annotated[str, typer.Argument(help="A file name in studies/ without .yaml.")] = "embedded",
+    recipe: Annotated[
+        str,
+        typer.Argument(help="paper, one-cycle, one-cycle-validated, no-fakes, fwa, frozen, compare."),
+    ] = "paper",
+) -> None:
+    """Train a study's classifier without its notebooks, which then find the finished run.
+
+    On N devices: torchrun --nproc-per-node N -m dfdlib train STUDY RECIPE
+    """
+    from dfdlib.command import recipes
+
+    for line in recipes.train_by_name(study, recipe):
+        if os.environ.get("RANK", "0") == "0":  # torchrun starts this once a device
+            print(line, flush=True)
+
+
+@app.command()
+def predict(
+    given: Annotated[list[Path], typer.Argument(metavar="VIDEO|IMAGE|FOLDER...", help="What to judge.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a page with pictures.")] = None,
+    frames: Annotated[int, typer.Option(min=1, max=1000, help="Frames of a video that are looked at.")] = 32,
+    rule: Annotated[str, typer.Option(help="The decision maker: mean, either, both or resnet.")] = "mean",
+) -> None:
+    """Judge the largest face of pictures and videos, offline. A score is not evidence: don't accuse anybody with it.
+
+    The verdict is "can't tell" (unsure) where the interval over the file's frames holds one half.
+
+    Exit codes: 0 every file was judged, whatever the verdict; 2 nothing could be judged; 3 some files could not.
+    """
+    from dfdlib.command import verdicts
+
+    if as_json and as_csv:
+        raise DfdError("Both --json and --csv were asked for; choose one of them.")
+    form = "json" if as_json else "csv" if as_csv else "table"
+    code = verdicts.predict_all(given, form, report, frames, rule)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def readme(
+    check: Annotated[bool, typer.Option(help="Only say whether the tables are those of results/*.json.")] = False,
+) -> None:
+    """Fill README's tables from results/*.json."""
+    from dfdlib.evaluation import claims
+
+    claims.check_readme() if check else claims.write_readme()
+
+
+@data_app.command()
+def status(
+    study: Annotated[str, typer.Argument(help="A file name in studies/ without .yaml.")] = "embedded",
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Say what data are found and what is missing, and whether the study can start (else exit code 2)."""
+    from dfdlib.core import studies
+    from dfdlib.data import status
+
+    params = studies.load(study)
+    rows = status.status(params)
+    refusal = status.refusal(params, rows)
+    if as_json:
+        found = [dataclasses.asdict(row) for row in rows]
+        print(json.dumps({"study": study, "can_start": not refusal, "data": found}, indent=2))
+    else:
+        console = progress.console()
+        console.print(_data_table(rows, study))
+    if refusal:
+        raise DfdError(refusal)
+    if not as_json:
+        print(f"The study {study} can start.")
+
+
+def _data_table(rows: list, study: str) -> Table:  # of status.Row
+    table = Table("", "Data", "Where", "Found", "Missing", "For", title="Data", title_justify="left")
+    table.caption, table.caption_justify = f"* needed by the study {study}", "left"
+    for row in rows:
+        found = ", ".join(f"{count:,} {name}" for name, count in row.found.items())
+        where = f"{row.variable}\n{errors.printable(row.folder)}".strip()
+        missing = errors.printable(row.missing) if row.folder else "not set"
+        cells = ("*" if row.needed else "", row.name, where, found, missing, row.use)
+        table.add_row(*(Text(cell) for cell in cells))  # a folder's name may hold what rich takes for markup
+    return table
+
+
+@data_app.command()
+def verify(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A copy of UADFV with real/ and fake/; else data/embedded.")
+    ] = None,
+) -> None:
+    """Compare UADFV's videos with the committed sha256 manifest, or the embedded data with their tables."""
+    from dfdlib.data import catalogue, status, uadfv
+
+    if folder is not None and not folder.is_dir():
+        raise DfdError(f"There is no folder {folder}; name the one that holds real/ and fake/.")
+    if folder is not None and not any((folder / kind).is_dir() for kind in catalogue.LABELS):
+        raise DfdError(
+            f"{folder} is no copy of UADFV: it has neither real/ nor fake/; name the folder that holds them."
+        )
+    problems = status.verify_embedded() if folder is None else uadfv.verify(folder)
+    for problem in problems:
+        print(errors.printable(problem))
+    if problems and folder is None:
+        what = f"{len(problems)} of the embedded files differ from their tables, as listed above"
+        raise DfdError(f"{what}; check out data/embedded again.")
+    if problems:
+        raise DfdError(f"{folder} differs from the manifest in {len(problems)} of 98 videos, listed above; copy them.")
+    print("All 98 videos are those of the manifest." if folder else "The embedded clips and stills are as committed.")
+
+
+@data_app.command()
+def prepare(
+    source: Annotated[Path, typer.Argument(help="A folder of videos, with a clips.csv or without.")],
+    out: Annotated[Path, typer.Argument(help="Where the face tracks go; a second run goes on there.")],
+    max_frames: Annotated[int, typer.Option(min=0, help="Frames looked at, evenly spaced; 0 is all.")] = 32,
+    size: Annotated[int, typer.Option(min=16, max=1024, help="Side of a face crop in pixels.")] = 128,
+    jobs: Annotated[int, typer.Option(min=1, help="Clips at once.")] = os.cpu_count() or 1,
+    scheduler: Annotated[str, typer.Option(help="A Dask cluster instead: tcp://HOST:PORT.")] = "",
+) -> None:
+    """Find, follow and crop the face of every video of a folder; a study then runs on OUT as on the videos.
+
+    For a study the folder needs a clips.csv (data/README.md). Exit codes: 0 all done, 2 none, 3 some were skipped.
+    """
+    from dfdlib.faces import prepare
+
+    params = prepare.PrepareParams(max_frames=max_frames, size=size)
+    with progress.logged(out / "prepare.log"):
+        rows = prepare.prepare_folder(source, out, params, jobs, scheduler, progress.shown(Console(), "clips"))
+    skipped = [row for row in rows if row.status == prepare.SKIPPED]
+    for row in skipped:
+        print(errors.printable(f"skipped: {row.reason}"), file=sys.stderr)
+    print(f"{len(rows) - len(skipped)} of {len(rows)} clips prepared, {len(skipped)} skipped. Log: {out}/prepare.log")
+    if len(skipped) == len(rows):
+        raise DfdError(f"None of the {len(rows)} clips of {source} could be prepared, for the reasons above.")
+    if not (out / "clips.csv").is_file():
+        print(f"A study needs {out / 'clips.csv'} too: write one into {source} (data/README.md) and say this again.")
+    if skipped:
+        raise typer.Exit(SOME)
+
+
+def main() -> None:
+    """Entry point: a user's mistake becomes one sentence on stderr and exit code 2."""
+    errors.or_sentence(app, "dfd: ")

@@ -1,0 +1,1 @@
+"""What every part stands on: places, files, the cache, parameters, seeds, the training loop."""

@@ -1,0 +1,33 @@
+"""The one exception for a user's mistake: its message is a sentence that says what, where and what to do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+SOME = 3  # exit code of the command line where some files could be used and others not
+
+
+class DfdError(Exception):
+    """A bad input or a missing file. Shown as it is, without a traceback; exit code 2 on the command line.
+
+    What can't be shown on one line, such as a line break or a mark for right-to-left text in a file's name, is
+    written as its escape.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(message)))
+
+
+def or_sentence(main: Callable[[], object], name: str = "") -> None:
+    """Run a program's `main`: a user's mistake becomes one sentence on stderr, after `name`, and exit code 2."""
+    try:
+        main()
+    except DfdError as error:
+        print(f"{name}{error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def printable(text: str) -> str:
+    """The text with what no terminal can show (line ends, control characters, broken names) written as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)

@@ -1,0 +1,83 @@
+"""Seeds, threads, and the record of what a run was made with. PyTorch is loaded where it is needed, not before."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import random
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+
+from dfdlib.core import paths
+
+# The libraries that compute the numbers, each under the names that its packages have.
+LIBRARIES = {
+    "torch": ("torch",),
+    "torchvision": ("torchvision",),
+    "numpy": ("numpy",),
+    "opencv": ("opencv-python-headless", "opencv-python", "opencv"),
+    "dlib": ("dlib-bin", "dlib"),
+    "scikit-learn": ("scikit-learn",),
+    "scikit-image": ("scikit-image",),
+    "scipy": ("scipy",),
+    "timm": ("timm",),
+    "av": ("av",),
+}
+
+
+def rng(*key: int) -> np.random.Generator:
+    """A generator that is a function of its key, e.g. (seed, epoch, index), whatever the workers or threads."""
+    return np.random.default_rng(list(key))
+
+
+def start(seed: int, threads: int) -> None:
+    """Fix every source of randomness and the number of threads (two runs then agree to the third decimal)."""
+    import cv2
+    import torch
+
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(1)  # OpenCV's own threads would compete with torch's
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 in hardware (elsewhere autocast to it only costs time)."""
+    import torch
+
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def machine() -> str:
+    """The kind of processor: PyTorch promises equal results on the same kind alone, others differ by rounding."""
+    import torch
+
+    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}{' bfloat16' * has_bfloat16()}"
+
+
+@functools.cache
+def library_versions() -> tuple[tuple[str, str], ...]:
+    """Name and version of each of LIBRARIES; an empty version where none of its packages is installed."""
+    return tuple((name, next(filter(None, map(_version, packages)), "")) for name, packages in LIBRARIES.items())
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def run_record() -> dict[str, str]:
+    """Versions, processor and commit of this run."""
+    return {"python": platform.python_version(), "machine": machine(), "commit": _commit()} | dict(library_versions())
+
+
+def _commit() -> str:
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=paths.root(), capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else "unknown"

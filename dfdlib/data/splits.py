@@ -1,0 +1,108 @@
+"""Leakage-safe splits: a pair, or a person, is never on both sides; a split that breaks this raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from dfdlib.core import repro
+from dfdlib.core.errors import DfdError
+from dfdlib.data.catalogue import Clip
+from dfdlib.data.uadfv import TEST
+
+SHARES = {"train": 0.6, "val": 0.12, "test": 0.28}  # of the people, where a data set has no split of its own
+
+
+def split(clips: Sequence[Clip], seed: int) -> list[Clip]:
+    """The data set's own split where it has one, UADFV's published one, else by person; checked by pair.
+
+    A data set that fixes its test part alone has the rest split by person. Celeb-DF is else split by person and donor.
+    """
+    if clips[0].dataset == "uadfv":
+        done = published_uadfv(clips, seed)
+    elif all(clip.split for clip in clips):
+        done = list(clips)
+    elif {clip.split for clip in clips} == {"", "test"}:
+        done = around_test(clips, seed)
+    elif clips[0].dataset == "celebdf":
+        done = by_person_and_donor(clips, seed)
+    else:
+        done = by_person(clips, seed)
+    check(done, "pair")
+    return done
+
+
+def published_uadfv(clips: Sequence[Clip], seed: int) -> list[Clip]:
+    """The published 35 + 35 / 14 + 14 split by pair, with 7 of the 35 pairs or a few more kept for validation.
+
+    Validation takes whole people, so that near-duplicate clips stay together. By uadfv.PEOPLE nobody of the
+    published test part is in the other 35 pairs.
+    """
+    test = {f"{number:04d}" for number in TEST}
+    rest = sorted({clip.person for clip in clips if clip.pair not in test})
+    val: set[str] = set()
+    for person in repro.rng(seed).permutation(rest):
+        pairs = {clip.pair for clip in clips if clip.person == person} - test
+        if len(val) < 7 and len(pairs) <= 3:
+            val |= pairs
+    part = {pair: "test" if pair in test else "val" if pair in val else "train" for pair in {c.pair for c in clips}}
+    return [replace(clip, split=part[clip.pair]) for clip in clips]
+
+
+def by_person(clips: Sequence[Clip], seed: int) -> list[Clip]:
+    """Each person, with all pairs, on one side; shares as in SHARES."""
+    part = _parts({clip.person for clip in clips}, seed)
+    return [replace(clip, split=part[clip.person]) for clip in clips]
+
+
+def by_person_and_donor(clips: Sequence[Clip], seed: int) -> list[Clip]:
+    """By person, without the fakes whose donor is in another part than who is seen: nobody's face is on both sides.
+
+    Fakes whose donor is never seen are left out too. People who are in a fake and those who are in none are split
+    each for themselves, so that every part has both.
+    """
+    people = {clip.person for clip in clips}
+    swapped = {name for clip in clips if clip.donor in people for name in (clip.person, clip.donor)}
+    alone = people - swapped
+    part = _parts(swapped, seed, least=2) | (_parts(alone, seed) if len(alone) > 2 else dict.fromkeys(alone, "train"))
+    return [replace(c, split=part[c.person]) for c in clips if not c.donor or part.get(c.donor) == part[c.person]]
+
+
+def around_test(clips: Sequence[Clip], seed: int) -> list[Clip]:
+    """The test part that is given, and the others by person in train and val, in the proportion of SHARES."""
+    swapped = {clip.person for clip in clips if not clip.split and clip.label}
+    alone = {clip.person for clip in clips if not clip.split} - swapped
+    val: set[str] = set()
+    for group in (swapped, alone):
+        people = repro.rng(seed).permutation(sorted(group))
+        val |= set(people[: max(1, round(SHARES["val"] / (SHARES["train"] + SHARES["val"]) * len(people)))])
+    return [replace(c, split=c.split or ("val" if c.person in val else "train")) for c in clips]
+
+
+def _parts(names: Iterable[str], seed: int, least: int = 1) -> dict[str, str]:
+    """The part of each person; `least` people at least in test and in val."""
+    people = repro.rng(seed).permutation(sorted(names))
+    if len(people) < 3 * least:
+        raise DfdError(f"A split by person needs at least {3 * least} people and there are {len(people)}; add clips.")
+    n_test, n_val = (max(least, round(SHARES[part] * len(people))) for part in ("test", "val"))
+    test, val = set(people[:n_test]), set(people[n_test : n_test + n_val])
+    return {person: "test" if person in test else "val" if person in val else "train" for person in people}
+
+
+def shared(clips: Sequence[Clip], unit: str) -> list[str]:
+    """The pairs or people (`unit` is "pair" or "person") that stand in more than one part, sorted."""
+    parts: dict[str, set[str]] = {}
+    for clip in clips:
+        parts.setdefault(getattr(clip, unit), set()).add(clip.split)
+    return sorted(name for name, found in parts.items() if len(found) > 1)
+
+
+def check(clips: Sequence[Clip], unit: str) -> None:
+    """DfdError where a pair or person stands in two parts, or where a part lacks a class."""
+    leaks = shared(clips, unit)
+    if leaks:
+        raise DfdError(f"The split leaks: {unit} {leaks[0]} is in more than one part; split by {unit}.")
+    for part in ("train", "val", "test"):
+        labels = {clip.label for clip in clips if clip.split == part}
+        if labels != {0, 1}:
+            raise DfdError(f"The {part} part has clips of label {sorted(labels)} only; it needs real and fake ones.")

@@ -1,0 +1,1 @@
+"""The detector that comes along, and its report."""

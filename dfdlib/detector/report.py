@@ -1,0 +1,121 @@
+"""The page that `dfd predict --report` writes: one file without any other, to be opened offline."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from jinja2 import Environment
+from matplotlib.figure import Figure
+
+from dfdlib.core import cache, disk, errors, paths
+from dfdlib.core.studies import HeadPoseParams
+from dfdlib.detector import shipped
+from dfdlib.detector.predict import Prediction
+from dfdlib.headpose import pnp, worldmodel
+from dfdlib.plots import canvas, pose_figures
+from dfdlib.resnet import gradcam
+
+TELLING = 3  # frames shown of a file
+WORDS = {"real": "looks real", "fake": "looks fake", "unsure": "can't tell", "unusable": "not judged"}
+
+
+def write(path: Path, found: Iterable[Prediction], rule: str) -> None:
+    """One HTML page about all files; whatever their names hold is escaped. DfdError where it can't be written."""
+    page = Environment(autoescape=True).from_string((paths.assets() / "report.html").read_text())
+    parts = [section(prediction) for prediction in found]
+    weights = cache.sha256(shipped.resnet_path())[:12]
+    with disk.replacing(path) as partial:
+        partial.write_text(
+            page.render(parts=parts, rule=rule, words=WORDS, version=version("dfdlib"), weights=weights),
+            encoding="utf-8",
+        )
+
+
+def section(found: Prediction) -> dict[str, object]:
+    """What the page says of a file: its name as printable text, numbers as text, pictures as data."""
+    counts = ", ".join(f"{why}: {count}" for why, count in found.not_used.items())
+    about = {"name": errors.printable(found.file), "verdict": found.verdict, "note": errors.printable(found.note)}
+    about |= {"looked_at": found.looked_at, "used": found.used, "not_used": counts or "none"}
+    if found.verdict == "unusable":
+        return about
+    about["scores"] = f"p_fake {found.p_fake:.2f}" + (
+        f", 95 % interval over runs of frames {found.low:.2f} to {found.high:.2f}" if np.isfinite(found.low) else ""
+    )
+    about["branches"] = f"ResNet {found.resnet:.2f}, head pose {found.headpose:.2f}"
+    about["timeline"] = _data(timeline(found))
+    about["telling"] = _data(telling_frames(found))
+    return about
+
+
+def timeline(found: Prediction) -> Figure:
+    """p_fake of the whole and of each branch over the frames; frames that could not be judged are marked below."""
+    fig, axes = canvas.grid(1, 1, 8.0, 3.2)
+    axis, used = axes[0, 0], found.frames[found.frames["used"]]
+    for name, label, colour, style in (
+        ("p_fake", "the whole", "black", "o-"),
+        ("resnet", "ResNet", canvas.REAL, ".--"),
+        ("headpose", "head pose", canvas.FAKE, ".:"),
+    ):
+        axis.plot(used["frame"], used[name].astype(float), style, color=colour, label=label, ms=4, lw=1.2)
+    missed = found.frames.loc[~found.frames["used"], "frame"]
+    axis.plot(missed, np.full(len(missed), -0.04), "x", color="0.4", label="not judged", ms=5)
+    axis.axhline(0.5, color="0.6", lw=1)
+    axis.set(xlabel="frame", ylabel="p_fake", ylim=(-0.08, 1.04))
+    axis.legend(fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
+    return fig
+
+
+def telling(found: Prediction) -> np.ndarray:
+    """Row numbers (from 0) among the used frames: the surest of each of TELLING equal parts of the file, in order."""
+    sure = np.abs(found.frames.loc[found.frames["used"], "p_fake"].to_numpy(float) - 0.5)
+    parts = np.array_split(np.arange(len(sure)), min(TELLING, len(sure)))
+    return np.array([part[np.argmax(sure[part])] for part in parts])
+
+
+def telling_frames(found: Prediction) -> Figure:
+    """The telling frames: above the face with both head directions, below what speaks for a fake (Grad-CAM)."""
+    rows = telling(found)
+    maps = gradcam.grad_cam(shipped.load_resnet(), found.crops[rows], shipped.NETWORK)
+    used = found.frames[found.frames["used"]].iloc[rows]
+    fig, axes = canvas.grid(2, len(rows), 2.6 * len(rows), 5.4)
+    for column, (row, cam) in enumerate(zip(rows, maps, strict=True)):
+        about = used.iloc[column]
+        canvas.show_image(axes[0, column], found.crops[row], f"frame {about['frame']}: p_fake {about['p_fake']:.2f}")
+        _draw_poses(axes[0, column], found.points[row])
+        canvas.show_image(axes[1, column], found.crops[row], f"ResNet {about['resnet']:.2f}")
+        edge = (found.crops.shape[1] - len(cam)) / 2 - 0.5
+        extent = (edge, edge + len(cam), edge + len(cam), edge)
+        axes[1, column].imshow(cam, cmap="inferno", alpha=0.45, extent=extent, vmin=0, vmax=1)
+        axes[1, column].set(xlim=(0, found.crops.shape[2]), ylim=(found.crops.shape[1], 0))
+    axes[0, 0].legend(fontsize=7, loc="lower left")
+    return fig
+
+
+def _draw_poses(axis: plt.Axes, points: np.ndarray) -> None:
+    """The head's direction by the whole face and by its centre, back from the SVM's picture into the crop."""
+    params, turn = HeadPoseParams(), shipped.eye_map(points)
+    back = np.linalg.inv(np.vstack([turn, [0, 0, 1]]))[:2]
+    camera = pnp.camera_matrix(shipped.SVM_SIDE, shipped.SVM_SIDE)
+    ends = np.array([[0, 0, 0], [0, 0, -pose_figures.AXIS_MM]])
+    model = worldmodel.world_model(params.world_model)
+    for which, colour, label in (
+        (pnp.WHOLE, canvas.REAL, "whole face"),
+        (pnp.CENTRAL, canvas.FAKE, "central points"),
+    ):
+        pose = pnp.solve(shipped.aligned(points[None]), model, camera, which, params.solver)
+        start, tip = pnp.project(ends, pose.rvec[0], pose.tvec[0], camera) @ back[:, :2].T + back[:, 2]
+        axis.annotate("", xy=tip, xytext=start, arrowprops={"arrowstyle": "->", "color": colour, "lw": 2})
+        axis.plot([], [], color=colour, lw=2, label=label)
+
+
+def _data(figure: Figure) -> str:
+    with io.BytesIO() as file:
+        figure.savefig(file, format="png", dpi=100)
+        plt.close(figure)
+        return base64.b64encode(file.getvalue()).decode()

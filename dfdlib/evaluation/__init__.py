@@ -1,0 +1,1 @@
+"""Scores, their intervals, the decision maker, and the claim table."""

@@ -1,0 +1,123 @@
+"""The decision maker: rules that turn two branches' scores into one (the paper names none). And calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, log_expit, logit
+from sklearn.linear_model import LogisticRegression
+
+from dfdlib.core import cache
+from dfdlib.core.errors import DfdError
+from dfdlib.core.repro import rng
+from dfdlib.evaluation import metrics
+from dfdlib.evaluation.metrics import BINS
+
+# A rule takes p_fake of the ResNet and of the head pose, (N,) each, and gives p_fake of the whole, (N,).
+Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]
+RULES: dict[str, Rule] = {
+    "mean": lambda resnet, headpose: (resnet + headpose) / 2,
+    "either": np.maximum,  # the maximum: fake as soon as one branch says so
+    "both": np.minimum,  # the minimum: fake only where both say so
+    "resnet": lambda resnet, headpose: resnet,
+}
+SURE = 1e-4  # score tables have four decimals; a probability is kept this far from 0 and 1
+KEYS = ["clip_id", "frame", "label", "pair", "person", "split"]
+
+
+def combine(resnet: pd.DataFrame, headpose: pd.DataFrame, rule: str | Rule) -> pd.DataFrame:
+    """The score table of the whole from two branches' tables; only frames that both branches scored.
+
+    Raises DfdError for an unknown rule and where the branches share no frame.
+    """
+    if isinstance(rule, str) and rule not in RULES:
+        raise DfdError(f"There is no rule {rule!r} for the decision maker; choose one of: {', '.join(RULES)}.")
+    joined = _joined(resnet, headpose)
+    rule = RULES[rule] if isinstance(rule, str) else rule
+    joined["p_fake"] = rule(joined["p_fake_resnet"].to_numpy(), joined["p_fake_headpose"].to_numpy())
+    return joined[[*KEYS, "p_fake"]]
+
+
+def _joined(resnet: pd.DataFrame, headpose: pd.DataFrame) -> pd.DataFrame:
+    joined = resnet.merge(headpose, on=KEYS, suffixes=("_resnet", "_headpose"))
+    if joined.empty:
+        raise DfdError("The two branches scored no frame in common; run both on the same clips.")
+    return joined
+
+
+def stacked(resnet: pd.DataFrame, headpose: pd.DataFrame) -> Rule:
+    """The rule of a logistic regression on both branches' logits; give it the tables of validation frames alone.
+
+    Raises DfdError where a frame of the test part is among them.
+    """
+    joined = _joined(resnet, headpose)
+    if (joined["split"] == "test").any():
+        raise DfdError("Stacking was given test frames to fit on; give it those of validation alone.")
+    model = LogisticRegression().fit(_logits(joined["p_fake_resnet"], joined["p_fake_headpose"]), joined["label"])
+    return lambda resnet, headpose: model.predict_proba(_logits(resnet, headpose))[:, 1]
+
+
+def _logits(resnet: np.ndarray, headpose: np.ndarray) -> np.ndarray:
+    return np.column_stack([logit(np.clip(p, SURE, 1 - SURE)) for p in (resnet, headpose)])
+
+
+@cache.stage
+def with_chance(val: pd.DataFrame, test: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
+    """What each rule makes of a second branch that knows nothing: even chance numbers, the same for all of a clip.
+
+    `val` and `test` are the ResNet's score tables. Columns rule, gain (mean change in the accuracy of test frames over
+    `draws` such branches), worst and best (2.5th and 97.5th percentile).
+    """
+    right = metrics.accuracy(test["label"].to_numpy(), test["p_fake"].to_numpy(), np.ones((1, len(test))))[0]
+    gains: dict[str, list[float]] = {}
+    for draw in range(draws):
+        fitted = stacked(val, _noise(val, seed, draw, 0))
+        noise = _noise(test, seed, draw, 1)
+        for name, rule in {**RULES, "stacked": fitted}.items():
+            whole = combine(test, noise, rule)
+            verdicts = (whole["p_fake"] >= metrics.THRESHOLD) == whole["label"]
+            gains.setdefault(name, []).append(float(verdicts.mean()) - right)
+    rows = [(name, np.mean(found), *np.percentile(found, [2.5, 97.5])) for name, found in gains.items()]
+    return pd.DataFrame(rows, columns=["rule", "gain", "worst", "best"])
+
+
+def _noise(table: pd.DataFrame, *key: int) -> pd.DataFrame:
+    clips = table["clip_id"].unique()
+    values = dict(zip(clips, rng(*key).random(len(clips)), strict=True))
+    return table.assign(p_fake=table["clip_id"].map(values))
+
+
+COLDEST, HOTTEST = 0.05, 20.0  # temperatures that are looked at
+
+
+def reliability(table: pd.DataFrame) -> pd.DataFrame:
+    """Per bin of p_fake: frames, mean p_fake, share of fakes. Bins without a frame are left out."""
+    bins = np.minimum((table["p_fake"] * BINS).astype(int), BINS - 1)
+    found = table.groupby(bins).agg(frames=("label", "size"), p_fake=("p_fake", "mean"), fakes=("label", "mean"))
+    return found.rename_axis("bin").reset_index()
+
+
+def temperature(table: pd.DataFrame) -> float:
+    """The T that minimizes the cross-entropy of sigmoid(logit(p_fake) / T) (Guo et al., arXiv 1706.04599).
+
+    Give it validation frames; DfdError where a test frame is among them.
+    """
+    if (table["split"] == "test").any():
+        raise DfdError("The temperature was given test frames to fit on; give it those of validation alone.")
+    x, sign = _clipped_logits(table), 2 * table["label"].to_numpy() - 1
+    found = minimize_scalar(
+        lambda log_t: -log_expit(sign * x / np.exp(log_t)).mean(), bounds=np.log([COLDEST, HOTTEST]), method="bounded"
+    )
+    return float(np.exp(found.x))
+
+
+def tempered(table: pd.DataFrame, temperature: float) -> pd.DataFrame:
+    """The table with p_fake at this temperature; no verdict at 0.5 changes."""
+    return table.assign(p_fake=expit(_clipped_logits(table) / temperature))
+
+
+def _clipped_logits(table: pd.DataFrame) -> np.ndarray:
+    return logit(np.clip(table["p_fake"].to_numpy(), SURE, 1 - SURE))

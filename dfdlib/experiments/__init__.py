@@ -1,0 +1,1 @@
+"""What the study measures beyond the parts themselves, one experiment a module."""

@@ -1,0 +1,167 @@
+"""What stands beside the paper's network: other networks, recipes, splits and first weights. Hours of training."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from dfdlib.core import cache
+from dfdlib.core.studies import Study
+from dfdlib.evaluation import arbiter, intervals, results
+from dfdlib.experiments import pose_factorial, pretraining
+from dfdlib.faces.frames import FrameSet
+from dfdlib.headpose import pnp, pose_features, worldmodel
+from dfdlib.resnet import architectures, classifier, finetune, heads
+from dfdlib.resnet.finetune import Run
+
+NETWORKS = ("resnet18", "resnet20", "resnet50", "resnet101", "resnetv2_50")  # the paper's, and others
+FOLDS = 5
+STEPS = 7  # of training, whose median time is a network's
+
+
+def comparison_table(study: Study, frames: FrameSet) -> pd.DataFrame:
+    """One row a comparison: columns kind, name, videos, and of each score its value, low and high; `size` for networks.
+
+    Every run is of the one-cycle recipe from the study's first weights, unless its row says otherwise. Finished runs
+    are read again, so that a stop costs little.
+    """
+    return pd.DataFrame(list(comparison_rows(study, frames)))
+
+
+def comparison_rows(study: Study, frames: FrameSet) -> Iterator[dict]:
+    """The rows of `table`, the quick ones first."""
+    small = finetune.small(study)
+    yield scores_row(study, "split", "pairs, the published test part", finetune.one_cycle(small, frames))
+    yield scores_row(study, "split", "frames at random, one fold of five", in_folds(small, frames, "frame", folds=1))
+    yield scores_row(study, "split", "pairs at random, one fold of five", in_folds(small, frames, "pair", folds=1))
+    yield scores_row(study, "split", "people, five folds", in_folds(small, frames, "person"))
+    for arch in NETWORKS:
+        own = replace(study, resnet=replace(study.resnet, arch=arch))
+        run = finetune.one_cycle(own, frames)
+        yield scores_row(study, "network", arch, run) | size(own)
+        if arch == study.resnet.arch:
+            yield scores_row(study, "network", f"{arch}, then a GRU over a clip's frames", heads.gru(own, frames, run))
+    yield scores_row(
+        study, "recipe", "the paper's, rate and epoch chosen on validation", finetune.paper_recipe(study, frames)
+    )
+    yield scores_row(study, "recipe", "one cycle, the last epoch", finetune.one_cycle(study, frames))
+    yield scores_row(study, "recipe", "ResNet-18, one cycle", finetune.one_cycle(small, frames))
+    yield scores_row(
+        study, "recipe", "ResNet-18, FWA's: rate 0.001, 5 % less an epoch, no momentum", finetune.fwa(small, frames)
+    )
+    yield from starts(study, frames)
+
+
+def scores_row(study: Study, kind: str, name: str, found: Run | pd.DataFrame) -> dict:
+    """Scores of the test part with intervals."""
+    scores = test_scores(found)
+    columns = {"kind": kind, "name": name, "videos": scores["clip_id"].nunique()}
+    for key, estimate in intervals.evaluate(scores, study.bootstrap).items():
+        columns |= {key: estimate.value, f"{key}_low": estimate.low, f"{key}_high": estimate.high}
+    return columns
+
+
+def test_scores(found: Run | pd.DataFrame) -> pd.DataFrame:
+    """Scores of the test part, after a run's best epoch on validation."""
+    return found.scores(found.best).query("split == 'test'") if isinstance(found, Run) else found
+
+
+def size(study: Study) -> dict[str, float]:
+    """Parameters with the 1000-class head, billions of multiply-adds for a crop, milliseconds of a training step."""
+    params = replace(study.resnet, weights="")
+    parameters, operations = architectures.parameters_and_gmacs(params.arch, params.input_size)
+    model, _ = architectures.build(params)
+    images = torch.zeros(params.batch, 3, params.input_size, params.input_size)
+    images, labels = images.contiguous(memory_format=torch.channels_last), torch.arange(params.batch) % 2
+    optimizer, taken = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=params.momentum), []
+    for _ in range(STEPS):
+        start = time.perf_counter()
+        optimizer.zero_grad(set_to_none=True)
+        classifier.cross_entropy_loss(model.train(), images, labels, params).backward()
+        optimizer.step()
+        taken.append(time.perf_counter() - start)
+    return {"parameters": parameters, "gmacs": operations, "step_ms": 1000 * float(np.median(taken))}
+
+
+def in_folds(study: Study, frames: FrameSet, unit: str, folds: int = FOLDS) -> pd.DataFrame:
+    """Scores of the frames of the first `folds` of five folds by networks that have not seen them.
+
+    `unit` as in `pose_factorial.folds`: "frame" leaks, "person" does not. All rows are of the part "test".
+    """
+    parts = []
+    for number, (train_rows, test_rows) in enumerate(pose_factorial.folds(frames.table, unit, study.seed)):
+        if number < folds:
+            held_out = frames.rows(test_rows)
+            held_out = replace(held_out, table=held_out.table.assign(split="test"))
+            recipe = finetune.cycle_recipe(study, finetune.labelled(frames.rows(train_rows), study), unit, number)
+            run = finetune.run_recipe(study, frames, held_out, recipe)
+            parts.append(run.scores(run.best).set_index(test_rows))
+    return pd.concat(parts).sort_index()
+
+
+def starts(study: Study, frames: FrameSet) -> Iterator[dict]:
+    """What pre-training buys a ResNet-18, Tiny-ImageNet standing in for ImageNet; empty without DFD_TINY_IMAGENET."""
+    archive = pretraining.archive()
+    if archive is None:
+        return
+    small = finetune.small(study)
+    weights, top1 = pretraining.tiny_imagenet(small, archive)
+    results.note(study.name, tiny_imagenet_top1=round(top1, 3))
+    recipes: dict[str, Callable[[Study, FrameSet], Run | pd.DataFrame]] = {
+        "last layer alone": heads.linear,
+        "one cycle": finetune.one_cycle,
+        "no fakes seen": finetune.no_fakes,
+        "the paper's recipe": finetune.paper_recipe,
+    }
+    found = {}
+    for name, own in {"Tiny-ImageNet": _from(small, weights), "random": small}.items():
+        own = replace(own, resnet=replace(own.resnet, learning_rates=(max(study.resnet.learning_rates),)))
+        for recipe, trained in recipes.items():
+            found[name] = test_scores(trained(own, frames))  # at last the paper's recipe
+            yield scores_row(study, "first weights", f"{name}, {recipe}", found[name])
+    gain = intervals.difference(found["Tiny-ImageNet"], found["random"], "acc", "frames", study.bootstrap)
+    results.record(study.name, "pretraining.paper_recipe.frame_acc_gain", gain)
+
+
+def _from(study: Study, weights: Path) -> Study:
+    return replace(study, resnet=replace(study.resnet, weights=str(weights), weights_sha256=cache.sha256(weights)))
+
+
+def leak_meter(study: Study, frames: FrameSet) -> pd.DataFrame:
+    """A ResNet-18, the head pose of Yang et al. and their mean on four splits; rows as those of `table`.
+
+    By frames and by pairs one fold of five, by people all five, and the published test part, whose people are in no
+    other part either.
+    """
+    small = finetune.small(study)
+    cycle = finetune.one_cycle(small, frames)
+    scores = {
+        "frame": in_folds(small, frames, "frame", folds=1),
+        "pair": in_folds(small, frames, "pair", folds=1),
+        "published": cycle.scores(cycle.best),
+        "person": in_folds(small, frames, "person"),
+    }
+    world = worldmodel.world_model(study.headpose.world_model)
+    poses = pnp.whole_and_central(frames.points, frames.sizes, world, study.headpose.solver)
+    found = []
+    for split, faces in scores.items():
+        pose = pose_factorial.out_of_fold(pose_features.yang_feature(*poses), frames.table, split, study.seed).assign(
+            split="test"
+        )
+        for rule in ("resnet", "headpose", "mean"):
+            whole = arbiter.combine(faces, pose, (lambda r, h: h) if rule == "headpose" else rule)
+            found.append(scores_row(study, f"by {split}", rule, whole))
+    return pd.DataFrame(found)
+
+
+def for_figure(found: pd.DataFrame) -> pd.DataFrame:
+    """The comparisons as rows of `score_figures.intervals`: AUC of frames."""
+    names = found["kind"] + ": " + found["name"]
+    ends = {"frame_auc": "value", "frame_auc_low": "low", "frame_auc_high": "high"}
+    return found[list(ends)].rename(columns=ends).assign(name=names, paper=float("nan"))

@@ -1,0 +1,210 @@
+"""Head poses that are known: projected ones and rendered ones, and what gives a wrong model or camera away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.spatial.transform import Rotation
+
+from dfdlib.core import cache, repro
+from dfdlib.data import truth
+from dfdlib.data.catalogue import Clip
+from dfdlib.experiments import pose_factorial
+from dfdlib.faces.frames import COLUMNS, FrameSet
+from dfdlib.headpose import pnp, pose_features, worldmodel
+
+WIDTH, HEIGHT = 640, 480  # of the simulated images, pixels
+FACE_WIDTH = 150.0  # width of a frontal simulated face, pixels
+LIMITS = {"yaw": 35.0, "pitch": 20.0, "roll": 15.0}  # degrees to either side
+PARTS = {"whole": pnp.WHOLE, "central": pnp.CENTRAL}
+
+
+@dataclass(frozen=True)
+class Known:
+    """T frames whose pose is known."""
+
+    points: np.ndarray  # (T, 68, 2) pixels
+    rotation: np.ndarray  # (T, 3, 3) head to camera
+    tvec: np.ndarray  # (T, 3) millimetres
+
+
+def turns(count: int, seed: int) -> np.ndarray:
+    """Rotations (count, 3, 3) with yaw, pitch and roll drawn evenly within LIMITS."""
+    most = [LIMITS[name] for name in ("yaw", "pitch", "roll")]
+    return Rotation.from_euler("YXZ", repro.rng(seed, 0).uniform(-1, 1, (count, 3)) * most, degrees=True).as_matrix()
+
+
+def project_heads(heads: np.ndarray, rotation: np.ndarray, tvec: np.ndarray, camera: np.ndarray) -> np.ndarray:
+    """Pixels (T, N, 2) of heads (T or 1, N, 3) in T poses."""
+    seen = heads @ rotation.transpose(0, 2, 1) + tvec[:, None]
+    return seen[..., :2] / seen[..., 2:] * camera[[0, 1], [0, 1]] + camera[:2, 2]
+
+
+def place(rotation: np.ndarray, model: np.ndarray, seed: int) -> np.ndarray:
+    """Translations (T, 3) that put faces of FACE pixels anywhere near the image's middle."""
+    jaw = model[list(worldmodel.JAW_ENDS)]
+    depth = WIDTH * np.ptp(jaw[:, 0]) / FACE_WIDTH - jaw[:, 2].mean()  # at which the jaw's ends are FACE pixels apart
+    aside = repro.rng(seed, 1).uniform(-0.15, 0.15, (len(rotation), 2)) * depth
+    return np.column_stack([aside, np.full(len(rotation), depth)])
+
+
+def simulated(model: np.ndarray, count: int, noise: float, seed: int) -> Known:
+    """Frames of a head (68, 3) in known poses, each landmark off by a normal error of `noise` pixels."""
+    rotation = turns(count, seed)
+    tvec = place(rotation, model, seed)
+    points = project_heads(model[None], rotation, tvec, pnp.camera_matrix(WIDTH, HEIGHT))
+    return Known(points + repro.rng(seed, 2).normal(0, noise, points.shape), rotation, tvec)
+
+
+@cache.stage
+def compare_solvers(model: np.ndarray, count: int, noises: tuple[float, ...], seed: int) -> pd.DataFrame:
+    """Every solver on the same frames: columns solver, part, noise_px, median_deg, p95_deg, flipped (share)."""
+    rows = []
+    for noise in noises:
+        known = simulated(model, count, noise, seed)
+        for solver in pnp.SOLVERS:
+            for part, which in PARTS.items():
+                found = pnp.solve(known.points, model, pnp.camera_matrix(WIDTH, HEIGHT), which, solver)
+                error = pnp.angle_between(found.rotation, known.rotation)
+                row = np.median(error), np.percentile(error, 95), flipped(found, error).mean()
+                rows.append((solver, part, noise, *row))
+    return pd.DataFrame(rows, columns=["solver", "part", "noise_px", "median_deg", "p95_deg", "flipped"])
+
+
+def flipped(found: pnp.Poses, error_deg: np.ndarray) -> np.ndarray:
+    """Whether each pose (T,) lies behind the camera or is turned by more than a right angle."""
+    return pnp.behind_camera(found) | (error_deg > 90)
+
+
+def rendered(frames: FrameSet, model: np.ndarray, solver: str) -> pd.DataFrame:
+    """dlib's landmarks on the embedded clips against the rendered pose: columns person, label, yaw, whole, central.
+
+    yaw is the true one and the others are angular errors, all in degrees; the camera is guessed as in the study.
+    """
+    poses = pnp.whole_and_central(frames.points, frames.sizes, model, solver)
+    clips = frames.table.groupby("clip_id", sort=False)["frame"]
+    right = np.concatenate([truth.rotations(clip_id)[index.to_numpy()] for clip_id, index in clips])
+    errors = {part: pnp.angle_between(p.rotation, right) for part, p in zip(PARTS, poses, strict=True)}
+    yaw = np.degrees(np.arctan2(right[:, 0, 2], right[:, 2, 2]))
+    return frames.table[["person", "label"]].assign(yaw=yaw, **errors)
+
+
+Setup = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # model -> the model and camera that are used
+RIGHT = pnp.camera_matrix(WIDTH, HEIGHT)
+SETUPS: dict[str, Setup] = {
+    "right": lambda model: (model, RIGHT),
+    "z mirrored": lambda model: (worldmodel.mirrored(model), RIGHT),
+    "y up": lambda model: (model * [1, -1, 1], RIGHT),
+    "x mirrored": lambda model: (model * [-1, 1, 1], RIGHT),
+    "indices off by one": lambda model: (np.roll(model, 1, axis=0), RIGHT),
+    "focal length halved": lambda model: (model, pnp.camera_matrix(WIDTH, HEIGHT, focal=0.5)),
+    "width and height exchanged": lambda model: (model, pnp.camera_matrix(HEIGHT, WIDTH)),
+}
+# What no right setup shows, not even with the model of another head; measured in tests.
+MOST = {"behind_camera": 0.01, "angle_deg": 15.0, "depth_off": 0.15, "residual_percent": 5.0}
+
+
+def symptoms(model: np.ndarray, camera: np.ndarray, head: np.ndarray, solver: str = "iterative") -> dict[str, float]:
+    """How a model and a camera do on 200 known poses of `head` (68, 3), 1 px of noise.
+
+    behind_camera: share of poses; angle_deg: median error; depth_off: median of |distance / truth - 1|;
+    residual_percent: root mean square reprojection error as a share of the face's width.
+    """
+    known = simulated(head, 200, 1.0, seed=0)
+    found = pnp.solve(known.points, model, camera, pnp.WHOLE, solver)
+    return {
+        "behind_camera": float(pnp.behind_camera(found).mean()),
+        "angle_deg": float(np.median(pnp.angle_between(found.rotation, known.rotation))),
+        "depth_off": float(np.median(np.abs(found.tvec[:, 2] / known.tvec[:, 2] - 1))),
+        "residual_percent": float(np.median(found.residual) / FACE_WIDTH * 100),
+    }
+
+
+def signs(found: dict[str, float]) -> list[str]:
+    """The symptoms that exceed what a right setup shows, empty where none does."""
+    return [name for name, most in MOST.items() if found[name] > most]
+
+
+INNER_FACE = np.arange(17, 68)  # what a swap replaces: all but the contour
+TURN = 4.0  # degrees, standard deviation about each axis: the mismatch of a swapped face
+NOISE = 1.0  # pixels, of every landmark
+FRAMES_OF_EACH = 20  # of each head, real and fake
+# Changes the heads (T, 68, 3) of one person's fake frames, given all heads (people, 68, 3), the person and a seed.
+Change = Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
+
+
+def skulls(clips: list[Clip]) -> np.ndarray:
+    """The true landmarks (people, 68, 3) of the embedded heads, one a person, in millimetres."""
+    first = {clip.person: clip.clip_id for clip in sorted(clips, key=lambda c: c.clip_id)}
+    return np.stack([truth.head(clip_id) for clip_id in first.values()])
+
+
+def turned_face(own: np.ndarray, every: np.ndarray, person: int, seed: int) -> np.ndarray:
+    """The inner face turned a little about its own middle, in each frame another way."""
+    middle = own[:, INNER_FACE].mean(1, keepdims=True)
+    turns = Rotation.from_rotvec(repro.rng(seed, 3).normal(0, np.radians(TURN), (len(own), 3))).as_matrix()
+    changed = own.copy()
+    changed[:, INNER_FACE] = (own[:, INNER_FACE] - middle) @ turns.transpose(0, 2, 1) + middle
+    return changed
+
+
+def one_donor(own: np.ndarray, every: np.ndarray, person: int, seed: int) -> np.ndarray:
+    """The inner face of the first head, on everybody, in the right pose."""
+    return _wearing(own, every[0])
+
+
+def many_donors(own: np.ndarray, every: np.ndarray, person: int, seed: int) -> np.ndarray:
+    """The inner face of another head for each person, in the right pose."""
+    return _wearing(own, every[(person + len(every) // 2) % len(every)])
+
+
+CHANGES: dict[str, Change] = {"turned face": turned_face, "one donor": one_donor, "many donors": many_donors}
+
+
+def _wearing(own: np.ndarray, donor: np.ndarray) -> np.ndarray:
+    """The heads with the donor's inner face, turned, scaled and moved to lie best on their own."""
+    source, target = donor[INNER_FACE] - donor[INNER_FACE].mean(0), own[0, INNER_FACE] - own[0, INNER_FACE].mean(0)
+    u, size, vt = np.linalg.svd(source.T @ target)
+    changed = own.copy()
+    changed[:, INNER_FACE] = size.sum() / (source**2).sum() * source @ u @ vt + own[0, INNER_FACE].mean(0)
+    return changed
+
+
+def flawed_frames(every: np.ndarray, change: Change, seed: int) -> tuple[np.ndarray, pd.DataFrame]:
+    """Landmarks (T, 68, 2) in pixels and their table of real and changed frames of all heads but the first.
+
+    The first is the donor of `one_donor`. Images have posetruth's size.
+    """
+    points, rows = [], []
+    for person, head in enumerate(every[1:], 1):
+        for label in (0, 1):
+            key = seed + 2 * person + label
+            own = np.repeat(head[None], FRAMES_OF_EACH, axis=0)
+            rotation = turns(FRAMES_OF_EACH, key)
+            seen = change(own, every, person, key) if label else own
+            exact = project_heads(seen, rotation, place(rotation, head, key), RIGHT)
+            points.append(exact + repro.rng(key, 4).normal(0, NOISE, exact.shape))
+            rows += [(f"{person}-{label}", i, label, str(person), str(person), "train") for i in range(FRAMES_OF_EACH)]
+    return np.concatenate(points), pd.DataFrame(rows, columns=COLUMNS)
+
+
+@cache.stage
+def answers(every: np.ndarray, models: dict[str, np.ndarray], solver: str, seed: int) -> pd.DataFrame:
+    """What each feature makes of each flaw, five folds by person: columns flaw, feature and pose_factorial.summary's.
+
+    The features are those of Yang et al. by each of `models`, and the aligned shape of the landmarks.
+    """
+    rows = []
+    for flaw, change in CHANGES.items():
+        points, table = flawed_frames(every, change, seed)
+        size = np.tile([WIDTH, HEIGHT], (len(points), 1))
+        poses = {name: pnp.whole_and_central(points, size, model, solver) for name, model in models.items()}
+        features = {f"pose, {name} model": pose_features.yang_feature(*both) for name, both in poses.items()}
+        features["shape alone"] = pose_features.aligned_shape(points, points[table["label"] == 0].mean(0))
+        for name, values in features.items():
+            scores = pose_factorial.out_of_fold(values, table, "person", seed)
+            rows.append({"flaw": flaw, "feature": name} | pose_factorial.summary(scores, pose_factorial.RESAMPLES))
+    return pd.DataFrame(rows)

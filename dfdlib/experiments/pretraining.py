@@ -1,0 +1,128 @@
+"""Pre-train a network on Tiny-ImageNet: a stand-in where ImageNet's weights can't be had, and labelled as such."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import re
+import tarfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from dfdlib.core import cache, disk, paths, training
+from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import Study
+from dfdlib.resnet import architectures, classifier
+
+SIZE, BATCH, EPOCHS, PEAK = 56, 64, 20, 0.1  # windows of 56 of the 64 pixels; the rest as for one cycle
+HELD_OUT = 20  # images of each class
+MOST_BYTES = 2**24  # of a member; an image of 64 x 64 pixels has a few kB
+CLASS = re.compile(r"n0.*|.[0-9]+")  # the folder that names an image's class
+
+
+def archive() -> Path | None:
+    """The archive that DFD_TINY_IMAGENET names (<class>/<image>.JPEG or .jpg inside), or None where it is not set."""
+    value = os.environ.get("DFD_TINY_IMAGENET")
+    if value and not _is_tar(Path(value)):
+        raise DfdError(f"DFD_TINY_IMAGENET names {value}, which is not a tar archive; name one or unset it.")
+    return Path(value).resolve() if value else None
+
+
+def _is_tar(path: Path) -> bool:
+    try:
+        return path.is_file() and tarfile.is_tarfile(path)
+    except (lzma.LZMAError, *disk.DAMAGED):
+        return False
+
+
+def read_archive(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Images (N, 64, 64, 3) uint8 RGB, labels (N,) and class names; nothing is unpacked to disk.
+
+    Links and devices are passed over, and a member's name is only a name. DfdError for a damaged archive, for one
+    without images, and for an image of another size or without a class.
+    """
+    images, names = [], []
+    try:
+        for name, encoded in _members(path):
+            names.append(next((part for part in name.split("/") if CLASS.fullmatch(part)), None))
+            images.append(_decoded(encoded))
+            if names[-1] is None or images[-1] is None:
+                what = "has no class in its name" if names[-1] is None else "is not an image of 64 x 64 pixels"
+                raise DfdError(f"{name} in {path} {what}; get the archive again.")
+    except (tarfile.TarError, lzma.LZMAError, *disk.DAMAGED) as error:
+        raise DfdError(f"{path} is damaged or no tar archive ({disk.why(error)}); get it again.") from None
+    if not images:
+        raise DfdError(f"{path} holds no image <class>/<image>.JPEG; get the archive again.")
+    classes, labels = np.unique(names, return_inverse=True)
+    return np.stack(images), labels, classes.tolist()
+
+
+def _members(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Names and bytes of the regular files that are called an image; ValueError for a member that is too large."""
+    with tarfile.open(path) as tar:
+        for member in tar:
+            if member.size > MOST_BYTES:
+                raise ValueError(f"a member of {member.size} bytes, too many to take")
+            if member.isreg() and not member.issparse() and member.name.lower().endswith((".jpg", ".jpeg")):
+                yield member.name, tar.extractfile(member).read()
+
+
+def _decoded(encoded: bytes) -> np.ndarray | None:
+    """An image (64, 64, 3) uint8 RGB, or None where the bytes are something else."""
+    try:
+        disk.check_image(encoded)
+        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    except (cv2.error, *disk.DAMAGED):
+        return None
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if image is not None and image.shape == (64, 64, 3) else None
+
+
+def tiny_imagenet(study: Study, path: Path) -> tuple[Path, float]:
+    """Weights of the study's network after EPOCHS epochs on the archive, and accuracy on HELD_OUT images a class."""
+    params = replace(study.resnet, input_size=SIZE, batch=BATCH, weights="")
+    key = cache.key(__name__, params, study.seed, path)
+    folder = paths.runs() / "pretrained" / f"{params.arch}-{key[:12]}"
+    done = folder / f"epoch_{EPOCHS:02d}.safetensors"
+    if not done.is_file():
+        _train(study, params, read_archive(path), folder)
+    return done, float(training.epoch_arrays(folder, EPOCHS)["top1"])
+
+
+def _train(study: Study, params, data: tuple, folder: Path) -> None:  # noqa: ANN001
+    images, labels, classes = data
+    rank = np.concatenate([np.arange((labels == c).sum()) for c in range(len(classes))])
+    rank = rank[np.argsort(np.argsort(labels, kind="stable"), kind="stable")]  # an image's number in its class
+    kept, held = np.flatnonzero(rank >= HELD_OUT), np.flatnonzero(rank < HELD_OUT)
+    torch.manual_seed(study.seed)
+    model = architectures.create(params.arch)
+    model.fc = nn.Linear(model.fc.in_features, len(classes))
+    model = model.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(model.parameters(), lr=PEAK, momentum=params.momentum, weight_decay=5e-4)
+    steps = len(range(0, len(kept) - 1, BATCH))
+
+    def batches(epoch: int):  # noqa: ANN202
+        how = classifier.Augment(study.seed)
+        for step, batch in enumerate(classifier.crop_batches(images[kept], labels[kept], params, epoch, how)):
+            optimizer.param_groups[0]["lr"] = training.rate((epoch - 1 + step / steps) / EPOCHS, PEAK)
+            yield batch
+
+    def evaluate(model: nn.Module) -> tuple[dict, dict]:
+        top1 = float((classifier.logits(model, images[held], params).argmax(1) == labels[held]).mean())
+        return {"top1": top1}, {"top1": np.array(top1)}
+
+    training.fit(
+        model,
+        optimizer,
+        batches,
+        lambda m, x, y: classifier.cross_entropy_loss(m, x, y, params),
+        evaluate,
+        EPOCHS,
+        folder,
+    )
+    training.prune(folder, {EPOCHS})

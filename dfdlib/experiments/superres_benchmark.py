@@ -1,0 +1,176 @@
+"""The standard benchmark: networks trained on the 91 images of T91 and tested on the five of Set5 (Dong et al., 4)."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from dfdlib.core import cache, paths, repro
+from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import Study
+from dfdlib.evaluation import intervals, results
+from dfdlib.faces import detection
+from dfdlib.superres import enlarging, fsrcnn_training, lr_hr, networks
+from dfdlib.superres.networks import SCALES
+
+COPIES = (1.0, 0.9, 0.8, 0.7, 0.6)  # sizes of each training image (Dong et al., section 4.1)
+# Set5, Y, shaved borders: Dong et al.'s Tables 3 and 4 (91 images) for FSRCNN; SRCNN is the 9-1-5 of the same table;
+# ESPCN trained on 91 images, from Shi et al.'s Table 1, which has scale 3 alone.
+PUBLISHED = {
+    ("bicubic", 2): 33.66, ("bicubic", 3): 30.39, ("bicubic", 4): 28.42,
+    ("fsrcnn", 2): 36.94, ("fsrcnn", 3): 33.06, ("fsrcnn", 4): 30.55,
+    ("fsrcnn_s", 2): 36.53, ("srcnn", 2): 36.33,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class T91Recipe:
+    """How a network is trained on T91."""
+
+    epochs: int = 60  # of FSRCNN at scale 2
+    fewer: int = 30  # at the other scales, which start from it, and of the networks that are compared with it
+    steps: int = 1000  # batches an epoch
+    batch: int = 16
+    patch: int = 24  # side in pixels of the squares of the small images
+    lr: float = 1e-3
+    seed: int = 2020
+
+
+def image_files(name: str) -> tuple[Path, ...]:
+    """The PNG files of T91 or Set5 in the folder that DFD_SR names."""
+    folder = paths.superres_images() / name
+    found = tuple(sorted(folder.glob("*.png")))
+    if not found:
+        raise DfdError(f"There are no PNG files in {folder}; DFD_SR must name a folder with T91/ and Set5/ in it.")
+    return found
+
+
+def benchmark_pairs(
+    files: tuple[Path, ...], scale: int, copies: tuple[float, ...] = (1.0,)
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Luminances of low and high resolution, uint8, of each image and its smaller copies, shrunk as by Matlab."""
+    found = []
+    for image in map(detection.read_image, files):
+        for copy in copies:
+            size = tuple(round(side * copy) for side in image.shape[:2])
+            hr = lr_hr.crop_to_multiple(lr_hr.resize_bicubic(image, size) if copy < 1 else image, scale)
+            lr = lr_hr.downsample_bicubic(hr, scale)
+            found.append(tuple(lr_hr.luminance(part).round().astype(np.uint8) for part in (lr, hr)))
+    return found
+
+
+def train_on_t91(
+    network: str, scale: int, recipe: T91Recipe, say: Callable[[str], None] = lambda line: None
+) -> tuple[nn.Module, Path]:
+    """A network trained on T91 and its file of weights; FSRCNN for scales 3 and 4 starts from that for 2. Resumes."""
+    name = f"t91_{network}_x{scale}"
+    torch.manual_seed(recipe.seed)
+    model = networks.NETWORKS[network](scale)
+    if network == "fsrcnn" and scale != 2:
+        model = networks.at_scale(train_on_t91(network, 2, recipe, say)[0], scale)
+    epochs = recipe.epochs if (network, scale) == ("fsrcnn", 2) else recipe.fewer
+    squares = [
+        pair for pair in benchmark_pairs(image_files("T91"), scale, COPIES) if min(pair[0].shape) >= recipe.patch
+    ]
+    key = cache.key(fsrcnn_training.__name__, recipe, name, squares)[:12]
+
+    def batches(epoch: int) -> Iterator:
+        rng = repro.rng(recipe.seed, epoch)
+        for _ in range(recipe.steps):
+            yield fsrcnn_training.random_squares(squares, scale, recipe.batch, recipe.patch, rng)
+
+    def on_epoch(row: dict[str, float]) -> None:
+        say(f"{name} epoch {row['epoch']:2d} of {epochs}: training error {row['train_loss']:.6f}, {row['seconds']} s")
+
+    folder = paths.runs() / "superres" / f"{name}-{key}"
+    with cache.locked(folder):
+        fsrcnn_training.adam(model, recipe.lr, batches, lambda model: ({}, {}), epochs, folder, on_epoch)
+    return model, folder / f"epoch_{epochs:02d}.safetensors"
+
+
+SHELF = [("fsrcnn", 2), ("fsrcnn", 3), ("fsrcnn", 4), ("fsrcnn_s", 2), ("espcn", 2), ("srcnn", 2)]
+
+
+def benchmark_table(study: Study) -> pd.DataFrame:
+    """What `benchmark` finds, kept in results/superres_benchmark; measured by the study `uadfv` where DFD_SR is set.
+
+    Elsewhere the table that came with the repository.
+    """
+    if study.dataset != "uadfv" or not os.environ.get("DFD_SR"):
+        return results.committed_table("uadfv", "superres_benchmark")
+    return results.write_table(study.name, "superres_benchmark", benchmark(study))
+
+
+def benchmark(study: Study) -> pd.DataFrame:
+    """The shipped networks on Set5, one row a network and scale, recorded in the study's results; needs DFD_SR.
+
+    Columns network, scale, weights, operations (of one output pixel), psnr with low and high (dB, over the five
+    images), ssim, published (dB) and milliseconds (to enlarge 128 x 128 pixels, on the study's threads).
+    """
+    y = np.random.default_rng(0).integers(16, 235, (1, 128, 128)).astype(np.uint8)
+    rows, jobs = [], {}
+    for network, scale in [("bicubic", scale) for scale in SCALES] + SHELF:
+        model = None if network == "bicubic" else enlarging.shipped_network(scale, "t91", network)
+        enlarge = (lambda y, s=scale: bicubic(y, s)) if model is None else (lambda y, m=model: enlarging.enlarge(m, y))
+        found = set5(lambda lr, e=enlarge: e(lr[None])[0], scale)
+        psnr = intervals.mean_over_people(found["psnr"].to_numpy(), found["image"], "images", study.bootstrap)
+        results.record(study.name, f"{network}.x{scale}.set5_psnr", psnr)
+        size = (
+            {}
+            if model is None
+            else {"weights": networks.count_weights(model), "operations": networks.operations(model)}
+        )
+        score = {"psnr": psnr.value, "low": psnr.low, "high": psnr.high, "ssim": found["ssim"].mean()}
+        rows.append({"network": network, "scale": scale} | size | score)
+        jobs[network, scale] = lambda e=enlarge: e(y)
+    found = pd.DataFrame(rows)
+    keys = list(zip(found["network"], found["scale"], strict=True))
+    taken = milliseconds(jobs)
+    return found.assign(published=[PUBLISHED.get(k) for k in keys], milliseconds=[taken[k] for k in keys])
+
+
+def bicubic(lr: np.ndarray, scale: int) -> np.ndarray:
+    """Luminance (N, h, w) uint8 enlarged as by Matlab's imresize, the benchmark's baseline."""
+    return np.stack([lr_hr.resize_bicubic(y[..., None], (y.shape[0] * scale, y.shape[1] * scale))[..., 0] for y in lr])
+
+
+def set5(enlarge: Callable[[np.ndarray], np.ndarray], scale: int) -> pd.DataFrame:
+    """PSNR (dB) and SSIM of each image of Set5; `enlarge` takes luminance (h, w) to (scale * h, scale * w), uint8."""
+    found = benchmark_pairs(image_files("Set5"), scale)
+    quality = [lr_hr.quality(enlarge(lr)[None], hr[None], scale) for lr, hr in found]
+    return pd.concat(quality, ignore_index=True).assign(image=[path.stem for path in image_files("Set5")])
+
+
+def displacement(model: nn.Module) -> float:
+    """How far an enlarged picture is moved at most, in large pixels: a blob's centre of mass against where it must be.
+
+    A pixel's centre at x lands on (x + 0.5) * scale - 0.5. Many public versions of FSRCNN are half a pixel or more off.
+    """
+    worst, (y, x) = 0.0, np.mgrid[:41, :41]
+    for dy, dx in ((0, 0), (0.5, 0.25), (-0.3, 0.7)):
+        blob = 60 + 120 * np.exp(-((y - 20 - dy) ** 2 + (x - 20 - dx) ** 2) / (2 * 4**2))
+        large = enlarging.enlarge(model, blob.round().astype(np.uint8)[None])[0].astype(float)
+        large = np.clip(large - 65, 0, None)  # the far surroundings carry no position
+        centre = [(axis * large).sum() / large.sum() for axis in np.mgrid[: large.shape[0], : large.shape[1]]]
+        wanted = (20 + np.array([dy, dx]) + 0.5) * model.scale - 0.5
+        worst = max(worst, float(np.abs(centre - wanted).max()))
+    return worst
+
+
+def milliseconds(ways: dict[str, Callable[[], object]], rounds: int = 7) -> dict[str, float]:
+    """Median time of each, measured in turns, so that a busy moment of the machine hits all of them."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, work in ways.items():
+            start = time.perf_counter()
+            work()
+            taken[name].append(1e3 * (time.perf_counter() - start))
+    return {name: float(np.median(times)) for name, times in taken.items()}

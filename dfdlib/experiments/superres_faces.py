@@ -1,0 +1,210 @@
+"""What super-resolution does to faces: PSNR, landmarks and identity beside bicubic interpolation, image by image."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import dlib
+import numpy as np
+import pandas as pd
+import torch
+from joblib import Parallel, delayed
+
+from dfdlib.core import cache, paths
+from dfdlib.core.studies import Study, SuperResParams
+from dfdlib.data import sources
+from dfdlib.evaluation import intervals, results
+from dfdlib.evaluation.intervals import Estimate
+from dfdlib.faces import detection
+from dfdlib.superres import enlarging, lr_hr
+from dfdlib.superres.networks import FSRCNN, SCALES
+
+
+def score(enlarged: dict[str, np.ndarray], hr: np.ndarray, scale: int, people: pd.Series) -> pd.DataFrame:
+    """The quality of several ways to enlarge the same images: columns way, person, psnr (dB), ssim."""
+    tables = [
+        lr_hr.quality(images, hr, scale).assign(way=way, person=people.to_numpy()) for way, images in enlarged.items()
+    ]
+    return pd.concat(tables, ignore_index=True)[["way", "person", "psnr", "ssim"]]
+
+
+def estimates(table: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
+    """From `score`'s ways "FSRCNN" and "bicubic": the mean of each and the mean of their paired difference."""
+    ours, theirs = (table[table["way"] == way].reset_index(drop=True) for way in ("FSRCNN", "bicubic"))
+    found = {}
+    for name in ("psnr", "ssim"):
+        rows = {name: ours[name], f"bicubic_{name}": theirs[name], f"{name}_gain": ours[name] - theirs[name]}
+        for key, values in rows.items():
+            found[key] = intervals.mean_over_people(values.to_numpy(), ours["person"], "images", resamples)
+    return found
+
+
+def record_name(study: Study) -> str:
+    """The head of the study's ids in `results/`: scale and images, such as fsrcnn.x2.celeba."""
+    return f"fsrcnn.x{study.superres.scale}." + ("celeba" if study.dataset == "uadfv" else "stills")
+
+
+def record_all(study: Study, table: pd.DataFrame) -> None:
+    """Record what `estimates` finds and print a line for each."""
+    for name, found in estimates(table, study.bootstrap).items():
+        results.record(study.name, f"{record_name(study)}_{name}", found)
+        digits, unit = (2, " dB") if "psnr" in name else (3, "")
+        value, low, high = (f"{number:.{digits}f}" for number in (found.value, found.low, found.high))
+        print(f"{name:13s} {value} [{low}, {high}]{unit}, n = {found.n} {found.unit}")
+
+
+FILTERS = {"scikit-image's resize": lr_hr.downsample, "antialiased bicubic": lr_hr.downsample_bicubic}
+
+
+def by_downsampler(files: tuple[Path, ...], scale: int) -> pd.DataFrame:
+    """Mean PSNR (dB) on the same images, made small in two ways (rows) and enlarged in three (columns).
+
+    Of the two networks one has learned to undo scikit-image's filter (CelebA), the other the bicubic one (T91).
+    """
+    rows = {}
+    for name, shrink in FILTERS.items():
+        lr, hr = lr_hr.lr_hr_pairs(files, scale, shrink)
+        ways = {"bicubic": lr_hr.enlarge_bicubic(lr, scale)}
+        for images in ("celeba", "t91"):
+            ways[f"FSRCNN, {images}"] = enlarging.enlarge(enlarging.shipped_network(scale, images), lr)
+        rows[name] = {way: lr_hr.quality(large, hr, scale)["psnr"].mean() for way, large in ways.items()}
+    return pd.DataFrame(rows).T
+
+
+def strip(model: FSRCNN, path: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """One image small, brought back in three ways and as it was, and the ways' errors of luminance (grey levels).
+
+    A way's name carries its PSNR of luminance.
+    """
+    original = lr_hr.crop_to_multiple(detection.read_image(path), model.scale)
+    small = lr_hr.downsample(original, model.scale)
+    size, y = original.shape[1::-1], lr_hr.luminance(original)
+    ways = {
+        "nearest": cv2.resize(small, size, interpolation=cv2.INTER_NEAREST),
+        "bicubic": cv2.resize(small, size, interpolation=cv2.INTER_CUBIC),
+        "FSRCNN": enlarging.upscale(small, model=model),
+    }
+    scores = {name: lr_hr.psnr(lr_hr.luminance(image), y, model.scale) for name, image in ways.items()}
+    named = {f"{name}\n{scores[name]:.2f} dB": image for name, image in ways.items()}
+    errors = {name: lr_hr.luminance(image) - y for name, image in named.items()}
+    return {f"low\n{small.shape[1]} x {small.shape[0]} px": small, **named, "original\n ": original}, errors
+
+
+PLAIN = {
+    "nearest": cv2.INTER_NEAREST,
+    "bilinear": cv2.INTER_LINEAR,
+    "bicubic": cv2.INTER_CUBIC,
+    "Lanczos": cv2.INTER_LANCZOS4,
+}
+MEASURES = {"psnr": "PSNR in dB", "ssim": "SSIM", "landmark_error": "landmark error in %", "identity": "identity"}
+FACES = (27, 400)  # test faces looked at: of the embedded stills, of CelebA
+OUTER_EYE_CORNERS = (36, 45)  # of the 68 landmarks, from 0
+
+
+def face_quality(study: Study) -> pd.DataFrame:
+    """`summary` of the study's test faces at every scale, kept in results/superres_faces; FSRCNN's gains are recorded.
+
+    The shipped networks, and at the study's own scale the one that it trained itself.
+    """
+    test = sources.stills(study).query("split == 'test'")
+    test = test.iloc[:: max(1, len(test) // FACES[study.dataset == "uadfv"])]
+    parts = []
+    for scale in SCALES:
+        folder = paths.assets() / "superres"
+        networks = {"FSRCNN, T91": folder / f"t91_fsrcnn_x{scale}.safetensors"}
+        networks["FSRCNN, CelebA"] = folder / f"celeba_fsrcnn_x{scale}.safetensors"
+        if scale == study.superres.scale and study.dataset != "uadfv":  # whose own is the shipped one
+            networks["FSRCNN, this study"] = enlarging.fsrcnn_path(study.name)
+        table = compare_ways(test, networks, replace(SuperResParams(), scale=scale))
+        parts.append(quality_gains(table, study.bootstrap).assign(scale=scale))
+    found = pd.concat(parts, ignore_index=True)
+    for row in found[found["way"] == "FSRCNN, CelebA"].itertuples():
+        less = row.measure == "landmark_error"  # is better
+        values = (-row.gain, -row.high, -row.low) if less else (row.gain, row.low, row.high)
+        name = "landmarks" if less else row.measure
+        estimate = Estimate(*values, row.images, "images", row.people)
+        results.record(study.name, f"fsrcnn.x{row.scale}.faces_{name}_gain", estimate)
+    return results.write_table(study.name, "superres_faces", found)
+
+
+def compare_ways(stills: pd.DataFrame, networks: dict[str, Path], params: SuperResParams) -> pd.DataFrame:
+    """Each image made small by scikit-image and enlarged in every way; one row an image and way. Cached.
+
+    `networks` adds ways to PLAIN, each a file of FSRCNN's weights for `params`. Columns way, person, psnr, ssim,
+    landmark_error, identity, found. The landmarks' error is the mean distance to those in the original, in percent of
+    the distance between its outer eye corners; identity is the cosine between dlib's face embeddings of both; `found`
+    tells whether dlib finds a face in the enlarged image at all. Images whose original shows dlib no face have PSNR and
+    SSIM only.
+    """
+    images = tuple(zip(stills["path"], stills["person"], strict=True))
+    return _compare(images, tuple(networks.items()), params)
+
+
+@cache.stage
+def _compare(images: tuple, networks: tuple, params: SuperResParams) -> pd.DataFrame:
+    rows = Parallel(n_jobs=2)(delayed(_image)(path, person, networks, params) for path, person in images)
+    return pd.DataFrame([row for found in rows for row in found])
+
+
+def _image(path: Path, person: str, networks: tuple, params: SuperResParams) -> list[dict]:
+    torch.set_num_threads(1)  # images are done beside each other
+    original = lr_hr.crop_to_multiple(detection.read_image(path), params.scale)
+    small = lr_hr.downsample(original, params.scale)
+    ways = {name: cv2.resize(small, original.shape[1::-1], interpolation=how) for name, how in PLAIN.items()}
+    ways |= {name: enlarging.upscale(small, model=enlarging.load_fsrcnn(file, params)) for name, file in networks}
+    box = _largest(original)
+    points = None if box is None else detection.landmarks(original, box)
+    identity = None if box is None else embedding(original, points)
+    rows = []
+    for name, image in ways.items():
+        a, b = (lr_hr.luminance(picture).round().astype(np.uint8) for picture in (image, original))
+        quality = {"psnr": lr_hr.psnr(a, b, params.scale), "ssim": lr_hr.ssim(a, b, params.scale)}
+        same = {} if box is None else _same_face(image, box, points, identity)
+        rows.append({"image": path.stem, "way": name, "person": person} | quality | same)
+    return rows
+
+
+def _same_face(image: np.ndarray, box: np.ndarray, points: np.ndarray, identity: np.ndarray) -> dict[str, float]:
+    found = detection.landmarks(image, box)
+    left, right = points[list(OUTER_EYE_CORNERS)]
+    error = np.linalg.norm(found - points, axis=1).mean() / np.linalg.norm(right - left)
+    cosine = float(embedding(image, found) @ identity)
+    return {"landmark_error": 100 * float(error), "identity": cosine, "found": float(_largest(image) is not None)}
+
+
+def _largest(image: np.ndarray) -> np.ndarray | None:
+    """The largest face that dlib finds in the image at twice its size: CelebA's half-size faces are small for it."""
+    boxes = detection.detect(image, upsample=1)
+    return max(boxes, key=lambda box: box[2] - box[0], default=None)
+
+
+def embedding(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """dlib's face embedding (128,) of a uint8 RGB image with landmarks (68, 2), at unit length."""
+    shape = dlib.full_object_detection(
+        dlib.rectangle(*(int(v) for v in (*points.min(0), *points.max(0)))),
+        [dlib.point(*(round(float(v)) for v in point)) for point in points],
+    )
+    found = np.array(_embedder().compute_face_descriptor(np.ascontiguousarray(image), shape))
+    return found / np.linalg.norm(found)
+
+
+@functools.lru_cache(maxsize=1)
+def _embedder() -> dlib.face_recognition_model_v1:
+    return dlib.face_recognition_model_v1(str(detection.model_file("dlib_face_recognition_resnet_model_v1.dat")))
+
+
+def quality_gains(table: pd.DataFrame, resamples: int, against: str = "bicubic") -> pd.DataFrame:
+    """One row a way and measure: mean, and the paired difference to `against` with its interval over people."""
+    rows = []
+    for measure in MEASURES:
+        wide = table.pivot(index=["image"], columns="way", values=measure).dropna()
+        people = table.drop_duplicates("image").set_index("image").loc[wide.index, "person"].reset_index(drop=True)
+        for way in table["way"].unique():
+            gain = (wide[way] - wide[against]).to_numpy()
+            found = intervals.mean_over_people(gain, people, "images", resamples)
+            rows.append((way, measure, wide[way].mean(), found.value, found.low, found.high, found.n, found.people))
+    names = ["way", "measure", "mean", "gain", "low", "high", "images", "people"]
+    return pd.DataFrame(rows, columns=names)

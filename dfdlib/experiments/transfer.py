@@ -1,0 +1,173 @@
+"""Other data than a study trained on: does what was learned hold there?"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from dfdlib.core import cache, paths, studies
+from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import FaceParams, Study
+from dfdlib.data import sources
+from dfdlib.evaluation import intervals, metrics, results
+from dfdlib.faces import detection, frames, geometry
+from dfdlib.faces.frames import COLUMNS, FrameSet
+from dfdlib.headpose import pnp, pose_features, worldmodel
+from dfdlib.headpose.pose_features import StoredSvm
+from dfdlib.resnet import finetune
+
+FEWEST_PEOPLE = 5  # below this an interval over people means nothing
+ENDS = {"": "value", "_low": "low", "_high": "high"}  # of a column's name, and what stands there
+PRESS = 500  # photographs of CelebA that are looked at
+Expert = Callable[[FrameSet], pd.DataFrame]  # frames -> their score table
+
+
+def elsewhere(study: Study, own: FrameSet) -> dict[str, FrameSet]:
+    """Test frames by the name of their data: the study's own, the embedded ones, and those of DFD_VIDEOS if set.
+
+    With DFD_CELEBA also its real photographs.
+    """
+    found = {study.name: own.part("test")}
+    if study.dataset != "embedded":
+        found["embedded"] = frames.of_study(studies.load("embedded")).part("test")
+    if os.environ.get("DFD_VIDEOS") and study.dataset != "folder":
+        yours = studies.load("yours")
+        clips = sources.clips(yours)
+        found["yours"] = frames.stack(clips, frames.tracks(yours, clips))
+    if os.environ.get("DFD_CELEBA") and study.dataset != "embedded":
+        found["photographs"] = photographs(study.faces)
+    return found
+
+
+def photographs(params: FaceParams) -> FrameSet:
+    """Real faces on the first PRESS photographs of DFD_CELEBA, each taken as a person of its own; cached.
+
+    Photographs without a face that dlib finds are left out; how many are left says the table's length.
+    """
+    files = tuple(sorted(paths.celeba().glob("*.jpg"))[:PRESS])
+    points, crops, sizes = found_on(files, params)
+    rows = [(f"photo{i}", 0, 0, f"photo{i}", f"photo{i}", "test") for i in range(len(points))]
+    return FrameSet(pd.DataFrame(rows, columns=COLUMNS), crops, points, sizes)
+
+
+@cache.stage
+def found_on(files: tuple[Path, ...], params: FaceParams) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Landmarks (N, 68, 2), crops (N, S, S, 3) and sizes (N, 2) of the largest face of each image that has one."""
+    points, crops, sizes = [], [], []
+    for image in map(detection.read_image, files):
+        boxes = detection.detect(image, upsample=1)  # the faces are smaller than dlib's 80 pixels
+        if boxes:
+            points.append(detection.landmarks(image, max(boxes, key=lambda b: b[2] - b[0])))
+            crops.append(geometry.crop(image, geometry.face_rectangle(points[-1], params.margin), params.size)[0])
+            sizes.append(image.shape[1::-1])
+    if not points:
+        raise DfdError("No face was found in the photographs of DFD_CELEBA; check that they are CelebA's.")
+    return np.stack(points), np.stack(crops), np.array(sizes)
+
+
+def pose_scores(svm: StoredSvm | Pipeline, tested: FrameSet, model: np.ndarray, solver: str) -> pd.DataFrame:
+    """The score table of frames by an SVM on the feature of Yang et al."""
+    poses = pnp.whole_and_central(tested.points, tested.sizes, model, solver)
+    return tested.scored(pose_features.p_fake(svm, pose_features.yang_feature(*poses)))
+
+
+def _shape_expert(learned: FrameSet) -> Expert:
+    part = learned.part("train")
+    reference = part.points[part.labels == 0].mean(0)
+    svm = pose_features.SVMS["standardized"]().fit(pose_features.aligned_shape(part.points, reference), part.labels)
+    return lambda t: t.scored(pose_features.p_fake(svm, pose_features.aligned_shape(t.points, reference)))
+
+
+def experts(study: Study) -> dict[str, Expert]:
+    """What a study trained, by name: its ResNet in two ways, a small one without fakes, and two SVMs on landmarks."""
+    found = frames.of_study(study)
+    world, solver = worldmodel.world_model(study.headpose.world_model), study.headpose.solver
+    paper = finetune.paper_recipe(study, found)
+    cycle, svm = finetune.one_cycle(study, found), pose_features.pose_svm(found, world, solver)
+    small = finetune.small(study)
+    without = finetune.no_fakes(small, found)
+    name = {"resnet18": "ResNet-18", "resnet18_slim": "slim ResNet-18"}.get(small.resnet.arch, small.resnet.arch)
+    same = {f"{name}, one cycle": finetune.one_cycle(small, found)}  # what `without` must be compared with
+    same = {} if study.resnet.arch == small.resnet.arch else same  # there it is the line above
+    return {
+        "ResNet, paper's recipe": lambda tested: paper.score(tested, study),
+        "ResNet, one cycle": lambda tested: cycle.score(tested, study),
+        **{name: lambda tested, run=run: run.score(tested, small) for name, run in same.items()},
+        f"{name}, no fakes seen": lambda tested: without.score(tested, small),
+        "head pose (Yang et al.)": lambda tested: pose_scores(svm, tested, world, solver),
+        "face shape": _shape_expert(found),
+    }
+
+
+def matrix(study: Study, tests: dict[str, FrameSet]) -> pd.DataFrame:
+    """Everything that was trained on the study's data or on the embedded ones, on every test; one row a combination.
+
+    Columns network, learned, tested and those of `measure`.
+    """
+    learned_from = (study,) if study.dataset == "embedded" else (study, studies.load("embedded"))
+    trained = {found.name: experts(found) for found in learned_from}
+    rows = [
+        {"network": name, "learned": learned, "tested": tested} | test_row(expert(found), study.bootstrap)
+        for learned, (tested, found) in itertools.product(trained, tests.items())
+        for name, expert in trained[learned].items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_row(scores: pd.DataFrame, resamples: int) -> dict[str, float]:
+    """Counts, the shares of real and of fake frames called fake, and AUC of frames and videos, all with intervals.
+
+    nan where a class is missing, and for AUC and intervals also where there are fewer than FEWEST_PEOPLE people.
+    """
+    row = {"frames": len(scores), "people": scores["person"].nunique()}
+    for label, name in ((0, "real_called_fake"), (1, "fake_called_fake")):
+        chosen = scores[scores["label"] == label].assign(label=1)  # "right" is then "called fake"
+        share = intervals.estimate(chosen, "acc", "frames", resamples) if len(chosen) else None
+        ends = ENDS if row["people"] >= FEWEST_PEOPLE else {"": "value"}
+        row |= {f"{name}{end}": getattr(share, ends.get(end, ""), np.nan) for end in ENDS}
+    enough = tells(scores)
+    for unit, table in (("frame", scores), ("video", metrics.to_videos(scores))):
+        found = intervals.estimate(table, "auc", f"{unit}s", resamples) if enough else None
+        row |= {f"{unit}_auc{end}": getattr(found, part, np.nan) for end, part in ENDS.items()}
+    return row
+
+
+def tells(table: pd.DataFrame) -> bool:
+    """Whether frames (columns label and person) are of both classes and of enough people for an interval."""
+    return table["label"].nunique() == 2 and table["person"].nunique() >= FEWEST_PEOPLE
+
+
+def text(found: pd.DataFrame) -> str:
+    """The matrix for reading: shares and AUC of frames, each with its interval where it has one."""
+    table = found[["network", "learned", "tested", "people"]].copy()
+    for name in ("real_called_fake", "fake_called_fake", "frame_auc"):
+        ends = zip(found[name], found[f"{name}_low"], found[f"{name}_high"], strict=True)
+        table[name] = [with_interval(*numbers) for numbers in ends]
+    return table.to_string(index=False)
+
+
+def with_interval(value: float, low: float, high: float, digits: int = 2) -> str:
+    """A number with its interval where it has one, such as "0.82 [0.62, 0.95]"; a dash for nan."""
+    if np.isnan(value):
+        return "-"
+    return f"{value:.{digits}f}" + ("" if np.isnan(low) else f" [{low:.{digits}f}, {high:.{digits}f}]")
+
+
+def record(study: Study, key: str, scores: pd.DataFrame) -> str:
+    """Record AUC of frames and videos under `key` and say them; of few people only the clips' mean p_fake."""
+    if scores["person"].nunique() < FEWEST_PEOPLE:
+        means = metrics.to_videos(scores)
+        return "; ".join(f"{row.clip_id} mean p_fake {row.p_fake:.2f}" for row in means.itertuples())
+    if scores["label"].nunique() < 2:
+        return f"one class only; share called fake {(scores['p_fake'] >= metrics.THRESHOLD).mean():.2f}"
+    units = {"frames": scores, "videos": metrics.to_videos(scores)}
+    found = {unit: intervals.estimate(table, "auc", unit, study.bootstrap) for unit, table in units.items()}
+    for unit, estimate in found.items():
+        results.record(study.name, f"{key}.{unit[:-1]}_auc", estimate)
+    return "; ".join(f"AUC {estimate}" for estimate in found.values())

@@ -1,0 +1,1 @@
+"""From a video to face crops and landmarks."""

@@ -1,0 +1,68 @@
+"""dlib's frontal face detector and 68 landmarks, and image files read for them."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import threading
+from pathlib import Path
+
+import cv2
+import dlib
+import numpy as np
+
+from dfdlib.core import disk
+from dfdlib.core.errors import DfdError
+
+
+def detect(image: np.ndarray, upsample: int = 0) -> list[np.ndarray]:
+    """Boxes (4,) of the frontal faces in a uint8 RGB image, by dlib's detector on its grey values."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return [
+        np.array([r.left(), r.top(), r.right(), r.bottom()])
+        for r in frontal_detector(threading.get_ident())(grey, upsample)
+    ]
+
+
+def landmarks(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """The 68 iBUG landmarks (68, 2) float32 of the face in `box`, in pixels of the uint8 RGB image."""
+    shape = _predictor()(image, dlib.rectangle(*(int(v) for v in box)))
+    return np.array([(p.x, p.y) for p in shape.parts()], np.float32)
+
+
+def read_image(path: Path) -> np.ndarray:
+    """An image file as uint8 RGB (H, W, 3), turned as its metadata say; grey, alpha, CMYK, 16 bits are converted.
+
+    DfdError where it is missing, cut, no image, or larger than disk.MOST_PIXELS by its header.
+    """
+    try:
+        content = disk.read_bytes(path)
+        disk.check_image(content)
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    except (cv2.error, *disk.DAMAGED) as error:
+        what = f"is missing or not an image that can be read ({disk.why(error)})"
+        raise DfdError(f"{path} {what}; copy it again.") from None
+
+
+@functools.lru_cache
+def frontal_detector(thread: int) -> dlib.fhog_object_detector:
+    """A detector for each thread: it keeps the image in itself, and shared between two it mixes up their boxes."""
+    return dlib.get_frontal_face_detector()
+
+
+@functools.lru_cache(maxsize=1)
+def _predictor() -> dlib.shape_predictor:
+    return dlib.shape_predictor(str(model_file("shape_predictor_68_face_landmarks.dat")))
+
+
+def model_file(name: str) -> Path:
+    """A model file of the package face_recognition_models, found without importing it.
+
+    Importing that package fails with setuptools 82 and later. The landmark model was trained on iBUG 300-W,
+    whose terms exclude commercial use.
+    """
+    spec = importlib.util.find_spec("face_recognition_models")
+    if spec is None:
+        raise DfdError("The package face_recognition_models is not installed; run `make` to install the lock.")
+    return Path(spec.submodule_search_locations[0]) / "models" / name

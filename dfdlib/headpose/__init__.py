@@ -1,0 +1,1 @@
+"""Head pose from landmarks, and the SVM on it (paper, section II.B)."""

@@ -1,0 +1,186 @@
+"""What is made of two poses of one face, and the SVMs that judge it (paper, section II.B; Yang et al., Table 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from scipy.special import expit
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from dfdlib.core import disk, paths
+from dfdlib.core.errors import DfdError
+from dfdlib.faces.frames import FrameSet
+from dfdlib.headpose import pnp
+from dfdlib.headpose.pnp import Poses
+
+Feature = Callable[[Poses, Poses], np.ndarray]  # poses by the whole face and by its centre -> (T, numbers)
+GRID = {"svc__C": [0.3, 1, 10, 100], "svc__gamma": [0.01, 0.03, 0.1, 0.3]}
+
+
+def directions(whole: Poses, central: Poses) -> np.ndarray:
+    """The paper's feature (T, 6): v_c and v_a side by side."""
+    return np.hstack([central.direction, whole.direction])
+
+
+def direction_difference(whole: Poses, central: Poses) -> np.ndarray:
+    """v_a - v_c (T, 3)."""
+    return whole.direction - central.direction
+
+
+def rvec_difference(whole: Poses, central: Poses) -> np.ndarray:
+    """r_a - r_c (T, 3), Rodrigues vectors in radians."""
+    return whole.rvec - central.rvec
+
+
+def rotation_difference(whole: Poses, central: Poses) -> np.ndarray:
+    """R_a - R_c, flattened row by row (T, 9)."""
+    return (whole.rotation - central.rotation).reshape(-1, 9)
+
+
+def with_translation(feature: Feature) -> Feature:
+    """A feature and t_a - t_c (T, 3) in millimetres beside it."""
+    return lambda whole, central: np.hstack([feature(whole, central), whole.tvec - central.tvec])
+
+
+FEATURES: dict[str, Feature] = {
+    "v_c, v_a": directions,
+    "v_a - v_c": direction_difference,
+    "r_a - r_c": rvec_difference,
+    "R_a - R_c": rotation_difference,
+    "v, t differences": with_translation(direction_difference),
+    "r, t differences": with_translation(rvec_difference),
+    "R, t differences": with_translation(rotation_difference),
+}
+paper_feature = FEATURES["v_c, v_a"]
+yang_feature = FEATURES["R, t differences"]
+
+
+def cosine_distance(whole: Poses, central: Poses) -> np.ndarray:
+    """1 - cos of the angle between v_a and v_c, (T,) (Yang et al., Fig. 3)."""
+    return 1 - (whole.direction * central.direction).sum(1)
+
+
+def residuals(whole: Poses, central: Poses) -> np.ndarray:
+    """What both fits leave over (T, 2), in pixels."""
+    return np.column_stack([whole.residual, central.residual])
+
+
+def aligned_shape(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Landmarks (T, n, 2) without place, size and roll, flattened (T, 2n): Procrustes-aligned to `reference` (n, 2)."""
+    z = points[..., 0] + 1j * points[..., 1]
+    z = z - z.mean(1, keepdims=True)
+    target = reference[:, 0] + 1j * reference[:, 1]
+    turn = (z.conj() @ (target - target.mean())) / (np.abs(z) ** 2).sum(1)  # the best rotation and scale, as one factor
+    aligned = z * turn[:, None]
+    return np.hstack([aligned.real, aligned.imag])
+
+
+SVMS: dict[str, Callable[[], SVC | Pipeline]] = {
+    "default": SVC,  # scikit-learn's default arguments, as in the paper
+    "default before 0.22": lambda: SVC(gamma="auto"),  # what "default" meant until December 2019
+    "standardized": lambda: make_pipeline(StandardScaler(), SVC()),  # as Yang et al. describe
+}
+
+
+def tuned(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Pipeline:
+    """A standardized SVM with C and gamma by a grid search, five folds by `groups` (people) inside the given frames."""
+    folds = GroupKFold(min(5, len(np.unique(groups))))
+    search = GridSearchCV(SVMS["standardized"](), GRID, scoring="roc_auc", cv=folds)
+    return search.fit(features, labels, groups=groups).best_estimator_
+
+
+def p_fake(classifier: SVC | Pipeline, features: np.ndarray) -> np.ndarray:
+    """Scores (T,) in [0, 1]: the logistic function of the SVM's margin, 0.5 on its decision border.
+
+    Monotone in the margin, so verdicts and AUC are the SVM's own; as a probability it is not calibrated.
+    """
+    return expit(classifier.decision_function(features))
+
+
+def pose_svm(learned: FrameSet, model: np.ndarray, solver: str) -> Pipeline:
+    """The SVM of Yang et al., fitted to the training part of some data."""
+    part = learned.part("train")
+    poses = pnp.whole_and_central(part.points, part.sizes, model, solver)
+    return SVMS["standardized"]().fit(yang_feature(*poses), part.labels)
+
+
+SVM_ARRAYS = ("mean", "scale", "support", "weights", "intercept", "gamma")
+
+
+def shipped_svm() -> Path:
+    """The SVM that was trained on UADFV; dfdlib/assets/headpose_svm.md is its card."""
+    return paths.assets() / "headpose_svm.safetensors"
+
+
+def trained_svm(study: str) -> Path:
+    """Where notebook 04 leaves the study's own."""
+    return paths.runs() / study / "headpose_svm.safetensors"
+
+
+@dataclass(frozen=True)
+class StoredSvm:
+    """A standardizing RBF SVM; its margin is the sum of weights * exp(-gamma * |x - support|^2), plus the intercept."""
+
+    mean: np.ndarray  # (D,) of the training features
+    scale: np.ndarray  # (D,) their standard deviation
+    support: np.ndarray  # (S, D) support vectors, standardized
+    weights: np.ndarray  # (S,) dual coefficients, signed
+    intercept: np.ndarray  # (1,)
+    gamma: np.ndarray  # (1,)
+
+    def decision_function(self, features: np.ndarray) -> np.ndarray:
+        """Margins (T,) of features (T, D), positive for fake."""
+        if features.ndim != 2 or features.shape[1] != len(self.mean):
+            raise DfdError(f"Features have shape {features.shape}; this SVM takes (frames, {len(self.mean)}).")
+        x = (features - self.mean) / self.scale
+        squared = (x**2).sum(1)[:, None] - 2 * x @ self.support.T + (self.support**2).sum(1)
+        return np.exp(-self.gamma * squared) @ self.weights + self.intercept
+
+
+def save_svm(classifier: Pipeline, path: Path) -> None:
+    """Write a fitted pipeline of StandardScaler and RBF SVC."""
+    scaler, svc = (step for _, step in classifier.steps)
+    values = (
+        scaler.mean_,
+        scaler.scale_,
+        svc.support_vectors_,
+        svc.dual_coef_[0],
+        svc.intercept_,
+        np.array([svc._gamma]),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {name: np.ascontiguousarray(value) for name, value in zip(SVM_ARRAYS, values, strict=True)}
+    save_file(arrays, path)
+
+
+def load_svm(path: Path) -> StoredSvm:
+    """Read what `save` wrote; DfdError where the file is missing or holds something else."""
+    if not path.is_file():
+        raise DfdError(f"There is no SVM at {path}; check out dfdlib/assets again or run notebook 04.")
+    try:
+        arrays = load_file(path)
+    except (SafetensorError, *disk.DAMAGED):
+        arrays = {}
+    if set(arrays) != set(SVM_ARRAYS) or not _is_svm(**arrays):
+        raise DfdError(f"{path} does not hold an SVM ({', '.join(SVM_ARRAYS)}); check out dfdlib/assets again.")
+    return StoredSvm(**arrays)
+
+
+def _is_svm(**arrays: np.ndarray) -> bool:
+    """Whether shapes fit together and all values are finite numbers that a kernel can work with."""
+    sizes = (arrays["mean"].shape[:1], arrays["weights"].shape[:1])
+    d, s = (size[0] if size else 0 for size in sizes)
+    shapes = {"mean": (d,), "scale": (d,), "support": (s, d), "weights": (s,), "intercept": (1,), "gamma": (1,)}
+    sound = all(
+        arrays[name].shape == shape and arrays[name].dtype.kind == "f" and np.isfinite(arrays[name]).all()
+        for name, shape in shapes.items()
+    )
+    return sound and d > 0 and s > 0 and (arrays["scale"] > 0).all() and (arrays["gamma"] > 0).all()

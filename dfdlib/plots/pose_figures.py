@@ -1,0 +1,110 @@
+"""Figures of the head pose: one function a figure, in the style of `plots`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dfdlib.experiments import pose_factorial
+from dfdlib.headpose import pnp
+from dfdlib.plots import canvas
+
+AXIS_MM = 90.0  # length of the axes drawn on a face
+
+
+def poses(image: np.ndarray, solved: dict[str, pnp.Poses], camera: np.ndarray) -> Figure:
+    """Paper Fig. 5: the head's axes on the face, one panel for each set of world coordinates.
+
+    Each value of `solved` holds two poses, by the whole face (v_a) and by its central points (v_c).
+    """
+    fig, axes = canvas.grid(1, len(solved), 3.6 * len(solved), 4.1)
+    for axis, (name, both) in zip(axes[0], solved.items(), strict=True):
+        _panel(axis, image, both, camera, name)
+    axes[0, 0].legend(loc="lower left", fontsize=8)
+    return fig
+
+
+def through_a_clip(images: Sequence[np.ndarray], found: Sequence[pnp.Poses], camera: np.ndarray) -> Figure:
+    """Frames of a clip, each with both directions; the poses as for `poses`."""
+    fig, axes = canvas.grid(1, len(images), 2.3 * len(images), 2.9)
+    for number, (axis, image, both) in enumerate(zip(axes[0], images, found, strict=True), 1):
+        _panel(axis, image, both, camera, f"step {number}")
+    axes[0, 0].legend(loc="lower left", fontsize=8)
+    return fig
+
+
+def _panel(axis: Axes, image: np.ndarray, both: pnp.Poses, camera: np.ndarray, title: str) -> None:
+    canvas.show_image(axis, image, title)
+    for index, (label, colour) in enumerate([("v_a, whole face", canvas.REAL), ("v_c, central points", canvas.FAKE)]):
+        _draw_axis(axis, both, index, camera, colour, label)
+    axis.set(xlim=(0, image.shape[1]), ylim=(image.shape[0], 0))
+
+
+def pose_table(solved: dict[str, tuple[pnp.Poses, pnp.Poses]]) -> pd.DataFrame:
+    """The poses that `poses` draws as rows: model, set of points, direction v, tvec (mm), residual (px)."""
+    rows = [
+        (name, part, *found.direction[0], *found.tvec[0], found.residual[0])
+        for name, pair in solved.items()
+        for part, found in zip(("whole", "central"), pair, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["model", "points", "v_x", "v_y", "v_z", "t_x", "t_y", "t_z", "residual_px"])
+
+
+def _draw_axis(axis: Axes, found: pnp.Poses, index: int, camera: np.ndarray, colour: str, label: str) -> None:
+    ends = np.array([[0, 0, 0], [0, 0, -AXIS_MM]])  # out of the face, towards the viewer of a frontal head
+    start, tip = pnp.project(ends, found.rvec[index], found.tvec[index], camera)
+    axis.annotate("", xy=tip, xytext=start, arrowprops={"arrowstyle": "->", "color": colour, "lw": 2.5})
+    axis.plot([], [], color=colour, lw=2.5, label=label)
+
+
+def error_by_yaw(table: pd.DataFrame) -> Figure:
+    """Angular error of every frame over the head's true yaw, with the median in bins of five degrees."""
+    fig, axes = canvas.grid(1, 1, 6.0, 3.8)
+    bins = np.round(table["yaw"] / 5) * 5
+    for part, colour in (("whole", canvas.REAL), ("central", canvas.FAKE)):
+        axes[0, 0].plot(table["yaw"], table[part], ".", ms=3, alpha=0.3, color=colour)
+        axes[0, 0].plot(table.groupby(bins)[part].median(), "-", lw=2.5, color=colour, label=f"{part}, median")
+    axes[0, 0].set(xlabel="true yaw (degrees)", ylabel="angular error (degrees)", ylim=(0, 30))
+    axes[0, 0].legend()
+    return fig
+
+
+def factorial(cells: pd.DataFrame, score: str, xlabel: str, paper: float | None = None) -> Figure:
+    """Every cell of the experiment as a dot, once a factor; the bar is the median of a level."""
+    levels = {factor: list(cells[factor].unique()) for factor in pose_factorial.FACTORS}
+    fig, axes = canvas.grid(len(levels), 1, 7.5, 0.32 * sum(map(len, levels.values())) + 1.8)
+    ratios = [len(found) for found in levels.values()]
+    axes[0, 0].get_gridspec().set_height_ratios(ratios)
+    for axis, (factor, found) in zip(axes[:, 0], levels.items(), strict=True):
+        for y, level in enumerate(found):
+            values = np.sort(cells.loc[cells[factor] == level, score].to_numpy())
+            spread = 0.3 * np.sin(np.arange(len(values)) * 2.4)  # dots beside each other, the same every time
+            axis.plot(values, y + spread, ".", ms=3, alpha=0.4, color=canvas.REAL)
+            axis.plot([np.median(values)] * 2, [y - 0.4, y + 0.4], color=canvas.FAKE, lw=2.5)
+        axis.axvline(0.5 if paper is None else paper, color="0.3", lw=1, ls="--")
+        axis.set(yticks=range(len(found)), yticklabels=found, ylim=(len(found) - 0.5, -0.5), ylabel=factor)
+        axis.set_xlim(cells[score].min() - 0.02, cells[score].max() + 0.02)
+    axes[-1, 0].set_xlabel(xlabel, loc="left")
+    return fig
+
+
+def by_feature(table: pd.DataFrame, xlabel: str) -> Figure:
+    """Scores with intervals (columns group, name, value, low, high): a row a name, best first; a mark a group."""
+    names = list(table.groupby("name")["value"].max().sort_values(ascending=False).index)
+    groups = list(table["group"].unique())
+    fig, axes = canvas.grid(1, 1, 7.5, 0.5 * len(names) + 1.6)
+    styles = zip((canvas.REAL, canvas.FAKE, canvas.THIRD, canvas.FOURTH), "osD^", strict=True)
+    for shift, (group, (colour, mark)) in enumerate(zip(groups, styles, strict=False)):
+        rows = table[table["group"] == group]
+        y = [names.index(name) + 0.18 * (shift - (len(groups) - 1) / 2) for name in rows["name"]]
+        errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
+        axes[0, 0].errorbar(rows["value"], y, xerr=errors, fmt=mark, color=colour, capsize=3, label=group)
+    axes[0, 0].axvline(0.5, color="0.6", lw=1)
+    axes[0, 0].set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
+    axes[0, 0].set_xlabel(xlabel, loc="left")
+    axes[0, 0].legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(groups))
+    return fig

@@ -1,0 +1,165 @@
+"""Move a face's landmarks by hand and see what its two poses, a flip and a score make of it (notebook 04).
+
+`picture` needs no widget; `show` adds sliders where a kernel runs.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+from dataclasses import dataclass
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.display import DisplayHandle, display
+from matplotlib.figure import Figure
+
+from dfdlib.core import repro
+from dfdlib.core.studies import Study
+from dfdlib.evaluation import results
+from dfdlib.experiments import known_poses
+from dfdlib.faces import frames
+from dfdlib.faces.frames import FrameSet
+from dfdlib.headpose import pnp, pose_features
+from dfdlib.headpose.pnp import Poses
+from dfdlib.plots import canvas, pose_figures
+
+SOLVERS = {"sqpnp": "sqpnp, the study's", "iterative": "iterative, OpenCV's default"}  # a panel each
+CONTOUR = np.setdiff1d(pnp.WHOLE, pnp.CENTRAL)
+NO_WIDGET = "Sliders stand here where a kernel runs: open this notebook in JupyterLab and run all its cells."
+# Of each field of Setting: label of its slider, least, greatest, step
+SLIDERS = {
+    "noise": ("noise of all landmarks (px)", 0.0, 6.0, 0.5),
+    "draw": ("another draw of the noise", 0, 20, 1),
+    "right": ("inner face to the right (px)", -15.0, 15.0, 1.0),
+    "down": ("inner face down (px)", -15.0, 15.0, 1.0),
+}
+STYLE = {"style": {"description_width": "14em"}, "layout": {"width": "34em", "max_width": "98%"}}
+
+
+@dataclass(frozen=True)
+class Face:
+    """One frame, before anything is moved."""
+
+    image: np.ndarray  # (H, W, 3) uint8 RGB
+    points: np.ndarray  # (68, 2) pixels
+    model: np.ndarray  # (68, 3) world coordinates, millimetres
+    name: str  # says in every picture what the frame is, and that it is synthetic where it is
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is done to the landmarks."""
+
+    noise: float = 0.0  # standard deviation of a normal error of each coordinate, pixels
+    draw: int = 0  # which random error
+    right: float = 0.0  # the inner face moved against the contour, as by a swap, pixels
+    down: float = 0.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one solver makes of one set of landmarks."""
+
+    whole: Poses  # of one frame
+    central: Poses
+    angle: float  # between both rotations, degrees
+    distance: float  # cosine distance of v_a and v_c
+    behind: bool  # whether a pose puts the head behind the camera
+    p_fake: float  # by the shipped SVM, whatever solver made the poses
+
+    def __str__(self) -> str:
+        place = "BEHIND the camera" if self.behind else "in front of the camera"
+        return f"{self.angle:.1f}° apart, {place}\ncosine distance {self.distance:.3f}, p_fake {self.p_fake:.2f}"
+
+
+def first_flip(study: Study, found: FrameSet, central: Poses, model: np.ndarray) -> Face:
+    """The first real frame whose `central` pose lies behind the camera; the first of all where none does."""
+    row = int(np.argmax(pnp.behind_camera(central) & (found.labels == 0)))
+    shot = found.table.iloc[row]
+    name = f"{results.GROUPS.get(study.dataset, study.dataset)}: {shot['clip_id']}, frame {shot['frame']}"
+    return Face(frames.image(study, shot), found.points[row], model, name)
+
+
+def moved(points: np.ndarray, setting: Setting) -> np.ndarray:
+    """Landmarks (68, 2) with the setting's noise, and the inner face (all but the contour) shifted."""
+    changed = points + setting.noise * repro.rng(setting.draw).normal(0, 1, points.shape)
+    changed[known_poses.INNER_FACE] += (setting.right, setting.down)
+    return changed
+
+
+def reading(face: Face, setting: Setting, solver: str) -> Reading:
+    """Both poses of the moved landmarks by one of pnp.SOLVERS, and what is made of them."""
+    sizes = np.array([face.image.shape[1::-1]])
+    whole, central = pnp.whole_and_central(moved(face.points, setting)[None], sizes, face.model, solver)
+    angle = pnp.angle_between(whole.rotation, central.rotation)[0]
+    distance = pose_features.cosine_distance(whole, central)[0]
+    behind = pnp.behind_camera(pnp.join(whole, central)).any()
+    p_fake = pose_features.p_fake(
+        pose_features.load_svm(pose_features.shipped_svm()), pose_features.yang_feature(whole, central)
+    )[0]
+    return Reading(whole, central, float(angle), float(distance), bool(behind), float(p_fake))
+
+
+def picture(face: Face, setting: Setting) -> Figure:
+    """The moved landmarks with both directions, a panel a solver, and the numbers above it."""
+    found = {solver: reading(face, setting, solver) for solver in SOLVERS}
+    camera = pnp.camera_matrix(*face.image.shape[1::-1])
+    fig = pose_figures.poses(face.image, {s: pnp.join(r.whole, r.central) for s, r in found.items()}, camera)
+    fig.set_size_inches(8, 5.4)
+    fig.suptitle(face.name, fontsize=10)
+    points = moved(face.points, setting)
+    for axis, (solver, name) in zip(fig.axes, SOLVERS.items(), strict=True):
+        for index, colour in ((CONTOUR, canvas.REAL), (pnp.CENTRAL, canvas.FAKE)):
+            axis.plot(*points[index].T, "o", ms=4, mec="white", mew=0.6, color=colour)
+        axis.set_title(f"{name}\n{found[solver]}", fontsize=10, color=canvas.FAKE if found[solver].behind else "black")
+    return fig
+
+
+def reading_table(face: Face, setting: Setting) -> pd.DataFrame:
+    """The numbers of `picture`, a row a solver: the setting's and the reading's."""
+    found = [vars(reading(face, setting, solver)) | {"solver": solver} | vars(setting) for solver in SOLVERS]
+    return pd.DataFrame(found).drop(columns=["whole", "central"])
+
+
+def sentence(face: Face, setting: Setting) -> str:
+    """The numbers of `picture` in words, for those who can't see it."""
+    parts = [f"{solver}: poses {reading(face, setting, solver)}".replace("\n", ", ") for solver in SOLVERS]
+    return f"{face.name}. {'; '.join(parts)}."
+
+
+def show(face: Face, fig: Figure) -> None:
+    """Display the picture `fig` of the unmoved face, and below it sliders that draw it again.
+
+    The picture is an ordinary PNG, which the sliders replace; so it stays where no widget runs: in a notebook that is
+    read without a kernel, on GitHub or in a page.
+    """
+    handle = display(_bundle(fig, sentence(face, Setting())), raw=True, display_id=True)
+    display(_widget(face, handle)._repr_mimebundle_() | {"text/plain": NO_WIDGET}, raw=True)
+
+
+def _bundle(fig: Figure, text: str) -> dict[str, bytes | str]:
+    data = io.BytesIO()
+    fig.savefig(data, format="png", metadata={"Software": None})
+    plt.close(fig)  # or the notebook shows it once more at the end of the cell
+    return {"image/png": data.getvalue(), "text/plain": text}
+
+
+def _widget(face: Face, handle: DisplayHandle) -> ipywidgets.VBox:
+    """Sliders and the numbers in words; each change draws the picture behind `handle` again."""
+    sliders, numbers = {}, ipywidgets.HTML(html.escape(sentence(face, Setting())))
+
+    def changed(_: object) -> None:
+        setting = Setting(**{name: slider.value for name, slider in sliders.items()})
+        text = sentence(face, setting)
+        numbers.value = html.escape(text)
+        handle.update(_bundle(picture(face, setting), text), raw=True)
+
+    for name, (label, least, greatest, step) in SLIDERS.items():
+        kind = ipywidgets.IntSlider if name == "draw" else ipywidgets.FloatSlider
+        span = {"min": least, "max": greatest, "step": step, "continuous_update": False}  # drawn when the knob rests
+        sliders[name] = kind(getattr(Setting(), name), description=label, **span, **STYLE)
+        sliders[name].observe(changed, "value")
+    return ipywidgets.VBox([*sliders.values(), numbers])

@@ -1,0 +1,1 @@
+"""The classifier on face crops (paper, section II.A)."""

@@ -1,0 +1,109 @@
+"""The classifier: a ResNet with two outputs on face crops (paper, section II.A)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dfdlib.core import repro
+from dfdlib.core.studies import ResNetParams
+from dfdlib.resnet import architectures
+
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet's pixels in [0, 1], RGB (torchvision's reference preprocessing)
+STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Random changes of a training crop; each is drawn from (seed, epoch, index) alone."""
+
+    seed: int
+    brightness: float = 0.2  # factor drawn from 1 +- this
+    flip: float = 0.5  # chance of a mirror image
+
+
+def to_tensor(crops: np.ndarray) -> Tensor:
+    """uint8 RGB crops (N, S, S, 3) as normalized float32 (N, 3, S, S) in channels_last."""
+    mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
+    pixels = torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2).float() / 255
+    return ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def centre(crops: np.ndarray, size: int) -> np.ndarray:
+    """The central `size` x `size` pixels of crops (N, S, S, 3)."""
+    start = (crops.shape[1] - size) // 2
+    return crops[:, start : start + size, start : start + size]
+
+
+def augmented(crop: np.ndarray, size: int, rng: np.random.Generator, how: Augment) -> np.ndarray:
+    """A random `size` window of one crop (S, S, 3), perhaps mirrored, a little brighter or darker; uint8."""
+    row, column = rng.integers(0, crop.shape[0] - size + 1, 2)
+    window = crop[row : row + size, column : column + size]
+    if rng.random() < how.flip:
+        window = window[:, ::-1]
+    factor = rng.uniform(1 - how.brightness, 1 + how.brightness)
+    return np.clip(window * factor, 0, 255).astype(np.uint8)
+
+
+def crop_batches(crops: np.ndarray, labels: np.ndarray, params: ResNetParams, epoch: int, how: Augment) -> Iterator:
+    """One epoch of shuffled training batches: normalized crops (B, 3, s, s) and labels (B,) int64.
+
+    A last batch of a single crop is left out, because batch normalization has no variance there.
+    """
+    order = repro.rng(how.seed, epoch).permutation(len(crops))
+    for start in range(0, len(order) - 1, params.batch):
+        chosen = order[start : start + params.batch]
+        images = [augmented(crops[i], params.input_size, repro.rng(how.seed, epoch, int(i)), how) for i in chosen]
+        yield to_tensor(np.stack(images)), torch.from_numpy(labels[chosen].astype(np.int64))
+
+
+def cross_entropy_loss(model: nn.Module, images: Tensor, labels: Tensor, params: ResNetParams) -> Tensor:
+    """Mean cross-entropy of a batch (paper, section II.A)."""
+    with _autocast(params, images.device):
+        logits = model(images)
+    return nn.functional.cross_entropy(logits.float(), labels)
+
+
+def logits(model: nn.Module, crops: np.ndarray, params: ResNetParams, batch: int = 64) -> np.ndarray:
+    """Logits (N, 2) float32, real then fake, of uint8 RGB crops (N, S, S, 3)."""
+    return features_and_logits(model, crops, params, batch)[1]
+
+
+@torch.inference_mode()
+def features_and_logits(
+    model: nn.Module, crops: np.ndarray, params: ResNetParams, batch: int = 64
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the last layer reads, (N, F) float32, and what it says, (N, 2) float32, of uint8 RGB crops (N, S, S, 3)."""
+    model.eval()
+    device = next(model.parameters()).device
+    crops = centre(crops, params.input_size)
+    features, found = [], []
+    hook = architectures.last_layer(model).register_forward_pre_hook(lambda _, read: features.append(_flat(read[0])))
+    for start in range(0, len(crops), batch):
+        with _autocast(params, device):
+            found.append(_flat(model(to_tensor(crops[start : start + batch]).to(device))))
+    hook.remove()
+    return torch.cat(features).numpy(), torch.cat(found).numpy()
+
+
+def _flat(values: Tensor) -> Tensor:
+    return values.float().flatten(1).cpu()
+
+
+def p_fake(logits: np.ndarray) -> np.ndarray:
+    """Softmax probability (N,) of the second class from logits (N, 2)."""
+    return 1 / (1 + np.exp(logits[:, 0].astype(float) - logits[:, 1]))
+
+
+def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Mean cross-entropy of logits (N, 2) and labels (N,)."""
+    return float(nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels.astype(np.int64))))
+
+
+def _autocast(params: ResNetParams, device: torch.device) -> torch.autocast:
+    fast = repro.has_bfloat16() if device.type == "cpu" else True
+    return torch.autocast(device.type, torch.bfloat16, enabled=params.bfloat16 and fast)

@@ -1,0 +1,193 @@
+"""Where the classifier looks: Grad-CAM, how much of it lies in the swapped region, and whether it can be believed."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import rankdata
+from torch import Tensor, nn
+
+from dfdlib.core import repro
+from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import ResNetParams, Study
+from dfdlib.data import truth
+from dfdlib.evaluation import intervals, metrics
+from dfdlib.evaluation.intervals import Estimate
+from dfdlib.faces import geometry
+from dfdlib.faces.frames import FrameSet
+from dfdlib.resnet import classifier
+
+LAST_MAP = ("layer4", "norm", "blocks")  # of torchvision's ResNets, of timm's resnetv2_50, of architectures.ResNet20
+BATCH = 32  # frames at a time, which bounds the memory
+
+
+def grad_cam(model: nn.Module, crops: np.ndarray, params: ResNetParams, signed: bool = False) -> np.ndarray:
+    """What speaks for a fake, pixel by pixel: maps (N, s, s) float32 in [0, 1], s = params.input_size.
+
+    Grad-CAM (Selvaraju et al., arXiv 1610.02391, equations 1 and 2) of the logit of fake minus that of real, on the
+    last feature map before the global pooling, enlarged bilinearly to the network's input. Each map is divided by its
+    own maximum, so maps don't compare in height; one where nothing speaks for a fake is all zero. `signed` leaves out
+    the ReLU: in [-1, 1], negative what speaks for a real face. `similarity` wants it, since a network of random
+    weights gives many maps that are all zero.
+    crops: uint8 RGB (N, S, S, 3), S >= s, of which the central s x s pixels count, as in `classifier.logits`. It
+    computes in float32 whatever params.bfloat16 says, and leaves the model as it was: mode, hooks and gradients.
+    Raises DfdError for crops of another kind and for a network without a known last map.
+    """
+    if crops.ndim != 4 or crops.dtype != np.uint8 or crops.shape[3] != 3 or min(crops.shape[1:3]) < params.input_size:
+        raise DfdError(f"Crops are {crops.dtype} {crops.shape}; give uint8 RGB (N, S, S, 3), S >= {params.input_size}.")
+    images = classifier.centre(crops, params.input_size)
+    still = copy.deepcopy(model).eval().requires_grad_(False)  # the caller's keeps its mode and gets no hook
+    device = next(still.parameters()).device
+    maps = np.empty(images.shape[:3], np.float32)
+    for start in range(0, len(images), BATCH):
+        part = slice(start, start + BATCH)
+        maps[part] = _maps(still, classifier.to_tensor(images[part]).to(device), signed).cpu().numpy()
+    return maps
+
+
+def _maps(model: nn.Module, images: Tensor, signed: bool) -> Tensor:
+    """Maps (B, s, s) as `grad_cam` gives them, of normalized images (B, 3, s, s)."""
+    features, gradients = _last_features(model, images)
+    cam = (gradients.mean((2, 3), keepdim=True) * features).sum(1, keepdim=True)
+    cam = cam if signed else cam.relu()
+    cam = nn.functional.interpolate(cam, images.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+    top = cam.abs().amax((1, 2), keepdim=True)
+    return cam / torch.where(top > 0, top, 1)
+
+
+def _last_features(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """The last feature map (B, C, h, w) and the gradient of each frame's final logit with respect to it."""
+    found: list[Tensor] = []
+    hook = last_map(model).register_forward_hook(lambda *call: found.append(call[-1].requires_grad_()))
+    with hook, torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
+        logits = model(images).flatten(1)
+        final = (logits[:, 1] - logits[:, 0]).sum()  # no frame's logits depend on another's map in evaluation mode
+        return found[0].detach(), torch.autograd.grad(final, found[0])[0]
+
+
+def last_map(model: nn.Module) -> nn.Module:
+    """The module whose output is averaged over the picture before the last layer; DfdError where it is not known."""
+    for name in LAST_MAP:
+        if hasattr(model, name):
+            return getattr(model, name)
+    raise DfdError(f"{type(model).__name__} has no known last map; add the name of its module to gradcam.LAST_MAP.")
+
+
+def swap_masks(frames: FrameSet, study: Study) -> np.ndarray:
+    """The true swapped region of fake embedded frames in the network's input, (N, s, s) float32 in [0, 1].
+
+    Cut from the committed `swap_mask` of data/embedded/truth exactly as the crops were cut from the frames, by the
+    frames' points (not smoothed ones). 1 where the feathered mask of the blend is above a half, 0 elsewhere, in between
+    only by resizing. It holds neither the outer half of the feathered edge, which may show the fake best, nor how
+    opaque the blend was, nor what the encoder changed around it.
+    Raises DfdError for another data set and for a frame that is not of a fake clip.
+    """
+    if study.dataset != "embedded":
+        raise DfdError(f"The study {study.name!r} has no true swap masks; only the embedded data have, use that study.")
+    known = {clip_id: truth.swap_mask(clip_id) for clip_id in frames.table["clip_id"].unique()}
+    cut = np.zeros((len(frames.table), study.faces.size, study.faces.size), np.float32)
+    for i, (clip_id, frame) in enumerate(zip(frames.table["clip_id"], frames.table["frame"], strict=True)):
+        box = geometry.face_rectangle(frames.points[i], study.faces.margin)
+        cut[i] = geometry.crop(known[clip_id][frame], box, study.faces.size)[0]
+    return classifier.centre(cut, study.resnet.input_size).clip(0, 1)  # enlarging by cubics leaves the range
+
+
+def inside(cam: np.ndarray, masks: np.ndarray) -> pd.DataFrame:
+    """How much of each map lies in its mask: columns energy and area, a row a frame, both in [0, 1].
+
+    energy: the mask's share of the map's sum (the energy-based pointing game of Wang et al., arXiv 1910.01279, with a
+    mask for the box); nan where the map is all zero. area: the mask's share of the picture, which a map that is the
+    same everywhere gets. One that leans to the middle of any face gets more and knows nothing of the swap: compare
+    with `others`. cam, masks: (N, s, s) in [0, 1]. Raises DfdError where their shapes differ.
+    """
+    _same_shape(cam, masks)
+    total = cam.sum((1, 2), dtype=float)
+    held = (cam * masks).sum((1, 2), dtype=float)
+    energy = np.divide(held, total, out=np.full(len(cam), np.nan), where=total > 0)
+    return pd.DataFrame({"energy": energy, "area": masks.mean((1, 2), dtype=float)})
+
+
+def excess(found: pd.DataFrame, people: pd.Series, resamples: int, seed: int = 0) -> Estimate:
+    """The mean of energy - area (`inside`; `people` in the same order) with an interval over people; 0 is chance.
+
+    Frames with an all-zero map have no energy and are left out, as the estimate's n tells. DfdError where none is left.
+    """
+    gain = (found["energy"] - found["area"]).to_numpy()
+    seen = np.isfinite(gain)
+    if not seen.any():
+        raise DfdError("Every map is all zero, so that none has energy to place; give frames that are scored as fake.")
+    return intervals.mean_over_people(gain[seen], people[seen], "frames", resamples, seed)
+
+
+def others(people: pd.Series, seed: int = 0) -> np.ndarray:
+    """For each row the number (N,) of a row of another person, drawn evenly; DfdError where there is one person only.
+
+    `inside(cam[others(people)], masks)` is what maps get by their place in the face alone.
+    """
+    codes, names = pd.factorize(people)
+    if len(names) < 2:
+        raise DfdError("All frames show one person, so that none can lend another its map; give frames of two or more.")
+    rng = repro.rng(seed)
+    return np.array([rng.choice(np.flatnonzero(codes != code)) for code in codes])
+
+
+def randomized(model: nn.Module, seed: int) -> nn.Module:
+    """A copy whose weights are all drawn anew, for the sanity check of Adebayo et al. (arXiv 1810.03292).
+
+    A map that hardly changes with it can't tell what was learned. Each layer draws as PyTorch does when it is made;
+    batch normalization starts over (scale 1, shift 0, statistics 0 and 1). The model itself and the global random
+    state stay as they are. Raises DfdError for a layer that can't draw its weights.
+    """
+    found, device = copy.deepcopy(model).cpu(), next(model.parameters()).device
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for name, module in found.named_modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+            elif next(module.parameters(recurse=False), None) is not None:
+                raise DfdError(f"The layer {name!r} has no reset_parameters to draw weights with; give it one.")
+    return found.to(device)
+
+
+def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlation (N,) in [-1, 1] of two maps (N, s, s) of each frame, over their pixels.
+
+    Ties share their mean rank; nan where a map is the same everywhere. The pixels are not independent: at 112 px a
+    ResNet's last map has 4 x 4 cells. Raises DfdError where the shapes differ.
+    """
+    _same_shape(a, b)
+    x, y = (_standard(rankdata(maps.reshape(len(maps), -1), axis=1)) for maps in (a, b))
+    return (x * y).mean(1)
+
+
+def _standard(ranks: np.ndarray) -> np.ndarray:
+    """Rows of mean 0 and variance 1; nan where all ranks of a row are one."""
+    centred, spread = ranks - ranks.mean(1, keepdims=True), ranks.std(1, keepdims=True)
+    return centred / np.where(spread > 0, spread, np.nan)
+
+
+def _same_shape(a: np.ndarray, b: np.ndarray) -> None:
+    if a.ndim != 3 or a.shape != b.shape:
+        raise DfdError(f"Maps of shapes {a.shape} and {b.shape} don't belong together; give two of the same (N, s, s).")
+
+
+def pick(scores: pd.DataFrame, count: int = 2) -> dict[str, np.ndarray]:
+    """Row numbers (from 0) of frames worth showing: "right real", "right fake", "false alarm" and "miss".
+
+    Of each kind the at most `count` most confident frames (p_fake farthest from the threshold), one a person as long
+    as there are people, then their next ones. scores: columns label (0 real, 1 fake), person and p_fake.
+    """
+    called = (scores["p_fake"] >= metrics.THRESHOLD).to_numpy()
+    fake = (scores["label"] == 1).to_numpy()
+    kinds = {"right real": ~fake & ~called, "right fake": fake & called, "false alarm": ~fake & called}
+    return {name: _surest(scores, rows, count) for name, rows in (kinds | {"miss": fake & ~called}).items()}
+
+
+def _surest(scores: pd.DataFrame, chosen: np.ndarray, count: int) -> np.ndarray:
+    found = scores.assign(row=np.arange(len(scores)), sure=(scores["p_fake"] - metrics.THRESHOLD).abs())[chosen]
+    found = found.sort_values("sure", ascending=False, kind="stable")
+    turn = found.groupby("person").cumcount().to_numpy()
+    return found["row"].to_numpy()[np.argsort(turn, kind="stable")][:count]

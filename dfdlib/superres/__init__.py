@@ -1,0 +1,1 @@
+"""FSRCNN and its relatives (paper, section II.C)."""

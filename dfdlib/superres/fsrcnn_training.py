@@ -1,0 +1,115 @@
+"""How the super-resolution networks are trained: pairs of squares, mean squared error, Adam, a falling rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from dfdlib.core import cache, paths, repro, training
+from dfdlib.core.studies import Study, SuperResParams
+from dfdlib.superres import enlarging, lr_hr, networks
+from dfdlib.superres.networks import FSRCNN
+
+
+def patch_batches(lr: np.ndarray, hr: np.ndarray, params: SuperResParams, epoch: int, seed: int) -> Iterator:
+    """One epoch of shuffled batches, the same square cut from each image: (B, 1, p, p) and (B, 1, sp, sp)."""
+    rng = repro.rng(seed, epoch)
+    order = rng.permutation(len(lr))
+    high, wide = (min(params.patch, side) for side in lr.shape[1:])
+    for start in range(0, len(order), params.batch):
+        chosen = order[start : start + params.batch]
+        y = rng.integers(lr.shape[1] - high + 1)
+        x = rng.integers(lr.shape[2] - wide + 1)
+        small = np.s_[chosen, y : y + high, x : x + wide]
+        large = np.s_[chosen, *(slice(edge.start * params.scale, edge.stop * params.scale) for edge in small[1:])]
+        yield lr_hr.to_tensor(lr[small]), lr_hr.to_tensor(hr[large])
+
+
+def random_squares(data: list[tuple[np.ndarray, np.ndarray]], scale: int, batch: int, patch: int, rng) -> tuple:  # noqa: ANN001
+    """A batch of squares of images of any sizes, drawn by area, turned and mirrored: (B, 1, p, p), (B, 1, sp, sp)."""
+    area = np.array([lr.size for lr, _ in data], float)
+    chosen = rng.choice(len(data), batch, p=area / area.sum())
+    cut = [_square(*data[i], scale, patch, rng) for i in chosen]
+    return tuple(lr_hr.to_tensor(np.stack(side)) for side in zip(*cut, strict=True))
+
+
+def _square(lr: np.ndarray, hr: np.ndarray, scale: int, patch: int, rng) -> tuple[np.ndarray, ...]:  # noqa: ANN001
+    y, x = (int(rng.integers(side - patch + 1)) for side in lr.shape)
+    small = lr[y : y + patch, x : x + patch]
+    large = hr[scale * y : scale * (y + patch), scale * x : scale * (x + patch)]
+    turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
+    return tuple(np.rot90(part[:, ::-1] if mirrored else part, turns) for part in (small, large))
+
+
+def mse(model: nn.Module, lr: Tensor, hr: Tensor) -> Tensor:
+    """Mean squared error (Dong et al., equation 2)."""
+    return nn.functional.mse_loss(model(lr), hr)
+
+
+def adam(
+    model: nn.Module,
+    lr: float,
+    batches: training.Batches,
+    evaluate: training.Evaluate,
+    epochs: int,
+    folder: Path,
+    on_epoch: Callable[[dict[str, float]], None] = lambda row: None,
+) -> pd.DataFrame:
+    """Train a network in place by Adam, at a rate that falls from `lr`; its history. Resumes; ends at once when done.
+
+    All but the features learn at a tenth of the rate (Dong et al., section 4.1).
+    """
+    rest = [values for name, values in model.named_parameters() if not name.startswith("features.")]
+    groups = [{"params": model.features.parameters(), "lr": lr}, {"params": rest, "lr": lr / 10}]
+    steps = torch.optim.Adam(groups, lr=lr)
+    first_rates = [group["lr"] for group in steps.param_groups]
+
+    def epoch_batches(epoch: int) -> Iterator:
+        for group, rate in zip(steps.param_groups, first_rates, strict=True):
+            group["lr"] = rate * training.decay(epoch, epochs)
+        return batches(epoch)
+
+    history = training.fit(model, steps, epoch_batches, mse, evaluate, epochs, folder, on_epoch)
+    training.load_epoch(model, folder, epochs)
+    return history
+
+
+def train_fsrcnn(
+    study: Study, lr: np.ndarray, hr: np.ndarray, held_out: tuple[np.ndarray, np.ndarray], start: FSRCNN | None = None
+) -> tuple[pd.DataFrame, FSRCNN]:
+    """Train FSRCNN on luminances (N, h, w) and (N, sh, sw); history and the network after its last epoch.
+
+    `held_out` is a pair like (lr, hr); after each epoch its mean squared error is measured, and nothing is
+    chosen by it. With `start`, a network of another scale, the training starts from its layers.
+    """
+    params = study.superres
+    torch.manual_seed(study.seed)
+    model = FSRCNN(params.scale, params.d, params.s, params.m)
+    model = networks.at_scale(start, params.scale) if start else model
+    first = {name: values.numpy() for name, values in model.state_dict().items()}
+    key = cache.key(__name__, params, study.seed, first, lr, hr, held_out)[:12]
+
+    def evaluate(model: nn.Module) -> tuple[dict[str, float], dict]:
+        return {"test_mse": _error(model, *held_out)}, {}
+
+    folder = paths.runs() / study.name / f"fsrcnn-{key}"
+    with cache.locked(folder):
+        history = adam(
+            model,
+            params.lr,
+            lambda epoch: patch_batches(lr, hr, params, epoch, study.seed),
+            evaluate,
+            params.epochs,
+            folder,
+        )
+    return history, model
+
+
+def _error(model: FSRCNN, lr: np.ndarray, hr: np.ndarray) -> float:
+    """Mean squared error in grey levels (0-255), squared."""
+    return float(np.mean((enlarging.enlarge(model, lr).astype(float) - hr) ** 2))

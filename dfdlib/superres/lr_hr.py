@@ -1,0 +1,98 @@
+"""Low and high resolution: how the small images are made, and PSNR and SSIM of the enlarged ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from skimage.color import rgb2ycbcr
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage.transform import resize
+from torch import Tensor, nn
+
+from dfdlib.core.errors import DfdError
+from dfdlib.faces import detection
+
+
+def luminance(image: np.ndarray) -> np.ndarray:
+    """Y (H, W) float in [16, 235] of a uint8 RGB image (ITU-R BT.601), as super-resolution papers score it."""
+    return rgb2ycbcr(image)[..., 0]
+
+
+def downsample(image: np.ndarray, scale: int) -> np.ndarray:
+    """A uint8 image smaller by `scale`, by scikit-image's `resize` with its default filter, as in the paper.
+
+    The default smooths by a Gaussian and interpolates linearly, so it is softer than an antialiased bicubic.
+    """
+    height, width = image.shape[0] // scale, image.shape[1] // scale
+    small = resize(image, (height, width), anti_aliasing=True, preserve_range=True)
+    return np.clip(small.round(), 0, 255).astype(np.uint8)
+
+
+def downsample_bicubic(image: np.ndarray, scale: int) -> np.ndarray:
+    """The same by antialiased bicubic interpolation, as in Matlab's imresize and most super-resolution papers."""
+    return resize_bicubic(image, (image.shape[0] // scale, image.shape[1] // scale))
+
+
+def resize_bicubic(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A uint8 RGB image of another size (height, width), by bicubic interpolation (a = -0.5) with antialiasing."""
+    planes = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None]  # (1, 3, H, W)
+    resized = nn.functional.interpolate(planes, size=size, mode="bicubic", antialias=True, align_corners=False)
+    return resized[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
+    """The image without the last rows and columns that `scale` does not divide."""
+    return image[: image.shape[0] // scale * scale, : image.shape[1] // scale * scale]
+
+
+def lr_hr_pairs(
+    files: tuple[Path, ...], scale: int, shrink: Callable[[np.ndarray, int], np.ndarray] = downsample
+) -> tuple[np.ndarray, np.ndarray]:
+    """Luminance of low and high resolution, (N, h, w) and (N, scale * h, scale * w), uint8, of images of one size."""
+    hr = [crop_to_multiple(detection.read_image(path), scale) for path in files]
+    if len({image.shape for image in hr}) != 1:
+        raise DfdError(f"{files[0].parent} holds images of several sizes; training needs one size: crop them.")
+    lr = [shrink(image, scale) for image in hr]
+    return _luminances(lr), _luminances(hr)
+
+
+def _luminances(images: list[np.ndarray]) -> np.ndarray:
+    return np.stack([luminance(image).round().astype(np.uint8) for image in images])
+
+
+def to_tensor(y: np.ndarray) -> Tensor:
+    """Luminance (N, H, W) uint8 as (N, 1, H, W) float32 in [0, 1]."""
+    return torch.from_numpy(y.astype(np.float32) / 255)[:, None]
+
+
+def enlarge_bicubic(lr: np.ndarray, scale: int) -> np.ndarray:
+    """The same by OpenCV's bicubic interpolation."""
+    height, width = lr.shape[1] * scale, lr.shape[2] * scale
+    return np.stack([cv2.resize(y, (width, height), interpolation=cv2.INTER_CUBIC) for y in lr])
+
+
+def psnr(a: np.ndarray, b: np.ndarray, shave: int) -> float:
+    """Peak signal-to-noise ratio in dB of two luminances (H, W), 8 bit, without `shave` border pixels."""
+    inner = np.s_[shave : a.shape[0] - shave, shave : a.shape[1] - shave]
+    return float(peak_signal_noise_ratio(a[inner], b[inner], data_range=255))
+
+
+def ssim(a: np.ndarray, b: np.ndarray, shave: int) -> float:
+    """Structural similarity of two luminances (H, W), 8 bit, with Wang et al.'s Gaussian window (sigma 1.5)."""
+    inner = np.s_[shave : a.shape[0] - shave, shave : a.shape[1] - shave]
+    return float(
+        structural_similarity(
+            a[inner], b[inner], data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+        )
+    )
+
+
+def quality(enlarged: np.ndarray, hr: np.ndarray, scale: int) -> pd.DataFrame:
+    """PSNR (dB) and SSIM of each enlarged image against its original, one row an image."""
+    rows = [(psnr(a, b, scale), ssim(a, b, scale)) for a, b in zip(enlarged, hr, strict=True)]
+    return pd.DataFrame(rows, columns=["psnr", "ssim"])

@@ -1,0 +1,165 @@
+"""How the shipped classifier was trained: real faces against blends of them, so that it never saw a deepfake.
+
+`dfd train uadfv detector` does it and measures the result on data that it never saw; dfdlib/assets/detector.md is the
+card. Needs DFD_UADFV and DFD_CELEBA. The recipe was set before anything was scored, and no score chose anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from dfdlib.core import cache, paths, repro
+from dfdlib.core.studies import OneCycleParams, Study
+from dfdlib.detector import shipped
+from dfdlib.detector.shipped import NETWORK
+from dfdlib.evaluation import results
+from dfdlib.experiments import transfer
+from dfdlib.faces import frames, geometry, video
+from dfdlib.faces.frames import FrameSet
+from dfdlib.resnet import classifier, finetune, selfblend
+from dfdlib.resnet.finetune import Run
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Data and changes of the crops; the blend itself is selfblend.Blend's."""
+
+    photographs: int = 3000  # of CelebA, those after the transfer.PRESS that are kept to measure on
+    every: int = 2  # of UADFV's real frames; neighbours hardly differ
+    cycle: OneCycleParams = OneCycleParams(peak=0.05, epochs=16)
+    coarse: tuple[float, float] = (0.35, 1.0)  # the window's size on the way, the same for a face and its blend
+    coarse_chance: float = 0.5
+    quality: tuple[int, int] = (40, 100)  # JPEG, the same for a face and its blend
+
+
+def train(study: Study, recipe: Recipe, on_epoch: Callable = lambda row: None) -> Run:
+    """Train on the real frames of a study's train and validation parts and on photographs; one cycle, last epoch."""
+    study = replace(study, resnet=NETWORK, one_cycle=recipe.cycle)
+    own = frames.of_study(study)
+    crops, points = real_faces(study, own, recipe)
+    steps = math.ceil(len(crops) / (NETWORK.batch // 2))
+
+    def ahead(epoch: int) -> Iterator:
+        return video.ahead(face_batches(crops, points, recipe, epoch, study.seed))  # blended while the network learns
+
+    what = finetune.cycle_recipe(study, (ahead, steps), "detector", recipe, cache.code_version(__name__))
+    return finetune.run_recipe(study, own, own.part("test"), what, on_epoch)
+
+
+def real_faces(study: Study, own: FrameSet, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
+    """Crops (N, S, S, 3) and landmarks (N, 68, 2) in their pixels: nobody of the test part, no fake, no test photo."""
+    part = own.part("train", "val")
+    chosen = np.flatnonzero(part.labels == 0)[:: recipe.every]
+    files = sorted(paths.celeba().glob("*.jpg"))[transfer.PRESS :][: recipe.photographs]
+    points, crops, _ = transfer.found_on(tuple(files), study.faces)
+    every = np.concatenate([part.points[chosen], points])
+    return np.concatenate([part.crops[chosen], crops]), geometry.in_crop(every, study.faces)
+
+
+def face_batches(crops: np.ndarray, points: np.ndarray, recipe: Recipe, epoch: int, seed: int) -> Iterator:
+    """One epoch: batches of faces and a blend of each, coarsened and compressed alike, from (seed, epoch, index)."""
+    order, half = repro.rng(seed, epoch).permutation(len(crops)), NETWORK.batch // 2
+    for start in range(0, len(order), half):
+        made = [pair(crops[i], points[i], recipe, epoch, seed, i) for i in order[start : start + half].tolist()]
+        images = np.stack([image for both in made for image in both])
+        yield classifier.to_tensor(images), torch.tensor([0, 1]).repeat(len(made))
+
+
+def pair(crop: np.ndarray, points: np.ndarray, recipe: Recipe, epoch: int, seed: int, i: int) -> list[np.ndarray]:
+    """A face (s, s, 3) and a blend of it, through the same window, mirror, brightness, coarseness and JPEG quality."""
+    fake = selfblend.blended(crop, points, repro.rng(seed, epoch, i, 1), selfblend.Blend())
+    rng = repro.rng(seed, epoch, i, 2)
+    share = rng.uniform(*recipe.coarse) if rng.random() < recipe.coarse_chance else 1.0
+    quality = int(rng.integers(*recipe.quality))
+    windows = (
+        classifier.augmented(image, NETWORK.input_size, repro.rng(seed, epoch, i), classifier.Augment(seed))
+        for image in (crop, fake)
+    )
+    return [selfblend.jpeg(_coarse(window, share), quality) for window in windows]
+
+
+def _coarse(window: np.ndarray, share: float) -> np.ndarray:
+    if share == 1:
+        return window
+    side = round(window.shape[0] * share)
+    small = cv2.resize(window, (side, side), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, window.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+
+
+NAMES = {"resnet": "ResNet", "headpose": "head pose", "p_fake": "the whole"}
+ABOUT = {
+    "uadfv": "UADFV, the published test part",
+    "embedded": "rendered people, test part (synthetic)",
+    "photographs": "photographs of CelebA, all real",
+    "yours": "clips of DFD_VIDEOS",
+}
+
+
+def train_and_measure(study: Study) -> Iterator[str]:
+    """Train the ResNet, write it beside the runs, measure it with the shipped SVM; one line a row of the table."""
+    run = train(study, Recipe())
+    path = paths.runs() / study.name / "detector.safetensors"
+    save_resnet(of_run(run.weights), path)
+    yield f"weights: {path} (sha256 {cache.sha256(path)})"
+    scores = results.write_table(study.name, "detector_scores", scored(study, path))
+    table = results.write_table(study.name, "detector", measure(scores, study.bootstrap))
+    yield from table.round(3).to_string(index=False).splitlines()
+
+
+def scored(study: Study, weights: Path | None = None) -> pd.DataFrame:
+    """Scores of every test frame by each branch and the whole, four decimals: tested, who and what, p_fake of each.
+
+    Nobody in the tests was trained on, but CelebA may show a person in several photographs. The head-pose SVM learned
+    UADFV's fakes (of the training part); the ResNet has learned no fake at all.
+    """
+    tables = []
+    for name, found in transfer.elsewhere(study, frames.of_study(study)).items():
+        scores = shipped.scores(found.crops, found.points, weights=weights).round(4)
+        tables.append(pd.concat([found.table.assign(tested=name), scores], axis=1))
+    return pd.concat(tables, ignore_index=True)
+
+
+def measure(scores: pd.DataFrame, resamples: int) -> pd.DataFrame:
+    """Each branch and the whole on every test from `scored`: columns tested, branch and those of transfer.test_row."""
+    rows = [
+        {"tested": tested, "branch": title} | transfer.test_row(part.assign(p_fake=part[branch]), resamples)
+        for tested, part in scores.groupby("tested", sort=False)
+        for branch, title in NAMES.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """The table of `measure` for the card: AUC of frames, and the shares of real and of fake frames called fake."""
+    head = ("tested on", "what scores", "counted on", "AUC of frames", "real called fake", "fake called fake")
+    rows = [head, ("---",) * len(head), *map(_row, table.to_dict("records"))]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _row(row: dict) -> tuple[str, ...]:
+    counted = f"{row['frames']} frames of {row['people']} {'person' if row['people'] == 1 else 'people'}"
+    numbers = ("frame_auc", "real_called_fake", "fake_called_fake")
+    found = (transfer.with_interval(*(row[f"{name}{end}"] for end in transfer.ENDS), digits=3) for name in numbers)
+    return ABOUT.get(row["tested"], row["tested"]), row["branch"], counted, *found
+
+
+def save_resnet(model: nn.Module, path: Path) -> None:
+    """Write a network's tensors, numbers in 16 bit, which halves the file."""
+    tensors = {name: value.half() if value.is_floating_point() else value for name, value in model.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.contiguous() for name, value in tensors.items()}, path)
+
+
+def of_run(weights: Path) -> nn.Module:
+    """The network of a training run."""
+    return finetune.network(weights, shipped.NETWORK)
