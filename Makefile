@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock study test lint unit notebooks exercises readme site benchmarks contact-sheet clean
+.PHONY: help install lock study test lint unit publish exercises readme site benchmarks contact-sheet clean
 
 help: ## show this text
 	@echo "A reproducible study of a deepfake-detection paper. Needs git, make and Python 3.11."
@@ -52,8 +52,8 @@ lint: $(VENV)/installed ## check style, and that packages import only what lies 
 unit: $(VENV)/installed ## the quick tests only, without running notebooks
 	@$(BIN)/python -m pytest -m "not notebooks"
 
-notebooks: $(VENV)/installed ## run the embedded study and put its outputs into notebooks/
-	@$(BIN)/dfd run embedded --in-place
+publish: study ## maintainers: run a study and put its numbers, figures and notebooks into the repository
+	@$(BIN)/dfd publish $(STUDY)
 
 exercises: $(VENV)/installed ## make notebooks/exercises/ from notebooks/solutions/
 	@$(BIN)/python tools/exercises.py

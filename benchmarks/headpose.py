@@ -7,6 +7,7 @@ Writes benchmarks/headpose.md. Ratios travel between machines, microseconds do n
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
 from dfdlib.experiments import known_poses
 from dfdlib.headpose import pnp, worldmodel
 

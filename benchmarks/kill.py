@@ -21,6 +21,7 @@ import pandas as pd
 import psutil
 from safetensors.torch import load_file
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
 from dfdlib.core import paths, repro, weight_files
 
 STUDY, KILLS = "smoke", 15  # of each command

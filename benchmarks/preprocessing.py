@@ -6,6 +6,7 @@ DFD_CLIPS names the folder of clips; DFD_YUNET, where set, YuNet's model file (t
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,7 @@ import dlib
 import numpy as np
 import pandas as pd
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
 from dfdlib.core import repro
 from dfdlib.core.errors import DfdError
 from dfdlib.faces import detection, geometry, tracking, video
@@ -25,7 +27,7 @@ HEAD = """# Preprocessing: following a face instead of detecting it in every fra
 
 {clips} real clips, {frames} frames; decoding, box and 68 landmarks of every frame, one thread on one core. {machine}.
 "Every frame" makes the calls of face_recognition's defaults: RGB, dlib's detector upsampled once, the 68-point model.
-"Followed" is `dfd data prepare` without writing crops. "Apart" is the mean distance of the two ways' landmarks.
+"Followed" is `dfd data prepare --follow` without its crops. "Apart" is the mean distance of the two ways' landmarks.
 
 """
 
@@ -44,7 +46,7 @@ def every_frame(frames: Iterable[tuple[int, np.ndarray]]) -> dict[int, tuple | N
 def followed(frames: Iterable[tuple[int, np.ndarray]]) -> tuple[dict[int, tuple | None], Counter]:
     """The same by this library, and how often each box came from where."""
     found, how = {}, Counter()
-    for seen in tracking.follow(frames, tracking.TrackParams()):
+    for seen in tracking.follow(lambda: frames, tracking.TrackParams()):
         found[seen.frame] = None if seen.box is None else (seen.box, seen.points)
         how[seen.how] += 1
     return found, how

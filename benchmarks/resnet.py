@@ -9,6 +9,7 @@ on features that are kept, against an epoch that computes them again.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
 from dfdlib.core import repro, studies
 from dfdlib.core.studies import ResNetParams
 from dfdlib.evaluation import intervals
@@ -73,7 +75,7 @@ def _head_epochs(crops: np.ndarray) -> dict[tuple[str, str], Callable[[], object
     kept = classifier.features_and_logits(model, crops, params)[0]
 
     def epoch(features: np.ndarray) -> None:
-        for x, y in heads._linear_batches(features, labels, np.arange(CROPS), 0)(1):
+        for x, y in heads.linear_batches(features, labels, np.arange(CROPS), 0)(1):
             optimizer.zero_grad(set_to_none=True)
             torch.nn.functional.cross_entropy(head(x), y).backward()
             optimizer.step()

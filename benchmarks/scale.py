@@ -21,10 +21,11 @@ import numpy as np
 import pandas as pd
 import psutil
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
 from dfdlib.core import paths, repro
+from dfdlib.core.studies import FaceParams, Study
 from dfdlib.data import sources, splits
 from dfdlib.faces import prepare
-from dfdlib.faces.prepare import PrepareParams
 
 COUNT, STEPS = 2000, (250, 500, 1000, 2000)
 FRAMES = (40, 80)  # a short clip's length, from and to
@@ -86,7 +87,8 @@ def child(source: str, out: str, jobs: str, max_frames: str) -> None:
     The peak is VmHWM of /proc, since `ru_maxrss` begins with that of the process that forked this one.
     """
     start = time.perf_counter()
-    rows = prepare.prepare_folder(Path(source), Path(out), PrepareParams(max_frames=int(max_frames)), int(jobs))
+    params = FaceParams(max_frames=int(max_frames))
+    rows = prepare.prepare_folder(Path(source), Path(out), params, int(jobs), follow=True)
     seconds = time.perf_counter() - start
     workers = [process.pid for process in psutil.Process().children(recursive=True)]  # they wait for more work
     peak = [_peak(os.getpid()), max(map(_peak, workers), default=0.0)]
@@ -181,8 +183,10 @@ def indexing(work: Path) -> list[dict]:
         table.writerow(["file", "label", "pair", "person"])
         table.writerows((name, i % 2, i // 2, i // 20) for i, name in enumerate(names))
     os.environ["DFD_VIDEOS"] = str(folder)
-    rows.append({"what": "read and check a clips.csv of as many rows", "seconds": _seconds(sources.video_folder)})
-    clips = sources.video_folder()
+    yours = Study("yours", "folder")
+    seconds = _seconds(lambda: sources.clips(yours))
+    rows.append({"what": "read and check a clips.csv of as many rows", "seconds": seconds})
+    clips = sources.clips(yours)
     rows.append({"what": "split them by person, checked", "seconds": _seconds(lambda: splits.split(clips, 0))})
     rows.append(
         {
@@ -240,8 +244,9 @@ def main() -> None:
             "By the length of a clip\n\nEvery frame looked at, one process.": by_length(work / "clips", work),
             "Indexing": indexing(work),
         }
-        far = f"## {INDEXED:,} clips like these\n\nReckoned from the last line of the first table.\n\n"
-        text = f"# Preparing many clips\n\n{COUNT} clips, encoded anew from real ones. {repro.machine()}.\n\n"
+        far = f"## {INDEXED:,} clips like these\n\nReckoned from the last line of the first table, with `--follow`.\n\n"
+        text = f"# Preparing many clips\n\n{COUNT} clips, encoded anew from real ones, prepared with `--follow`. "
+        text += f"{repro.machine()}.\n\n"
         text += "".join(f"## {head}\n\n{markdown(rows)}\n\n" for head, rows in parts.items())
         far += projection(number, size) + "\n"
         page = Path(__file__).with_suffix(".md")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
 from dfdlib.core import paths, repro
 
 LIMITS = {"01": 30, "02": 240, "03": 300, "04": 120, "05": 90, "06": 180, "07": 120, "00": 10}  # seconds, notebooks

@@ -532,7 +532,7 @@ HEADERS = {
     "missing": lambda path: None,
     "folder": _first_directory,
 }
-NO_SVM, NO_WEIGHTS = "does not hold an SVM|no SVM", "damaged|no FSRCNN|another network|32-bit"
+NO_SVM, NO_WEIGHTS = "damaged|does not hold an SVM", "damaged|another network"
 SVMS = [
     Case("svm", "whole", _svm(), lambda svm: svm.decision_function(np.ones((4, 3))).tolist() == [2.0] * 4),
     *(Case("svm", name, make, NO_SVM) for name, make in HEADERS.items()),
@@ -600,12 +600,12 @@ STUDIES = [
     Case("study", "unknown.yaml", _table("sead: 1\n"), "unknown parameter sead"),
     Case("study", "keys.yaml", _table("1: 1\na: 2\n[b, c]: 3\n"), "(unknown parameter|not YAML)"),
     Case("study", "list.yaml", _table("[1, 2]\n"), "must be a block"),
-    Case("study", "type.yaml", _table("seed: '1'\n"), "must be of type int"),
-    Case("study", "boolean.yaml", _table("seed: yes\n"), "must be of type int"),
-    Case("study", "negative.yaml", _table("seed: -1\n"), "at least 0"),
-    Case("study", "large.yaml", _table("seed: 99999999999999999999999\n"), "below"),
-    Case("study", "digits.yaml", _table(f"seed: {'9' * 9999}\n"), "(not YAML|below)"),
-    Case("study", "float.yaml", _table(f"one_cycle: {{peak: {'9' * 999}}}\n"), "below"),
+    Case("study", "type.yaml", _table("seed: '1'\n"), "must be a valid integer"),
+    Case("study", "boolean.yaml", _table("seed: yes\n"), "must be a valid integer"),
+    Case("study", "negative.yaml", _table("seed: -1\n"), "equal to 0"),
+    Case("study", "large.yaml", _table("seed: 99999999999999999999999\n"), "less than"),
+    Case("study", "digits.yaml", _table(f"seed: {'9' * 9999}\n"), "(not YAML|less than)"),
+    Case("study", "float.yaml", _table(f"one_cycle: {{peak: {'9' * 999}}}\n"), "number"),
     Case("study", "nan.yaml", _table("one_cycle: {peak: .nan}\n"), "number"),
     Case("study", "inf.yaml", _table("resnet: {learning_rates: [.inf]}\n"), "number"),
     Case("study", "long_value.yaml", _table(f"seed: {'a' * 100_000}\n"), r"^.{0,600}$"),
@@ -731,7 +731,7 @@ CASES = [*IMAGES, *VIDEOS, *TABLES, *FOLDERS, *LANDMARKS, *SVMS, *NETWORKS, *WOR
 def _folder_of_videos(data: Any) -> Callable[[Path], Any]:
     def read(path: Path) -> Any:
         os.environ["DFD_VIDEOS"] = str(path.parent)
-        return data.video_folder()
+        return data.clips(data.Study("mine", "folder"))
 
     return read
 

@@ -10,14 +10,17 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
 from dfdlib.core import cache, disk, paths, values
 from dfdlib.core.errors import DfdError
+from dfdlib.data import sources
 from dfdlib.evaluation import results
 from dfdlib.evaluation.intervals import Estimate
+from dfdlib.faces import detection
 from dfdlib.headpose.pnp import Poses
 
 
@@ -99,7 +102,15 @@ def test_what_only_pickle_could_keep_is_refused_and_leaves_no_file(tmp_path: Pat
         '{"is": "Poses", "of": {"args": "true"}}',
         '{"is": ["Poses"], "of": {}}',
         '{"is": "array", "of": 5}',
+        '{"is": "array", "of": [0]}',
         '{"is": "table", "of": []}',
+        '{"is": "table", "of": [1], "n": 1}',
+        '{"is": "table", "of": [[["a"], ["b"]]], "n": 1}',
+        '{"is": "dict", "of": [1]}',
+        '{"is": "dict", "of": [[[1], 2]]}',
+        '{"is": "tuple", "of": 1}',
+        '{"of": 1}',
+        "[" * 100_000,
         '{"is": "nothing we know", "of": []}',
         "[1, 2",
     ],
@@ -118,6 +129,23 @@ def test_an_array_with_a_pickle_inside_is_refused(tmp_path: Path) -> None:
         archive.write(tmp_path / "0.npy", "0.npy")
     with pytest.raises(DfdError, match="damaged"):
         values.read(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("defect", [TypeError, AttributeError, KeyError, MemoryError])
+def test_a_defect_of_our_own_is_no_damaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defect: type) -> None:
+    def wrong(*_: object) -> None:
+        raise defect("ours")
+
+    values.write(tmp_path / "x.npz", np.arange(3))
+    monkeypatch.setattr(disk, "npy_array", wrong)
+    for read in (values.read, lambda path: disk.npz_arrays(path, ["0"])):
+        with pytest.raises(defect, match="ours"):
+            read(tmp_path / "x.npz")
+    cv2.imwrite(str(tmp_path / "x.png"), np.zeros((4, 4), np.uint8))
+    monkeypatch.setattr(disk, "read_bytes", wrong)
+    for read in (detection.read_image, sources.readable):
+        with pytest.raises(defect, match="ours"):
+            read([tmp_path / "x.png"] if read is sources.readable else tmp_path / "x.png")
 
 
 @cache.stage

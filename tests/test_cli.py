@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,11 +16,13 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from rich.console import Console
 
-from dfdlib.command import cli, notebooks, progress, recipes
+from dfdlib.command import cli, notebooks, progress, publish, recipes
 from dfdlib.command import run as runner
 from dfdlib.command.progress import Steps
 from dfdlib.core import paths, repro
 from dfdlib.core.errors import DfdError
+from dfdlib.evaluation import results
+from dfdlib.evaluation.intervals import Estimate
 
 PARAMETERS = 'study: str = "embedded"  # the study to run'
 
@@ -125,8 +126,9 @@ def test_a_second_run_of_a_study_is_refused_and_a_dead_one_blocks_nothing(reposi
     _write(repository, "01_first", "1 + 1")
     lock = repository / "build" / "smoke" / "run.lock"
     lock.parent.mkdir(parents=True)
-    hold = "import fcntl, sys, time; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); f.write('4711'); "
-    command = [sys.executable, "-c", hold + "f.flush(); print('held', flush=True); time.sleep(600)", str(lock)]
+    hold = "import filelock, sys, time; held = filelock.FileLock(sys.argv[1]); held.acquire(); "
+    command = [sys.executable, "-c", hold + "print('held', flush=True); time.sleep(600)", str(lock)]
+    lock.with_suffix(".pid").write_text("4711")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         try:
             assert other.stdout.readline() == "held\n"
@@ -154,12 +156,27 @@ def test_another_parameter_is_refused_before_the_run(repository: Path) -> None:
         runner.run_study("smoke", _console(), ["01"])
 
 
-def test_a_second_run_in_place_changes_no_byte(repository: Path) -> None:
+def test_only_publish_writes_what_git_tracks_and_a_second_time_it_changes_no_byte(
+    repository: Path, monkeypatch
+) -> None:
     path = _write(repository, "01_first", "print(study)")
-    runner.run_study("embedded", _console(), ["01"], in_place=True)
+    before = path.read_bytes()
+    for name in ("results", "figures"):
+        (repository / "tracked" / name).mkdir(parents=True)
+        monkeypatch.setattr(paths, f"published_{name}", lambda name=name: repository / "tracked" / name)
+    monkeypatch.setattr(publish.claims, "write_readme", lambda: None)
+    results.record("embedded", "a.acc", Estimate(0.5, 0.4, 0.6, 10, "frames", 5))
+    with pytest.raises(DfdError, match="01_first.ipynb is not 01_first.ipynb run to its end; run the whole study"):
+        publish.publish("embedded")
+    runner.run_study("embedded", _console(), ["01"])
+    assert path.read_bytes() == before and not list((repository / "tracked" / "results").iterdir())
+    results.record("embedded", "a.acc", Estimate(0.5, 0.4, 0.6, 10, "frames", 5))
+    results.record_run("embedded")
+    assert publish.publish("embedded") == repro.machine()
     first = path.read_bytes()
-    runner.run_study("embedded", _console(), ["01"], in_place=True)
-    assert path.read_bytes() == first
+    runner.run_study("embedded", _console(), ["01"])
+    assert publish.publish("embedded") == repro.machine() and path.read_bytes() == first
+    assert (repository / "tracked" / "results" / "embedded.json").is_file()
     notebook = nbformat.read(path, as_version=4)
     cells = notebook.cells
     assert notebook.metadata["dfd"]["machine"] == repro.machine()
@@ -177,7 +194,10 @@ def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     ("arguments", "sentence"),
     [
         (["run", "nosuch"], "There is no study 'nosuch'"),
-        (["run", "smoke", "--in-place"], "Only the embedded study may go into notebooks/, not 'smoke'"),
+        (
+            ["publish", "smoke"],
+            "The numbers of 'smoke' stay in build/; only the studies embedded and uadfv",
+        ),
         (["data", "verify", "nowhere"], "There is no folder nowhere"),
         (["data", "status", "nosuch"], "There is no study 'nosuch'"),
         (["run", "smoke", "77"], "no notebook ['77']"),
@@ -226,17 +246,22 @@ def test_networks_trained_beside_the_notebooks_are_recipes_and_awaited() -> None
 
 def test_a_network_is_trained_beside_the_notebooks_until_that_was_done(repository: Path, monkeypatch) -> None:
     monkeypatch.setenv("DFD_RUNS", str(repository / "runs"))
-    (repository / "runs" / "smoke").mkdir(parents=True)
+    for folder in ("runs", "build"):
+        (repository / folder / "smoke").mkdir(parents=True)
     commands, codes = [], iter([2, 0])
 
-    def start(command, **_):
+    def start(command, stdout, **_):
         commands.append(command[1:])
+        stdout.write("Traceback\nValueError: what went wrong\n")
         return subprocess.CompletedProcess(command, next(codes))
 
     monkeypatch.setattr(runner.subprocess, "run", start)
-    with Steps(_console()) as shown:
+    console = _console()
+    with Steps(console) as shown:
         for _ in range(3):  # it fails, succeeds, and is not repeated
             runner._train("smoke", "one-cycle", shown)
+    log = repository / "build" / "smoke" / "training-one-cycle.log"
+    assert f"training one-cycle failed (ValueError: what went wrong); {log} has all of it" in console.file.getvalue()
     assert commands == 2 * [["-m", "dfdlib", "train", "smoke", "one-cycle"]]
 
 
@@ -261,15 +286,12 @@ def test_jobs_start_by_need_and_in_order() -> None:
         return work
 
     names = ["01", "02", "03", "one-cycle", "one-cycle-validated", "04", "no-fakes", "05", "06", "07", "00"]
-    with ThreadPoolExecutor(2) as pool:
-        jobs = runner._by_need({name: job(name) for name in names}, pool, 2)
-    assert set(jobs) == set(names) and sorted(began[:2]) == ["01", "02"] and began[-1] == "00"
+    assert runner._by_need({name: job(name) for name in names}, 2) == {}
+    assert set(began) == set(names) and sorted(began[:2]) == ["01", "02"] and began[-1] == "00"
     for name in names[2:-1]:
         assert all(began.index(other) < began.index(name) for other in runner.NEEDS[name])
     assert sorted(began[2:4]) == ["03", "one-cycle"] and began.index("04") < began.index("no-fakes")
 
     began.clear()
-    with ThreadPoolExecutor(2) as pool:
-        jobs = runner._by_need({name: job(name, DfdError("no") if name == "03" else None) for name in names}, pool, 2)
-    failed = {name for name, done in jobs.items() if done.exception()}
+    failed = set(runner._by_need({name: job(name, DfdError("no") if name == "03" else None) for name in names}, 2))
     assert failed == {"03", "05", "06", "07", "00"} and set(began) == set(names) - failed | {"03"}

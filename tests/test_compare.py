@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from dfdlib.command import recipes
-from dfdlib.core import training
+from dfdlib.core import cache, paths, training
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import OneCycleParams, ResNetParams, Study
 from dfdlib.experiments import comparisons, pretraining
@@ -52,13 +52,13 @@ def test_fwas_schedule_falls_by_five_percent_an_epoch_without_momentum(monkeypat
     seen = []
     fit = training.fit
 
-    def watched(model, optimizer, batches, *rest):  # noqa: ANN001, ANN002, ANN202
+    def watched(model, optimizer, batches, *rest, **more):  # noqa: ANN001, ANN002, ANN003, ANN202
         def each(epoch: int):  # noqa: ANN202
             for batch in batches(epoch):
                 seen.append((epoch, optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["momentum"]))
                 yield batch
 
-        return fit(model, optimizer, each, *rest)
+        return fit(model, optimizer, each, *rest, **more)
 
     monkeypatch.setattr(finetune.training, "fit", watched)
     finetune.fwa(replace(STUDY, resnet=replace(PARAMS, epochs=3)), _frames())
@@ -78,6 +78,17 @@ def test_a_gru_reads_clips_in_order_and_scores_test_frames_alone() -> None:
     assert list(scores["clip_id"]) == list(frames.part("test").table["clip_id"])
     again = heads.gru(STUDY, frames, run)
     assert again.equals(scores)
+
+
+def test_heads_and_pretraining_take_their_folders_lock(monkeypatch, tmp_path) -> None:
+    held, locked = [], cache.locked
+    monkeypatch.setattr(cache, "locked", lambda path: held.append(path) or locked(path))
+    heads.linear(STUDY, _frames())
+    _archive(tmp_path / "tiny.tar.gz")
+    monkeypatch.setattr(pretraining, "EPOCHS", 1)
+    weights, _ = pretraining.tiny_imagenet(STUDY, tmp_path / "tiny.tar.gz")
+    head = next((paths.runs() / "tiny").glob("head-*"))
+    assert held == [head, weights.parent]
 
 
 def test_a_gru_head_knows_only_the_frames_before() -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import re
+import shutil
+import types
 import warnings
 
 import cv2
 import numpy as np
 import pytest
 
-from dfdlib.core import disk, paths
+from dfdlib.core import disk, paths, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
-from dfdlib.data import catalogue, sources, splits, uadfv
+from dfdlib.data import catalogue, sources, splits, status, uadfv
 from dfdlib.data.catalogue import Clip
+
+UADFV, OWN = Study("x", "uadfv"), Study("x", "folder")
 
 
 def _uadfv(folder, suffix=".mp4"):
@@ -43,7 +49,7 @@ def test_the_committed_manifest_lists_the_98_videos() -> None:
 
 def test_uadfv_videos_are_verified(tmp_path, monkeypatch, manifest) -> None:
     monkeypatch.setenv("DFD_UADFV", str(_uadfv(tmp_path / "set")))
-    clips = uadfv.clips()
+    clips = sources.clips(UADFV)
     assert len(clips) == 98 and sum(c.label for c in clips) == 49
     fake = next(c for c in clips if c.clip_id == "0041_fake")
     assert (fake.pair, fake.person, fake.label) == ("0041", "person00", 1)
@@ -56,30 +62,30 @@ def test_a_changed_and_a_missing_video_are_listed(tmp_path, monkeypatch, manifes
     (folder / "fake" / "0008_fake.mp4").write_bytes(b"longer than it was")
     problems = uadfv.verify(folder)
     assert problems == [
-        "real/0003.mp4 has another sha256 than the manifest's",
+        "real/0003.mp4 has another sha256 than the manifest says",
         "fake/0007_fake.mp4 is missing",
-        "fake/0008_fake.mp4 has 18 bytes instead of 9",
+        "fake/0008_fake.mp4 has another sha256 than the manifest says",
     ]
     monkeypatch.setenv("DFD_UADFV", str(folder))
     with pytest.raises(DfdError, match="is not the UADFV of the manifest: real/0003.mp4"):
-        uadfv.clips()
+        sources.clips(UADFV)
 
 
 def test_uadfv_as_folders_of_face_crops(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("DFD_UADFV", str(_uadfv(tmp_path, suffix="")))
-    assert len(uadfv.clips()) == 98
+    assert len(sources.clips(UADFV)) == 98
     (tmp_path / "real" / "0005").rmdir()
     with pytest.raises(DfdError, match="lacks 1 of 98 UADFV clips, the first is .*0005"):
-        uadfv.clips()
+        sources.clips(UADFV)
 
 
 def test_a_missing_data_folder(monkeypatch, tmp_path) -> None:
     monkeypatch.delenv("DFD_UADFV", raising=False)
     with pytest.raises(DfdError, match="DFD_UADFV is not set"):
-        uadfv.clips()
+        sources.clips(UADFV)
     monkeypatch.setenv("DFD_UADFV", str(tmp_path / "nowhere"))
     with pytest.raises(DfdError, match="nowhere, which is not a folder"):
-        uadfv.clips()
+        sources.clips(UADFV)
 
 
 def _video_folder(folder, rows: str, files=("a.mp4", "b.mp4")):
@@ -91,7 +97,7 @@ def _video_folder(folder, rows: str, files=("a.mp4", "b.mp4")):
 def test_a_folder_of_videos_with_a_table(tmp_path, monkeypatch) -> None:
     _video_folder(tmp_path, "a.mp4,0,p1,anna\nb.mp4,1,p1,anna\n")
     monkeypatch.setenv("DFD_VIDEOS", str(tmp_path))
-    assert [(c.clip_id, c.label, c.pair, c.person) for c in sources.clips(Study("x", "folder"))] == [
+    assert [(c.clip_id, c.label, c.pair, c.person) for c in sources.clips(OWN)] == [
         ("a", 0, "p1", "anna"),
         ("b", 1, "p1", "anna"),
     ]
@@ -112,7 +118,7 @@ def test_a_wrong_row_is_named(tmp_path, monkeypatch, rows: str, words: str) -> N
     _video_folder(tmp_path, rows)
     monkeypatch.setenv("DFD_VIDEOS", str(tmp_path))
     with pytest.raises(DfdError, match=words):
-        sources.video_folder()
+        sources.clips(OWN)
 
 
 def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path) -> None:
@@ -130,7 +136,7 @@ def test_a_missing_column_is_named(tmp_path, monkeypatch) -> None:
     (tmp_path / "clips.csv").write_text("file,label\na.mp4,0\n")
     monkeypatch.setenv("DFD_VIDEOS", str(tmp_path))
     with pytest.raises(DfdError, match="no column 'pair'"):
-        sources.video_folder()
+        sources.clips(OWN)
 
 
 def test_labels_outside_0_and_1() -> None:
@@ -169,12 +175,67 @@ def test_a_split_by_person_keeps_people_whole_and_is_seeded() -> None:
 
 def test_the_published_uadfv_split(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("DFD_UADFV", str(_uadfv(tmp_path, suffix="")))
-    done = splits.split(uadfv.clips(), seed=2020)
+    done = sources.split(UADFV, sources.clips(UADFV))
     pairs = {part: {int(c.pair) for c in done if c.split == part} for part in ("train", "val", "test")}
     assert pairs["test"] == set(uadfv.TEST) and len(pairs["test"]) == 14
     assert len(pairs["train"]) + len(pairs["val"]) == 35 and len(pairs["val"]) >= 7
     assert splits.shared(done, "pair") == []
     assert splits.shared([c for c in done if c.split != "test"], "person") == []
+
+
+@pytest.fixture
+def my_set(tmp_path, monkeypatch) -> Study:
+    """A data set added by the very lines of CONTRIBUTING.md, with four people's videos in its folder."""
+    section = (paths.root() / "CONTRIBUTING.md").read_text().split("## A data set")[1].split("\n## ")[0]
+    adapter, entry = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    assert len([line for line in (adapter + entry).splitlines() if line]) < 12
+    mine = types.ModuleType("dfdlib.data.mine")
+    exec(adapter, vars(mine))
+    added = eval(f"{{{entry}}}", {"DataSet": sources.DataSet, "mine": mine})
+    monkeypatch.setattr(sources, "DATA_SETS", sources.DATA_SETS | added)
+    for kind, name in itertools.product(("real", "fake"), ("anna", "bert", "cora", "dora")):
+        path = tmp_path / "set" / kind / f"{name}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    monkeypatch.setenv("DFD_MINE", str(tmp_path / "set"))
+    (tmp_path / "mine.yaml").write_text("dataset: mine\n")
+    monkeypatch.setattr(paths, "studies", lambda: tmp_path)
+    return studies.load("mine")
+
+
+def test_a_data_set_is_added_by_an_adapter_and_an_entry(my_set, tmp_path, monkeypatch) -> None:
+    found = sources.clips(my_set)
+    assert [(c.clip_id, c.label, c.pair, c.person) for c in found[:2]] == [
+        ("anna_real", 0, "anna", "anna"),
+        ("bert_real", 0, "bert", "bert"),
+    ]
+    done = sources.split(my_set, found)
+    assert len(done) == 8 and splits.shared(done, "person") == [] and {c.split for c in done} == {*splits.SHARES}
+    rows = {row.name: row for row in status.status(my_set)}
+    assert rows["My set"].ready and rows["My set"].needed and rows["My set"].found["people"] == 4
+    assert not rows["UADFV"].needed and status.refusal(my_set, list(rows.values())) == ""
+    assert len(sources.stills(my_set)) > 100, "without stills of its own it takes the embedded ones"
+    shutil.rmtree(tmp_path / "set" / "fake")
+    assert "no folder" in status.refusal(my_set, status.status(my_set))
+    monkeypatch.delenv("DFD_MINE")
+    with pytest.raises(DfdError, match=r"DFD_MINE is not set; set it to the folder with My set \(real/ and fake/\)"):
+        sources.clips(my_set)
+
+
+def test_a_study_that_names_no_data_set_is_one_sentence(my_set, tmp_path) -> None:
+    (tmp_path / "other.yaml").write_text("dataset: dfdc\n")
+    for use in (sources.clips, sources.stills, status.status):
+        with pytest.raises(DfdError, match=r"other.yaml: dataset is 'dfdc'; choose one of: embedded, .*, mine\.$"):
+            use(studies.load("other"))
+
+
+def test_the_name_of_a_folder_does_not_choose_its_split(tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "uadfv"
+    folder.mkdir()
+    pairs = [f"{label}{name}.mp4" for name in "abcd" for label in (0, 1)]
+    _video_folder(folder, "".join(f"{file},{file[0]},{file[1]},{file[1]}\n" for file in pairs), pairs)
+    monkeypatch.setenv("DFD_VIDEOS", str(folder))
+    assert {c.split for c in sources.split(OWN, sources.clips(OWN))} == {"train", "val", "test"}
 
 
 def _images(folder, count: int, truncated: tuple[int, ...]) -> list:

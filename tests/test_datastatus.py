@@ -14,11 +14,11 @@ from rich.console import Console
 from dfdlib.command import cli
 from dfdlib.core import paths, studies
 from dfdlib.core.studies import Study
-from dfdlib.data import status
+from dfdlib.data import sources, status
 from dfdlib.data.status import Row
 from dfdlib.faces import video
 
-VARIABLES = [source.variable for source in status.SOURCES]
+VARIABLES = [source.variable for source in status.all_sources()]
 
 
 @pytest.fixture(autouse=True)
@@ -60,8 +60,8 @@ def ffpp(tmp_path, monkeypatch) -> Path:
 
 def test_every_source_is_of_a_variable_of_its_own_and_every_kind_of_study_needs_one() -> None:
     assert len(set(VARIABLES)) == len(VARIABLES)
-    for dataset in studies.DATASETS:
-        needed = [source.name for source in status.SOURCES if dataset in source.datasets]
+    for dataset in sources.DATA_SETS:
+        needed = [source.name for source in status.all_sources() if source.needed(Study("x", dataset))]
         assert "embedded" in needed and len(needed) == {"embedded": 1, "uadfv": 3}.get(dataset, 2)
 
 
@@ -164,8 +164,8 @@ def test_a_folder_that_cannot_be_read_is_a_row_and_no_traceback(tmp_path, monkey
         raise PermissionError(13, "Permission denied", str(tmp_path))
 
     monkeypatch.setenv("DFD_SR", str(tmp_path))
-    monkeypatch.setattr(status, "SOURCES", (status.Source("here", "DFD_SR", "this test", refused),))
-    assert "Permission denied" in status.status(Study("x"))[0].missing
+    monkeypatch.setattr(status, "OTHERS", (status.Source("here", "DFD_SR", "this test", refused),))
+    assert "Permission denied" in status.status(Study("x"))[-1].missing
 
 
 def test_a_name_with_markup_or_controls_is_shown_as_it_is() -> None:

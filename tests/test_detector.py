@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -90,9 +93,23 @@ def test_weights_that_are_not_the_networks_are_refused(tmp_path, what: str) -> N
         model = architectures.build(shipped.NETWORK)[0]
         torch.nn.init.constant_(model.fc.bias, torch.nan)
         detector_weights.save_resnet(model, path)
-    says = {"missing": "no weights of the detector", "nan": "not numbers"}.get(what, "damaged or holds another network")
-    with pytest.raises(DfdError, match=says):
+    says = {
+        "missing": "no such file",
+        "text": "damaged",
+        "other": "other than finite",
+        "nan": "fc.bias holds other than",
+    }
+    with pytest.raises(DfdError, match=says[what]):
         shipped.load_resnet(path)
+
+
+@pytest.mark.parametrize("tool", ["detector", "superres"])
+def test_the_tools_that_made_the_weights_run_by_name_and_ask_for_their_data(tmp_path, tool: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DFD_")}
+    command = [sys.executable, str(paths.root() / "tools" / "weights" / f"{tool}.py")]
+    for words, says in (([], "Name a study"), (["uadfv"], "DFD_(UADFV|SR) is not set; set it to the folder")):
+        done = subprocess.run([*command, *words], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 2 and re.match(says, done.stderr) and done.stderr.count("\n") == 1
 
 
 def test_all_weights_together_stay_below_5_mb() -> None:

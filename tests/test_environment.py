@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import version
+from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
 from dfdlib.core import paths
+from tools import library_map
 
 PROJECT = tomllib.loads((paths.root() / "pyproject.toml").read_text())["project"]
 DECLARED = [Requirement(r) for r in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]]
@@ -54,3 +59,34 @@ def test_every_conda_line_says_what_it_is_for() -> None:
     listed = [line for line in text.splitlines() if re.match(r"\s+- (?!conda-forge|pip:)", line)]
     assert len(listed) == 4
     assert all("#" in line for line in listed)
+
+
+TOOLS = [
+    path
+    for folder in ("tools", "benchmarks")
+    for path in sorted((paths.root() / folder).rglob("*.py"))
+    if "from dfdlib" in path.read_text() and "import atheris" not in path.read_text()  # which the study does without
+]
+
+
+@pytest.mark.parametrize("script", TOOLS, ids=lambda path: path.stem)
+def test_a_tool_works_on_the_checkout_that_it_lies_in(script: Path, tmp_path: Path) -> None:
+    """Whatever checkout is installed: the tool is copied beside another dfdlib and imported there."""
+    for folder in ("dfdlib", script.relative_to(paths.root()).parts[0]):
+        shutil.copytree(
+            paths.root() / folder, tmp_path / folder, ignore=shutil.ignore_patterns("*.safetensors", "render")
+        )
+    shutil.copytree(paths.notebooks() / "solutions", tmp_path / "notebooks" / "solutions")
+    code = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='imported'); import dfdlib; print(dfdlib.__file__)"
+    copied = tmp_path / script.relative_to(paths.root())
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(copied.parent)!r}); {code}", str(copied)]
+    done = subprocess.run(command, cwd=tmp_path / "notebooks", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert Path(done.stdout.strip()).is_relative_to(tmp_path)
+
+
+def test_the_map_of_the_library_is_that_of_the_code() -> None:
+    drawn = pd.read_csv(paths.root() / "figures" / "library_map.csv")
+    pd.testing.assert_frame_equal(drawn, library_map.imports(), check_dtype=False)
+    floor = {name: number for number, names in enumerate(library_map.FLOORS) for name in names}
+    assert all(floor[row.importer] < floor[row.imported] for row in drawn.itertuples())

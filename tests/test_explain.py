@@ -101,7 +101,7 @@ def test_it_is_the_class_activation_map_where_the_head_is_linear(arch: str) -> N
             features = model.forward_features(images)
         else:
             features = nn.Sequential(*list(model.children())[:-2])(images)
-    weight = architectures.last_layer(model).weight
+    weight = architectures.last_layer(model, arch).weight
     found = np.zeros((2, 64, 64), np.float32)
     for _ in range(2):  # with the outputs exchanged too, because one of both speaks for a fake somewhere
         real, fake = weight.detach().reshape(2, -1)
@@ -166,8 +166,8 @@ def test_crops_and_networks_of_another_kind_are_named() -> None:
     for wrong in (_crops(2, 15), _crops(2, 16).astype(float), _crops(2, 16)[..., :1], _crops(2, 16)[0]):
         with pytest.raises(DfdError, match="uint8 RGB"):
             gradcam.grad_cam(RedAgainstGreen(), wrong, PARAMS)
-    with pytest.raises(DfdError, match="Linear has no known last map"):
-        gradcam.last_map(nn.Linear(2, 2))
+    with pytest.raises(AttributeError, match="layer4"):
+        gradcam.grad_cam(nn.Linear(2, 2), _crops(2, 16), PARAMS)
 
 
 def _frames(clip_id: str, points: np.ndarray, frames: list[int]) -> FrameSet:

@@ -105,6 +105,15 @@ def test_a_folder_of_face_crops_takes_its_landmarks_from_the_file(tmp_path) -> N
     assert track.size == (256, 256)
 
 
+def test_other_landmarks_in_the_same_file_are_read_again(tmp_path) -> None:
+    folder = _face_folder(tmp_path)
+    first = face_tracks.track(_clip(folder), PARAMS)
+    points = np.full((2, 68, 2), 50, np.float32) + np.arange(68, dtype=np.float32)[:, None]
+    np.savez(tmp_path / "landmarks68.npz", frame=np.array(["real/0000/000", "real/0000/009"]), points=points)
+    assert not np.array_equal(first.points, points)
+    assert np.array_equal(face_tracks.track(_clip(folder), PARAMS).points, points)
+
+
 def test_a_landmark_file_of_the_wrong_shape_is_refused(tmp_path) -> None:
     with pytest.raises(DfdError, match=r"points have shape \(2, 5, 2\), expected \(2, 68, 2\)"):
         face_tracks.track(_clip(_face_folder(tmp_path, (2, 5, 2))), PARAMS)

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 import torch
 
-from dfdlib.core import training
+from dfdlib.core import paths, studies, training
+from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import OneCycleParams, ResNetParams, Study
 from dfdlib.faces.frames import COLUMNS, FrameSet
-from dfdlib.resnet import classifier, finetune
+from dfdlib.resnet import architectures, classifier, finetune
 
 PARAMS = ResNetParams(arch="resnet18", input_size=32, epochs=2, batch=8, bfloat16=False)
 STUDY = Study("tiny", resnet=PARAMS)
@@ -68,23 +69,25 @@ def test_best_epochs_are_chosen_on_validation_and_shown_on_test() -> None:
     assert finetune.choose([slow, fast]) is fast and finetune.choose([slow, slow]) is slow
 
 
-def test_one_cycle_rises_falls_and_ends_near_nothing() -> None:
-    rates = [training.rate(done, 0.05) for done in np.linspace(0, 1, 101)]
-    assert np.argmax(rates) == 30 and max(rates) == pytest.approx(0.05)
-    assert rates[0] == pytest.approx(0.002) and rates[-1] == pytest.approx(5e-6)
-    assert (np.diff(rates[:31]) > 0).all() and (np.diff(rates[30:]) < 0).all()
+def test_a_network_that_reads_more_than_the_crops_have_is_refused() -> None:
+    crops = _frames().crops  # of 36 pixels
+    wide = replace(STUDY, resnet=replace(PARAMS, input_size=40))
+    says = r"reads 40 x 40 pixels and the crops have 36 x 36; give larger crops .* or a smaller resnet.input_size"
+    for training_of in (finetune.one_cycle, finetune.paper_recipe, finetune.no_fakes):
+        with pytest.raises(DfdError, match=says):
+            training_of(wide, _frames())
+    with pytest.raises(DfdError, match=says):
+        classifier.centre(crops, 40)
+    with pytest.raises(DfdError, match=says):
+        classifier.logits(architectures.build(wide.resnet)[0], crops, wide.resnet)
+    assert classifier.centre(crops, 36).shape == crops.shape
 
 
-def test_one_cycle_follows_torchs_own_schedule() -> None:
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.05)
-    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.05, total_steps=1001, final_div_factor=400)
-    seen = []
-    for _ in range(1000):
-        seen.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        theirs.step()
-    ours = [training.rate(step / 1000, 0.05) for step in range(1000)]
-    assert ours == pytest.approx(seen, abs=2e-4)
+def test_a_study_whose_network_reads_more_than_its_crops_is_refused(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(paths, "studies", lambda: tmp_path)
+    (tmp_path / "wide.yaml").write_text("resnet: {input_size: 200}\n")
+    with pytest.raises(DfdError, match="wide.yaml: resnet.input_size is 200; it must be at most faces.size, .* 128"):
+        studies.load("wide")
 
 
 def test_one_cycle_trains_on_validation_too_and_takes_its_last_epoch() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams, Study
 from dfdlib.data.catalogue import Clip
-from dfdlib.faces import detection, frames
+from dfdlib.faces import detection, frames, video
 from dfdlib.faces.face_tracks import FaceTrack
 from tests.media import astronaut, noise_frames, write_video
 
@@ -52,6 +53,25 @@ def test_a_folder_of_videos_becomes_a_table_of_frames(videos, monkeypatch) -> No
     monkeypatch.setattr(detection, "detect", None)
     others = [clip for clip in frames.clips(STUDY) if clip.clip_id != "cara_1"]
     assert len(frames.stack(others, frames.tracks(STUDY, others)).table) == 10
+
+
+def test_an_image_is_found_without_listing_again_and_without_decoding_what_is_not_wanted(videos, monkeypatch) -> None:
+    write_video(videos / "cara_1.mp4", [astronaut(256)] * 48, g="12")
+    listed, decoded = [], []
+    real_clips, real_decode = frames.sources.clips, video._tolerant
+    monkeypatch.setattr(frames.sources, "clips", lambda study: listed.append(study) or real_clips(study))
+    monkeypatch.setattr(video, "_tolerant", lambda c, packet: decoded.append(packet) or real_decode(c, packet))
+    for number in (47, 0, 47):
+        row = pd.Series({"clip_id": "cara_1", "frame": number})
+        assert frames.image(STUDY, row).shape == (256, 256, 3)
+    assert len(listed) == 1, "UADFV hashes its 98 videos whenever it is listed"
+    assert sum(packet is not None for packet in decoded) <= 12 + 1 + 12, "one group of pictures for each last frame"
+
+    # Another folder under the same variable is another list.
+    write_video(videos.parent / "other" / "cara_1.mp4", [astronaut(128)] * 2)
+    (videos.parent / "other" / "clips.csv").write_text("file,label,pair,person,split\ncara_1.mp4,1,cara,cara,test\n")
+    monkeypatch.setenv("DFD_VIDEOS", str(videos.parent / "other"))
+    assert frames.image(STUDY, pd.Series({"clip_id": "cara_1", "frame": 1})).shape == (128, 128, 3)
 
 
 def test_a_pair_on_both_sides_stops_the_study(videos) -> None:

@@ -165,7 +165,7 @@ def _points(path: Path) -> None:
 READERS: dict[str, tuple[str, Callable[[Path], None], Callable[[Path], object]]] = {
     "svm": ("x.safetensors", _svm, pose_features.load_svm),
     "store": ("x.npz", _stored, values.read),
-    "landmarks": ("y.npz", _points, lambda path: face_tracks.landmark_table.__wrapped__(path)),
+    "landmarks": ("y.npz", _points, lambda path: face_tracks.landmark_table(path)),
     "track": ("z.npz", _stored, lambda path: face_tracks.read_track(path, "z")),
     "world model": (
         "w.csv",

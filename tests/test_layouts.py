@@ -15,10 +15,11 @@ import pytest
 from dfdlib.core import paths, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import CelebDFParams, FaceParams, FFPPParams, Study
-from dfdlib.data import published, sources, splits
+from dfdlib.data import sources, splits
 from dfdlib.data.catalogue import Clip
 from dfdlib.faces import frames
 
+DONOR = splits.by_person_and_donor
 PAIRS = {"train": [("000", "003"), ("011", "010")], "val": [("720", "672")], "test": [("953", "974")]}
 EVERYBODY = [name for pairs in PAIRS.values() for pair in pairs for name in pair]
 PEOPLE = ("id0", "id1", "id2", "id16", "id20", "id21", "id23")
@@ -75,6 +76,14 @@ def celebdf(tmp_path, monkeypatch) -> Path:
     return folder
 
 
+def _ffpp(**params: object) -> list[Clip]:
+    return sources.clips(Study("mine", "ffpp", ffpp=FFPPParams(**params)))
+
+
+def _celebdf(**params: object) -> list[Clip]:
+    return sources.clips(Study("mine", "celebdf", celebdf=CelebDFParams(**params)))
+
+
 def _by_id(clips: list[Clip]) -> dict[str, Clip]:
     found = {clip.clip_id: clip for clip in clips}
     assert len(found) == len(clips), "an id is there twice"
@@ -82,7 +91,7 @@ def _by_id(clips: list[Clip]) -> dict[str, Clip]:
 
 
 def test_ffpp_names_say_who_is_seen_and_whose_face_is_put_in(ffpp) -> None:
-    clips = _by_id(published.ffpp(FFPPParams()))
+    clips = _by_id(_ffpp())
     assert len(clips) == 8 + 2 * 8
     real, fake, moved = (clips[name] for name in ("000", "Deepfakes_000_003", "NeuralTextures_000_003"))
     assert (real.label, real.pair, real.person, real.donor, real.split) == (0, "000", "000-003", None, "train")
@@ -94,7 +103,7 @@ def test_ffpp_names_say_who_is_seen_and_whose_face_is_put_in(ffpp) -> None:
 
 
 def test_ffpp_keeps_the_official_split_and_no_pair_or_group_is_parted(ffpp) -> None:
-    clips = splits.split(published.ffpp(FFPPParams()), seed=1)
+    clips = splits.split(_ffpp(), seed=1)
     assert splits.shared(clips, "pair") == splits.shared(clips, "person") == []
     for part, pairs in PAIRS.items():
         assert {clip.pair for clip in clips if clip.split == part} == set(itertools.chain(*pairs))
@@ -103,13 +112,13 @@ def test_ffpp_keeps_the_official_split_and_no_pair_or_group_is_parted(ffpp) -> N
 def test_ffpp_splits_are_found_beside_the_folders_too(ffpp) -> None:
     shutil.rmtree(ffpp / "splits")
     _write_splits(ffpp)
-    assert {clip.split for clip in published.ffpp(FFPPParams())} == set(PAIRS)
+    assert {clip.split for clip in _ffpp()} == set(PAIRS)
 
 
 def test_ffpp_without_its_split_is_split_by_group(ffpp) -> None:
     shutil.rmtree(ffpp / "splits")
     _touch([_originals(ffpp) / "500.mp4"])  # no fake of it is there
-    clips = published.ffpp(FFPPParams())
+    clips = _ffpp()
     assert {clip.split for clip in clips} == {""} and _by_id(clips)["500"].person == "500"
     for seed in range(5):
         done = splits.by_person(clips, seed)
@@ -119,18 +128,16 @@ def test_ffpp_without_its_split_is_split_by_group(ffpp) -> None:
 
 
 def test_ffpp_takes_the_compression_and_the_methods_that_the_study_names(ffpp) -> None:
-    assert {c.clip_id.split("_")[0] for c in published.ffpp(FFPPParams(methods=("Deepfakes",))) if c.label} == {
-        "Deepfakes"
-    }
+    assert {c.clip_id.split("_")[0] for c in _ffpp(methods=("Deepfakes",)) if c.label} == {"Deepfakes"}
     with pytest.raises(
         DfdError, match="no folder .*FaceSwap/c23/videos; copy it, or name another compression or method"
     ):
-        published.ffpp(FFPPParams(methods=("FaceSwap",)))
+        _ffpp(methods=("FaceSwap",))
     with pytest.raises(DfdError, match="no folder .*youtube/c40/videos"):
-        published.ffpp(FFPPParams(compression="c40"))
+        _ffpp(compression="c40")
     _touch(_originals(ffpp, "c40") / f"{name}.mp4" for name in EVERYBODY)
     with pytest.raises(DfdError, match="manipulated_sequences holds none of Deepfakes.* with videos in c40/; copy one"):
-        published.ffpp(FFPPParams(compression="c40"))
+        _ffpp(compression="c40")
 
 
 @pytest.mark.parametrize(
@@ -138,9 +145,11 @@ def test_ffpp_takes_the_compression_and_the_methods_that_the_study_names(ffpp) -
     [
         ("val.json", '[["720", "672"]', "val.json is not the official list of pairs"),
         ("val.json", "", "val.json is not the official list of pairs"),
-        ("val.json", "[]", "val.json is not the official list .*an entry is no pair of numbers"),
+        ("val.json", "[]", "val.json is not the official list"),
+        ("val.json", "7", "val.json is not the official list"),
+        ("val.json", "[" * 100_000, "val.json is not the official list"),
         ("val.json", '{"720": "672"}', "val.json is not the official list"),
-        ("val.json", "[[720, 6]]", "an entry is no pair of numbers"),
+        ("val.json", "[[720, 6]]", "val.json is not the official list"),
         ("val.json", '[["000", "720"]]', "video 000 is in two pairs or parts"),
         ("val.json", '[["000", "003"]]', "video 000 is in two pairs or parts"),
         ("val.json", None, "splits lacks val.json of the official split"),
@@ -150,7 +159,7 @@ def test_a_broken_official_split_is_one_sentence(ffpp, name: str, text: str | No
     path = ffpp / "splits" / name
     path.unlink() if text is None else path.write_text(text)
     with pytest.raises(DfdError, match=words):
-        published.ffpp(FFPPParams())
+        _ffpp()
 
 
 def test_fakes_of_other_pairs_are_left_out_with_a_warning(ffpp) -> None:
@@ -158,19 +167,25 @@ def test_fakes_of_other_pairs_are_left_out_with_a_warning(ffpp) -> None:
     with pytest.warns(
         UserWarning, match=r"1 of 25 videos are in no official pair, the first is .*000_953.mp4; they are"
     ):
-        clips = published.ffpp(FFPPParams())
+        clips = _ffpp()
     assert len(clips) == 24
     shutil.rmtree(ffpp / "splits")
     with pytest.raises(DfdError, match="video 953 is in two pairs or parts|video 000 is in two pairs or parts"):
-        published.ffpp(FFPPParams())
+        _ffpp()
+
+
+def test_a_fake_of_a_video_with_itself_is_left_out(ffpp) -> None:
+    _touch([_made(ffpp, "Deepfakes") / "500_500.mp4"])  # neither is in an official pair
+    with pytest.warns(UserWarning, match="1 of 25 videos are in no official pair, the first is .*500_500.mp4"):
+        assert len(_ffpp()) == 24
 
 
 def test_missing_originals_are_counted_and_many_stop_the_run(ffpp) -> None:
     (_originals(ffpp) / "000.mp4").unlink()
     with pytest.raises(DfdError, match="2 of 16 fakes have no original video .*000_003.mp4; copy the originals too"):
-        published.ffpp(FFPPParams())
+        _ffpp()
     with pytest.warns(UserWarning, match="1 of 8 fakes have no original video"):
-        clips = _by_id(published.ffpp(FFPPParams(methods=("Deepfakes",))))
+        clips = _by_id(_ffpp(methods=("Deepfakes",)))
     assert "Deepfakes_000_003" not in clips and "Deepfakes_003_000" in clips
 
 
@@ -178,13 +193,13 @@ def test_videos_of_other_names_are_counted_and_other_files_do_not_matter(ffpp) -
     _touch(_originals(ffpp) / name for name in ("._000.mp4", ".DS_Store", "notes.txt"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert len(published.ffpp(FFPPParams())) == 24
+        assert len(_ffpp()) == 24
     _touch([_originals(ffpp) / "holiday.mp4"])
     with pytest.warns(UserWarning, match="1 of 9 videos have another name .*holiday.mp4; they are left out"):
-        assert len(published.ffpp(FFPPParams())) == 24
+        assert len(_ffpp()) == 24
     _touch([_originals(ffpp) / "٠٠١.mp4"])  # digits, but not those of the data set
     with pytest.raises(DfdError, match="2 of 10 videos have another name .*; move them out of the folder"):
-        published.ffpp(FFPPParams())
+        _ffpp()
 
 
 @pytest.mark.parametrize(("variable", "load"), [("DFD_FFPP", "ffpp"), ("DFD_CELEBDF", "celebdf")])
@@ -202,7 +217,7 @@ def test_a_missing_folder_is_one_sentence(tmp_path, monkeypatch, variable: str, 
 
 
 def test_celebdf_names_say_who_is_seen_and_whose_face_is_put_in(celebdf) -> None:
-    clips = _by_id(published.celebdf(CelebDFParams()))
+    clips = _by_id(_celebdf())
     assert len(clips) == 7 + 4 + 42 and {clip.split for clip in clips.values()} == {""}
     real, fake, other = (clips[name] for name in ("id0_0000", "id0_id16_0000", "00170"))
     assert (real.label, real.pair, real.person, real.donor) == (0, "id0_0000", "id0", None)
@@ -213,8 +228,8 @@ def test_celebdf_names_say_who_is_seen_and_whose_face_is_put_in(celebdf) -> None
 
 @pytest.mark.parametrize("seed", range(5))
 def test_celebdf_by_person_has_nobody_seen_or_worn_in_two_parts(celebdf, seed: int) -> None:
-    clips = published.celebdf(CelebDFParams())
-    done = splits.split(clips, seed)
+    clips = _celebdf()
+    done = splits.split(clips, seed, DONOR)
     parts: dict[str, set[str]] = {}
     for clip in done:
         for name in {clip.person, clip.donor} - {None}:
@@ -223,17 +238,17 @@ def test_celebdf_by_person_has_nobody_seen_or_worn_in_two_parts(celebdf, seed: i
     assert set(parts) == {clip.person for clip in clips}
     crossing = [c for c in clips if c.donor and parts[c.donor] != parts[c.person]]
     assert crossing and len(done) == len(clips) - len(crossing), "only fakes across the parts are left out"
-    assert splits.split(clips[::-1], seed) == done[::-1], "the order of the files does not matter"
+    assert splits.split(clips[::-1], seed, DONOR) == done[::-1], "the order of the files does not matter"
 
 
 def test_celebdf_with_too_few_people_is_refused(celebdf) -> None:
-    clips = [clip for clip in published.celebdf(CelebDFParams()) if clip.person in PEOPLE[:5]]
+    clips = [clip for clip in _celebdf() if clip.person in PEOPLE[:5]]
     with pytest.raises(DfdError, match="needs at least 6 people and there are 5"):
-        splits.split(clips, 1)
+        splits.split(clips, 1, DONOR)
 
 
 def test_the_published_list_says_1_for_real(celebdf) -> None:
-    clips = published.celebdf(CelebDFParams(split="published"))
+    clips = _celebdf(split="published")
     tested = {clip.clip_id: clip.label for clip in clips if clip.split == "test"}
     assert tested == {"00170": 0, "id1_0000": 0, "id1_id0_0000": 1, "id2_id16_0000": 1}
     path = celebdf / "List_of_testing_videos.txt"
@@ -241,12 +256,12 @@ def test_the_published_list_says_1_for_real(celebdf) -> None:
     with pytest.raises(
         DfdError, match='line 3 is "1 Celeb-synthesis/id1_id0_0000.mp4", not 1 and a real video or 0 and'
     ):
-        published.celebdf(CelebDFParams(split="published"))
+        _celebdf(split="published")
 
 
 def test_the_published_test_part_stays_whole_and_no_pair_is_parted(celebdf) -> None:
-    everything = published.celebdf(CelebDFParams())
-    clips = published.celebdf(CelebDFParams(split="published"))
+    everything = _celebdf()
+    clips = _celebdf(split="published")
     done = splits.split(clips, seed=3)
     assert splits.shared(done, "pair") == [] and {clip.split for clip in done} == {"train", "val", "test"}
     left_out = {clip.clip_id for clip in everything} - {clip.clip_id for clip in done}
@@ -278,15 +293,15 @@ def test_the_published_test_part_stays_whole_and_no_pair_is_parted(celebdf) -> N
 def test_a_wrong_list_is_one_sentence(celebdf, text: str | None, words: str) -> None:
     path = celebdf / "List_of_testing_videos.txt"
     path.unlink() if text is None else path.write_text(text)
-    assert published.celebdf(CelebDFParams()), "a split by person does not need the list"
+    assert _celebdf(), "a split by person does not need the list"
     with pytest.raises(DfdError, match=words):
-        published.celebdf(CelebDFParams(split="published"))
+        _celebdf(split="published")
 
 
 def test_a_listed_video_that_is_not_there_is_named(celebdf) -> None:
     (celebdf / "List_of_testing_videos.txt").write_text(PUBLISHED + "1 YouTube-real/99999.mp4\n")
     with pytest.warns(UserWarning, match="1 of 5 videos of .* are not there, the first is YouTube-real/99999.mp4"):
-        clips = published.celebdf(CelebDFParams(split="published"))
+        clips = _celebdf(split="published")
     assert sum(clip.split == "test" for clip in clips) == 4
 
 
@@ -295,19 +310,19 @@ def test_celebdf_without_a_folder_or_an_original(celebdf) -> None:
     with pytest.raises(
         DfdError, match="6 of 42 fakes have no original video beside them, the first is .*id0_id16_0000"
     ):
-        published.celebdf(CelebDFParams())
+        _celebdf()
     shutil.rmtree(celebdf / "YouTube-real")
     with pytest.raises(DfdError, match="no folder .*YouTube-real; data/README.md says how"):
-        published.celebdf(CelebDFParams())
+        _celebdf()
     (celebdf / "YouTube-real").mkdir()
     with pytest.raises(DfdError, match="YouTube-real holds no .mp4 file; copy"):
-        published.celebdf(CelebDFParams())
+        _celebdf()
 
 
 def test_the_first_people_of_celebdf_are_those_with_fakes(celebdf) -> None:
     clips = sources.clips(Study("mine", "celebdf", people=6))
     assert {clip.person for clip in clips} == set(sorted(PEOPLE)[:6])
-    assert {clip.donor for clip in splits.split(clips, 1)} <= {None, *sorted(PEOPLE)[:6]}
+    assert {clip.donor for clip in splits.split(clips, 1, DONOR)} <= {None, *sorted(PEOPLE)[:6]}
 
 
 def test_real_faces_of_these_studies_stay_out_of_the_repository(monkeypatch) -> None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
+import huggingface_hub
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from dfdlib.core import training, weight_files
+from dfdlib.core import paths, training, weight_files
 from dfdlib.core.errors import DfdError
-from dfdlib.core.studies import ResNetParams, SuperResParams
-from dfdlib.resnet import architectures, classifier
+from dfdlib.core.studies import ResNetParams, Study, SuperResParams
+from dfdlib.resnet import architectures, classifier, finetune, gradcam
 from dfdlib.superres import enlarging, lr_hr, networks
 
 
@@ -86,7 +93,7 @@ def test_weights_of_another_network_are_refused(tmp_path) -> None:
     save_file({key: value.contiguous() for key, value in weights.items()}, path)
     with pytest.raises(DfdError, match="another network"):
         enlarging.load_fsrcnn(path, SuperResParams())
-    with pytest.raises(DfdError, match="no FSRCNN weights at .*run notebook 02"):
+    with pytest.raises(DfdError, match="no such file.*run notebook 02"):
         enlarging.load_fsrcnn(tmp_path / "none.safetensors", SuperResParams())
 
 
@@ -95,12 +102,12 @@ def test_resnet50_is_torchvisions() -> None:
     assert sum(p.numel() for p in model.parameters()) == 25_557_032
 
 
-@pytest.mark.parametrize(
-    ("arch", "parameters"),
-    [("resnet18", 11_689_512), ("resnet101", 44_549_160), ("resnetv2_50", 25_549_352)],  # torchvision's and timm's docs
-)
-def test_networks_have_the_documented_sizes(arch: str, parameters: int) -> None:
-    assert sum(p.numel() for p in architectures.create(arch).parameters()) == parameters
+@pytest.mark.parametrize("arch", architectures.ARCHITECTURES)
+def test_networks_have_the_documented_sizes(arch: str) -> None:
+    entry = architectures.ARCHITECTURES[arch]
+    assert sum(p.numel() for p in entry.create().parameters()) == entry.parameters
+    published = {"resnet18": 11_689_512, "resnet101": 44_549_160, "resnetv2_50": 25_549_352}  # torchvision, timm
+    assert published.get(arch, entry.parameters) == entry.parameters
 
 
 def test_resnet20_has_the_size_of_its_layers_and_takes_any_image() -> None:
@@ -122,7 +129,7 @@ def test_features_are_what_the_last_layer_reads(arch: str) -> None:
     model = architectures.build(params)[0].eval()
     crops = np.random.default_rng(0).integers(0, 255, (3, 40, 40, 3)).astype(np.uint8)
     features, logits = classifier.features_and_logits(model, crops, params)
-    last = architectures.last_layer(model)
+    last = architectures.last_layer(model, arch)
     expected = features @ last.weight.detach().flatten(1).numpy().T + last.bias.detach().numpy()
     assert logits == pytest.approx(expected, abs=1e-5) and logits.shape == (3, 2)
 
@@ -130,9 +137,9 @@ def test_features_are_what_the_last_layer_reads(arch: str) -> None:
 @pytest.mark.parametrize("arch", architectures.ARCHITECTURES)
 def test_a_file_of_any_network_is_read_by_that_network_alone(tmp_path, arch: str) -> None:
     path = tmp_path / "w.safetensors"
-    save_file(architectures.create(arch).state_dict(), path)
+    save_file(architectures.ARCHITECTURES[arch].create().state_dict(), path)
     model, origin = architectures.build(ResNetParams(arch=arch, weights=str(path)))
-    assert origin == "the file w.safetensors" and architectures.last_layer(model).weight.shape[0] == 2
+    assert origin == "the file w.safetensors" and architectures.last_layer(model, arch).weight.shape[0] == 2
     other = "resnet20" if arch != "resnet20" else "resnet18"
     with pytest.raises(DfdError, match="w.safetensors for .* are those of another network"):
         architectures.build(ResNetParams(arch=other, weights=str(path)))
@@ -141,8 +148,8 @@ def test_a_file_of_any_network_is_read_by_that_network_alone(tmp_path, arch: str
 @pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
 def test_damaged_weight_files_are_named(tmp_path, name: str) -> None:
     (tmp_path / name).write_bytes(b"\x10\0\0\0\0\0\0\0garbage")
-    with pytest.raises(DfdError, match=f"{name} is damaged"):
-        weight_files.read_weights(tmp_path / name)
+    with pytest.raises(DfdError, match=f"{name} is .*damaged.*; get the file again"):
+        weight_files.read_state(tmp_path / name)
 
 
 def test_a_study_that_asks_for_random_weights_says_so() -> None:
@@ -158,7 +165,7 @@ def test_weight_files_are_checked(tmp_path) -> None:
     path = tmp_path / "w.safetensors"
     save_file({"x": torch.zeros(1)}, path)
     with pytest.raises(DfdError, match="another sha256"):
-        weight_files.read_weights(path, "0" * 64)
+        weight_files.read_state(path, "0" * 64)
 
 
 def test_a_named_weight_file_is_loaded(tmp_path) -> None:
@@ -166,6 +173,77 @@ def test_a_named_weight_file_is_loaded(tmp_path) -> None:
     save_file(donor.state_dict(), tmp_path / "w.safetensors")
     model, origin = architectures.build(ResNetParams(arch="resnet18", weights=str(tmp_path / "w.safetensors")))
     assert torch.equal(model.conv1.weight, donor.conv1.weight) and origin == "the file w.safetensors"
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """Empty caches of torchvision's and timm's weights, and no network; the folder they lie in."""
+
+    def no_network(*args, **kwargs):  # noqa: ANN002, ANN003, ANN202
+        raise socket.gaierror("Temporary failure in name resolution")
+
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
+    monkeypatch.setattr(socket, "getaddrinfo", no_network)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda *args: pytest.fail("tries for a minute"))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arch", "place"),
+    [
+        ("resnet18", "hub/checkpoints/resnet18-f37072fd.pth"),
+        ("resnetv2_50", "hf/models--timm--resnetv2_50.a1h_in1k/snapshots/1/model.safetensors"),
+    ],
+)
+def test_cached_imagenet_weights_are_used_without_a_network(offline, arch: str, place: str) -> None:
+    entry = architectures.ARCHITECTURES[arch]
+    wanted, (model, origin) = entry.create().state_dict(), architectures.build(ResNetParams(arch, weights="imagenet"))
+    assert origin == "random weights: no ImageNet weights were at hand"
+    (offline / place).parent.mkdir(parents=True, exist_ok=True)
+    torch.save(wanted, offline / place) if place.endswith("pth") else save_file(wanted, offline / place)
+    if not place.endswith("pth"):
+        refs = offline / place.partition("snapshots")[0] / "refs"
+        refs.mkdir()
+        (refs / "main").write_text("1")
+    model, origin = architectures.build(ResNetParams(arch, weights="imagenet"))
+    assert origin == entry.imagenet.name
+    first = next(iter(wanted))
+    assert torch.equal(model.state_dict()[first], wanted[first])
+
+    (offline / place).write_bytes(b"half a file")
+    with pytest.raises(DfdError, match=f"{Path(place).name} is .*damaged.*; get the file again"):
+        architectures.build(ResNetParams(arch, weights="imagenet"))
+
+
+def test_a_download_with_another_hash_is_a_sentence(offline, monkeypatch) -> None:
+    def wrong(*args, **kwargs):  # noqa: ANN002, ANN003, ANN202
+        raise RuntimeError('invalid hash value (expected "f37072fd", got "0123")')  # as torch.hub says it
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", wrong)
+    with pytest.raises(DfdError, match=r"download of torchvision's ImageNet.* is damaged \(invalid hash.*; try again"):
+        architectures.build(ResNetParams("resnet18", weights="imagenet"))
+
+
+def test_contributings_lines_add_a_network(monkeypatch, tmp_path) -> None:
+    """The ten lines as they are written there, then what a study does with a network."""
+    section = (paths.root() / "CONTRIBUTING.md").read_text().split("## A network")[1].split("\n## ")[0]
+    lines = re.search(r"```python\n(.*?)```", section, re.DOTALL)[1]
+    monkeypatch.setattr(architectures, "ARCHITECTURES", dict(architectures.ARCHITECTURES))
+    exec(lines, vars(architectures) | {"ARCHITECTURES": architectures.ARCHITECTURES})
+    params = ResNetParams("tiny", input_size=32, weights="imagenet", batch=4)
+    assert architectures.parameters_and_gmacs("tiny", 32)[0] == architectures.ARCHITECTURES["tiny"].parameters
+
+    model, origin = architectures.build(params)
+    before = {name: values.clone() for name, values in model.state_dict().items() if values.dim() > 1}
+    crops = np.random.default_rng(0).integers(0, 255, (4, 36, 36, 3)).astype(np.uint8)
+    recipe = finetune.Recipe(0.05, 1, *classifier.epochs_of(crops, np.array([0, 1, 0, 1]), params, 0))
+    history = finetune.descend(model, recipe, params, lambda model: ({}, {}), tmp_path)
+    assert "random weights" in origin and len(history) == recipe.steps == 1
+    assert not any(torch.equal(values, model.state_dict()[name]) for name, values in before.items())
+    assert classifier.logits(model, crops, params).shape == (4, 2)
+    assert gradcam.grad_cam(model, crops, params).shape == (4, 32, 32)
+    assert finetune.small(Study("x", resnet=params)).resnet.arch == "tiny", "it is slimmer than a ResNet-18"
 
 
 def test_p_fake_is_the_softmax() -> None:
@@ -209,21 +287,39 @@ def _evaluate(model):
     }
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_a_run_killed_mid_epoch_resumes_to_the_same_result(tmp_path, optimizer: str) -> None:
-    whole, half = _problem(optimizer), _problem(optimizer)
-    expected = training.fit(*whole, _batches, _loss, _evaluate, 6, tmp_path / "whole")
+SCHEDULES = {
+    "constant": lambda steps: {},
+    "one cycle": lambda steps: {"by_batch": training.one_cycle(steps, 0.05, 6 * 5)},
+    "half a cosine": lambda steps: {"by_epoch": torch.optim.lr_scheduler.CosineAnnealingLR(steps, 6)},
+    "factor": lambda steps: {"by_epoch": torch.optim.lr_scheduler.ExponentialLR(steps, 0.7)},
+}
 
-    def killed(epoch: int):
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_run_killed_mid_epoch_resumes_to_the_same_result(tmp_path, optimizer: str, schedule: str) -> None:
+    whole, half, resumed = (_problem(optimizer) for _ in range(3))
+    rates = {name: [] for name in ("whole", "half", "resumed")}
+
+    def fit(problem: tuple, name: str, batches, folder: str) -> pd.DataFrame:  # noqa: ANN001
+        def seen(epoch: int):  # noqa: ANN202
+            for batch in batches(epoch):
+                rates[name].append(problem[1].param_groups[0]["lr"])
+                yield batch
+
+        return training.fit(*problem, seen, _loss, _evaluate, 6, tmp_path / folder, **SCHEDULES[schedule](problem[1]))
+
+    def killed(epoch: int):  # noqa: ANN202
         for index, batch in enumerate(_batches(epoch)):
             if (epoch, index) == (4, 2):
                 raise KeyboardInterrupt
             yield batch
 
+    expected = fit(whole, "whole", _batches, "whole")
     with pytest.raises(KeyboardInterrupt):
-        training.fit(*half, killed, _loss, _evaluate, 6, tmp_path / "half")
-    resumed = _problem(optimizer)
-    found = training.fit(*resumed, _batches, _loss, _evaluate, 6, tmp_path / "half")
+        fit(half, "half", killed, "half")
+    found = fit(resumed, "resumed", _batches, "half")
+    assert rates["resumed"] == rates["whole"][15:] and rates["half"] == rates["whole"][:17], "the rate goes on"
     assert found.drop(columns="seconds").equals(expected.drop(columns="seconds"))
     for a, b in zip(whole[0].state_dict().values(), resumed[0].state_dict().values(), strict=True):
         assert torch.equal(a, b)
@@ -246,12 +342,33 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_epoch(tmp_path) 
 
 
 def test_the_best_epoch_and_what_is_kept(tmp_path) -> None:
-    history = training.fit(*_problem("sgd"), _batches, _loss, _evaluate, 3, tmp_path)
-    history["val_acc"] = [0.5, 0.9, 0.9]
-    assert training.best_epoch(history, "val_acc") == 2
-    training.prune(tmp_path, {2})
+    def best(history: pd.DataFrame) -> int:
+        return training.best_epoch(history.assign(val_acc=[0.5, 0.9, 0.9]), "val_acc")
+
+    model, optimizer = _problem("sgd")
+    training.fit(model, optimizer, _batches, _loss, _evaluate, 3, tmp_path, keep=best)
     assert [p.name for p in sorted(tmp_path.glob("epoch_*.safetensors"))] == ["epoch_02.safetensors"]
-    assert training.epoch_arrays(tmp_path, 1)["w"].shape == (8, 4)
+    kept = [training.epoch_arrays(tmp_path, epoch)["w"] for epoch in (1, 2, 3)]
+    assert np.array_equal(model[0].weight.detach().numpy(), kept[1]) and not np.array_equal(kept[1], kept[2])
+
+
+@pytest.mark.parametrize("steps", [40, 101, 1000])
+def test_one_cycle_rises_from_a_25th_to_its_peak_at_30_percent_and_ends_near_nothing(steps: int) -> None:
+    optimizer, rates = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0, momentum=0.9), []
+    schedule = training.one_cycle(optimizer, 0.05, steps)
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        assert optimizer.param_groups[0]["momentum"] == 0.9
+        optimizer.step()
+        schedule.step()
+    assert rates[0] == pytest.approx(0.05 / 25) and rates[-1] == pytest.approx(0.05 / 1e4)
+    top = 0.3 * steps - 1  # torch counts its steps from 0, and the peak may lie between two
+    assert abs(np.argmax(rates) - top) < 1 and max(rates) == pytest.approx(0.05, rel=0.01)
+    up = np.clip(np.arange(steps) / top, 0, 1)
+    down = np.clip((np.arange(steps) - top) / (steps - 1 - top), 0, 1)
+    rising, falling = (0.05 / 25 + (0.05 - 0.05 / 25) * (1 - np.cos(np.pi * up)) / 2, (1 + np.cos(np.pi * down)) / 2)
+    expected = np.where(np.arange(steps) <= top, rising, 0.05 / 1e4 + (0.05 - 0.05 / 1e4) * falling)
+    assert rates == pytest.approx(expected, rel=1e-9)
 
 
 SHARED = """
@@ -262,8 +379,8 @@ from dfdlib.core import training
 
 def batches(epoch):
     generator = torch.Generator().manual_seed(epoch)
-    for _ in range(5):
-        x = torch.randn(16, 4, generator=generator)
+    for rows in map(int, sys.argv[2:]):
+        x = torch.randn(rows, 4, generator=generator)
         yield x, (x.sum(1) > 0).long()
 
 torch.manual_seed(0)
@@ -277,13 +394,16 @@ training.fit(model, optimizer, batches, loss, evaluate, 2, Path(sys.argv[1]))
 """
 
 
-def test_two_processes_share_each_batch_and_learn_what_one_does(tmp_path) -> None:
+@pytest.mark.parametrize("sizes", [(16, 16, 16), (16, 7, 1)])
+def test_two_processes_share_each_batch_and_learn_what_one_does(tmp_path, sizes: tuple[int, ...]) -> None:
+    """A last batch of one row leaves the second process none, and the mean of none is no number."""
     script = tmp_path / "shared.py"
     script.write_text(SHARED)
     starts = {1: [sys.executable], 2: [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]}
     for processes, start in starts.items():
-        subprocess.run([*start, str(script), str(tmp_path / str(processes))], check=True, capture_output=True)
-        history = training._history(tmp_path / str(processes))
-        assert [row["rows"] for row in history] == [16 / processes] * 2
+        command = [*start, str(script), str(tmp_path / str(processes)), *map(str, sizes)]
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        history = json.loads(weight_files.read(tmp_path / str(processes) / "last.safetensors", "")[1]["history"])
+        assert [row["rows"] for row in history] == [math.ceil(sizes[-1] / processes)] * 2
     one, two = (load_file(tmp_path / name / "epoch_02.safetensors") for name in ("1", "2"))
     assert all(torch.allclose(one[key], two[key], atol=1e-6) for key in one)

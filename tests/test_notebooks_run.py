@@ -126,7 +126,7 @@ def test_every_figure_has_its_numbers(embedded: Path) -> None:
     assert len(pictures) >= 6
     for name in pictures:
         assert len(pd.read_csv(embedded / "figures" / f"{name}.csv")), name
-        assert (paths.root() / "figures" / f"{name}.png").is_file(), "committed by `make study`"
+        assert (paths.root() / "figures" / f"{name}.png").is_file(), "committed by `make publish`"
 
 
 def _comparable() -> list[str]:

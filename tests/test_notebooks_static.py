@@ -72,11 +72,11 @@ def test_code_is_plain(notebook) -> None:
 
 def test_it_was_run_from_top_to_bottom(notebook) -> None:
     counts = [cell.execution_count for cell in _cells(notebook, "code")]
-    assert counts == list(range(1, len(counts) + 1)), "run `make notebooks`: nbval checks nothing in cells never run"
+    assert counts == list(range(1, len(counts) + 1)), "run `make publish`: nbval checks nothing in cells never run"
 
 
 def test_it_says_on_what_kind_of_processor_it_was_run(notebook) -> None:
-    assert notebook.metadata["dfd"]["machine"], "run `make notebooks`: it writes what nbval has to know"
+    assert notebook.metadata["dfd"]["machine"], "run `make publish`: it writes what nbval has to know"
 
 
 def test_outputs_are_clean_and_small(path, notebook) -> None:

@@ -12,7 +12,7 @@ from dfdlib.core import paths
 from dfdlib.core.studies import Study
 from dfdlib.experiments import pose_factorial
 from dfdlib.headpose import pnp
-from dfdlib.plots import canvas, face_figures, pose_figures, score_figures, superres_figures
+from dfdlib.plots import canvas, image_figures, pose_figures, score_figures
 
 
 @pytest.fixture(autouse=True)
@@ -35,14 +35,14 @@ def _pictures(count: int, side: int = 8) -> list[np.ndarray]:
 
 
 def test_real_above_fake() -> None:
-    fig = face_figures.real_and_fake(_pictures(2), _pictures(4)[2:], ["anna", "bela"])
+    fig = image_figures.real_and_fake(_pictures(2), _pictures(4)[2:], ["anna", "bela"])
     shown = {axis.get_title(): int(axis.images[0].get_array()[0, 0, 0]) for axis in fig.axes}
     assert shown == {"anna real": 20, "bela real": 40, "anna fake": 60, "bela fake": 80}
     assert [axis.get_subplotspec().rowspan.start for axis in fig.axes] == [0, 0, 1, 1]
 
 
 def test_a_face_is_framed_by_its_box() -> None:
-    fig = face_figures.tracked(_pictures(1, 50), [np.array([5, 10, 25, 30])], ["anna"])
+    fig = image_figures.tracked(_pictures(1, 50), [np.array([5, 10, 25, 30])], ["anna"])
     line = fig.axes[0].lines[0]
     assert (min(line.get_xdata()), max(line.get_xdata())) == (5, 25)
     assert (min(line.get_ydata()), max(line.get_ydata())) == (10, 30)
@@ -50,14 +50,14 @@ def test_a_face_is_framed_by_its_box() -> None:
 
 def test_sizes_are_named_width_first() -> None:
     large, small = np.zeros((20, 12, 3), np.uint8), np.zeros((10, 6, 3), np.uint8)
-    fig = superres_figures.downsampled([large], [small], 2)
+    fig = image_figures.downsampled([large], [small], 2)
     assert [axis.get_title() for axis in fig.axes] == ["12 x 20 px", "6 x 10 px (1/2)"]
     assert [axis.images[0].get_array().shape for axis in fig.axes] == [(20, 12, 3), (10, 6, 3)]
 
 
 def test_a_learning_curve_is_in_decibels() -> None:
     history = pd.DataFrame({"epoch": [1, 2], "test_mse": [65.025, 6.5025]})
-    fig = superres_figures.learning_curve(history, 650.25)
+    fig = image_figures.learning_curve(history, 650.25)
     lines = _lines(fig)
     assert lines["FSRCNN"] == pytest.approx([30, 40]) and lines["bicubic"] == pytest.approx([20, 20])
     assert _legend(fig) == ["FSRCNN", "bicubic"] and "dB" in fig.axes[0].get_ylabel()
@@ -114,7 +114,7 @@ def test_poses_are_drawn_from_the_projected_origin() -> None:
 def test_only_embedded_data_are_marked_synthetic() -> None:
     numbers = pd.DataFrame({"x": [0.123456]})
     for dataset, marks in (("embedded", 1), ("folder", 0)):
-        fig = superres_figures.enlarged({"one": _pictures(1)[0]})
+        fig = image_figures.enlarged({"one": _pictures(1)[0]})
         canvas.save_figure(fig, Study("x", dataset), dataset, numbers)
         assert len(fig.texts) == marks
         assert (paths.figures("x") / f"{dataset}.csv").read_text() == "x\n0.1235\n"
@@ -123,7 +123,7 @@ def test_only_embedded_data_are_marked_synthetic() -> None:
 
 def test_landmarks_are_numbered_from_one_in_the_table_too() -> None:
     points = np.arange(136.0).reshape(68, 2)
-    table = face_figures.point_table(points)
+    table = image_figures.point_table(points)
     assert table["number"].tolist() == list(range(1, 69)) and table.loc[0, ["x", "y"]].tolist() == [0, 1]
 
 
@@ -170,7 +170,7 @@ def test_a_clip_is_drawn_frame_by_frame() -> None:
 
 def test_error_maps_stand_below_their_image() -> None:
     small, large = _pictures(2)
-    fig = superres_figures.enlarged({"low": small, "bicubic": large}, {"bicubic": np.full((8, 8), -7.0)})
+    fig = image_figures.enlarged({"low": small, "bicubic": large}, {"bicubic": np.full((8, 8), -7.0)})
     titles = [axis.get_title() for axis in fig.axes]
     assert titles[:2] == ["low", "bicubic"] and titles[2] == "" and "error" in titles[3]
     assert (fig.axes[3].images[0].get_array() == 7).all() and not fig.axes[2].images
@@ -181,7 +181,7 @@ def test_the_shelf_shows_what_was_published_beside_ours() -> None:
     rows += [("fsrcnn", 3, 12464, 2770, 33.0, 33.06)]
     rows += [(name, 2, 4000 + i, 2000 + i, 36.0, np.nan) for i, name in enumerate(("fsrcnn_s", "espcn", "srcnn"))]
     table = pd.DataFrame(rows, columns=["network", "scale", "weights", "operations", "psnr", "published"])
-    fig = superres_figures.shelf(table)
+    fig = image_figures.shelf(table)
     assert _legend(fig)[0] == "FSRCNN, 12464 weights" and _legend(fig)[-1] == "bicubic"
     heights = [float(line.get_ydata()[0]) for line in fig.axes[0].lines]
     assert heights == [36.9, 36.94, 36.0, 36.0, 36.0, 33.6]
@@ -190,11 +190,11 @@ def test_the_shelf_shows_what_was_published_beside_ours() -> None:
 def test_gains_of_faces_are_drawn_at_their_place() -> None:
     rows = [
         (way, measure, gain, gain - 1, gain + 1, 2)
-        for measure in superres_figures.PANELS
+        for measure in image_figures.PANELS
         for way, gain in (("nearest", -5), ("bicubic", 0), ("Lanczos", 0.5), ("FSRCNN, T91", 3))
     ]
     table = pd.DataFrame(rows, columns=["way", "measure", "gain", "low", "high", "scale"])
-    fig = superres_figures.face_gains({"embedded (synthetic)": table})
+    fig = image_figures.face_gains({"embedded (synthetic)": table})
     assert [text.get_text() for text in fig.axes[0].get_yticklabels()] == ["Lanczos", "FSRCNN, T91"]
     assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == ["x2", "x3", "x4"]
     assert fig.axes[0].containers[0].lines[0].get_xdata().tolist() == [0.5, 3]

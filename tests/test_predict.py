@@ -93,7 +93,7 @@ def test_the_verdict_waits_for_the_interval(p_fake: float, low: float, high: flo
 
 
 def _seen(image: np.ndarray) -> tracking.Seen:
-    return next(iter(tracking.follow([(0, image)], PARAMS.track)))
+    return next(iter(tracking.follow(lambda: [(0, image)], PARAMS.track)))
 
 
 def test_small_dark_and_missing_faces_are_not_judged_and_the_reason_is_told() -> None:

@@ -10,23 +10,25 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from dfdlib.command import cli
+from dfdlib.command import cli, progress
 from dfdlib.core import disk, paths
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams, Study
 from dfdlib.data import sources
 from dfdlib.data.catalogue import Clip
-from dfdlib.faces import face_tracks, frames, prepare, workers
-from dfdlib.faces.prepare import DONE, SKIPPED, PrepareParams
+from dfdlib.faces import face_tracks, frames, prepare
+from dfdlib.faces.prepare import DONE, SKIPPED
 from tests.media import astronaut, noise_frames, write_video
 
-PARAMS = PrepareParams(max_frames=3, size=64)
+PARAMS = FaceParams(max_frames=3, upsample=1, size=64)
 
 
 def _clips(folder: Path, count: int = 2) -> Path:
@@ -93,13 +95,13 @@ def test_bad_clips_are_skipped_with_their_reason_and_the_others_done(tmp_path) -
     assert not list((tmp_path / "out").rglob("*.partial"))
 
 
-def _die_at_clip1(path: Path, target: Path, name: str, stamped: str, params: PrepareParams) -> prepare.Row:
-    face_tracks.partial_track(target).touch()
-    if name == "clip1.mp4":
+def _die_at_clip1(job: prepare._Job) -> prepare.Row:
+    face_tracks.partial_track(job.target).touch()
+    if job.file == "clip1.mp4":
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(0.2)
-    face_tracks.partial_track(target).unlink()
-    return prepare.Row(name, stamped, DONE)
+    face_tracks.partial_track(job.target).unlink()
+    return prepare.Row(job.file, job.stamp, DONE)
 
 
 def test_a_clip_that_kills_its_process_is_skipped_and_the_others_done(tmp_path, monkeypatch) -> None:
@@ -116,11 +118,11 @@ def _full(path: Path, *_: object) -> None:
 
 def test_a_full_disk_stops_with_a_sentence_and_what_is_done_stays(tmp_path, monkeypatch) -> None:
     source, out = _clips(tmp_path, 3), tmp_path / "out"
-    real = prepare.prepare_clip
-    monkeypatch.setattr(prepare, "prepare_clip", lambda p, t, q: _full(t) if p.stem == "clip2" else real(p, t, q))
+    real = face_tracks.write_track
+    monkeypatch.setattr(face_tracks, "write_track", lambda p, t, *q: _full(t) if p.stem == "clip2" else real(p, t, *q))
     with pytest.raises(DfdError, match=r"out can't be written to \(No space left on device\); free space"):
         prepare.prepare_folder(source, out, PARAMS)
-    monkeypatch.setattr(prepare, "prepare_clip", real)
+    monkeypatch.setattr(face_tracks, "write_track", real)
     again: list[str] = []
     prepare.prepare_folder(
         source, out, PARAMS, show=lambda rows, total: (again.append(row.file) or row for row in rows)
@@ -142,12 +144,94 @@ def test_a_study_runs_on_prepared_clips(tmp_path, monkeypatch) -> None:
         f"clip{i}.mp4.npz" for i in range(5)
     ]
     monkeypatch.setenv("DFD_VIDEOS", str(out))
-    clips = sources.video_folder()
+    clips = sources.clips(Study("x", "folder"))
     study = Study("x", "folder", faces=FaceParams(max_frames=2, size=64))
     found = frames.stack(clips, frames.tracks(study, clips))
-    assert found.crops.shape == (10, 64, 64, 3)
-    with pytest.raises(DfdError, match="has crops of 64 px and the study takes 128; prepare it again with --size 128"):
+    assert found.crops.shape == (10, 64, 64, 3) and found.table["clip_id"].unique().tolist() == [
+        f"clip{i}" for i in range(5)
+    ]
+    assert face_tracks.found_table(frames.tracks(study, clips)).iloc[0].tolist() == ["clip0", 2, 2, 0]
+    with pytest.raises(
+        DfdError, match="crops of another size or margin than the study's; prepare it again: --size 128"
+    ):
         frames.tracks(Study("x", "folder"), clips)
+    with pytest.raises(DfdError, match="prepare it again: --size 64 --margin 0.3"):
+        frames.tracks(Study("x", "folder", faces=FaceParams(size=64, margin=0.3)), clips)
+
+
+def _two_faces(folder: Path) -> Path:
+    """Two faces that drift apart; the larger one is away for two of eight frames, and larger in sum all the same."""
+    portrait = astronaut()[:300, 100:360]
+    images = []
+    for i in range(8):
+        image = np.zeros((360, 560, 3), np.uint8)
+        image[:180, 400 - 2 * i : 556 - 2 * i] = cv2.resize(portrait, (156, 180))
+        if i not in (3, 4):
+            image[:300, 2 * i : 260 + 2 * i] = portrait
+        images.append(image)
+    return write_video(folder / "two.mp4", images)
+
+
+@pytest.mark.parametrize("kind", ["embedded", "two faces", "sampled"])
+def test_a_study_gets_from_out_what_it_gets_from_the_videos(tmp_path, monkeypatch, kind: str) -> None:
+    monkeypatch.setenv("DFD_CACHE", str(tmp_path / "cache"))
+    if kind == "two faces":
+        path = _two_faces(tmp_path / "in")
+    else:
+        (tmp_path / "in").mkdir()
+        path = shutil.copy(paths.embedded() / "clips" / "p05_fake.mp4", tmp_path / "in")
+    (tmp_path / "in" / "clips.csv").write_text(f"file,label,pair,person\n{Path(path).name},0,a,a\n")
+    params = FaceParams(max_frames=5 if kind == "sampled" else 32, upsample=int(kind == "two faces"), size=64)
+    prepare.prepare_folder(tmp_path / "in", tmp_path / "out", params)
+    found = []
+    for folder in ("in", "out"):
+        monkeypatch.setenv("DFD_VIDEOS", str(tmp_path / folder))
+        found += frames.tracks(Study("x", "folder", jobs=1, faces=params), sources.clips(Study("x", "folder")))
+    direct, prepared = (vars(track) for track in found)
+    for name, value in direct.items():
+        if isinstance(value, np.ndarray):
+            assert np.array_equal(value, prepared[name]) and value.dtype == prepared[name].dtype, name
+        else:
+            assert value == prepared[name], name
+    expected = {"two faces": [0, 1, 2, 5, 6, 7], "sampled": [0, 4, 8, 11, 15]}.get(kind, list(range(16)))
+    assert direct["frames"].tolist() == expected
+
+
+def test_following_finds_the_same_face_a_little_elsewhere(tmp_path) -> None:
+    path = _clips(tmp_path, 1) / "clip0.mp4"
+    for follow in (False, True):
+        face_tracks.write_track(path, tmp_path / f"{follow}.npz", PARAMS, follow)
+    anew, followed = (face_tracks.read_track(tmp_path / f"{follow}.npz", "x") for follow in (False, True))
+    apart = np.linalg.norm(anew.points - followed.points, axis=2).mean()
+    assert anew.frames.tolist() == followed.frames.tolist() and apart < 0.05 * np.ptp(anew.points[0, :, 0])
+
+
+def test_a_defect_in_a_worker_leaves_its_traceback_in_the_log(tmp_path) -> None:
+    with progress.logged(tmp_path / "prepare.log"):
+        rows = prepare.prepare_folder(_clips(tmp_path, 2), tmp_path / "out", replace(PARAMS, size=-1), jobs=2)
+    assert [row.status for row in rows] == [SKIPPED] * 2 and "report this" in rows[0].reason
+    log = (tmp_path / "prepare.log").read_text()
+    assert log.count("Traceback (most recent call last)") == 2 and "geometry.crop" in log
+
+
+def test_a_second_run_on_the_same_out_is_refused_while_one_goes_on(tmp_path) -> None:
+    source, out = _clips(tmp_path), tmp_path / "out"
+
+    def meanwhile(rows, total):
+        with pytest.raises(DfdError, match="Another run writes into .*out; wait for its end or name another folder"):
+            prepare.prepare_folder(source, out, PARAMS)
+        yield from rows
+
+    assert {row.status for row in prepare.prepare_folder(source, out, PARAMS, show=meanwhile)} == {DONE}
+    assert {row.status for row in prepare.prepare_folder(source, out, PARAMS)} == {DONE}, "the lock ends with its run"
+
+
+def test_a_folder_of_which_nothing_could_be_prepared_gets_an_empty_table(tmp_path) -> None:
+    source = _clips(tmp_path, 1)
+    (source / "clip0.mp4").write_bytes(b"broken")
+    (source / "clips.csv").write_text("file,label,pair,person\nclip0.mp4,0,a,a\n")
+    assert prepare.prepare_folder(source, tmp_path / "out", PARAMS)[0].status == SKIPPED
+    assert (tmp_path / "out" / "clips.csv").read_text().splitlines() == ["clip_id,file,label,pair,person"]
 
 
 def test_a_damaged_track_is_named(tmp_path) -> None:
@@ -172,7 +256,8 @@ def test_long_and_odd_names_keep_their_tracks_apart(tmp_path) -> None:
 def test_the_command_lists_what_it_skipped_and_fails_only_when_nothing_is_left(tmp_path) -> None:
     source = _clips(tmp_path, 1)
     (source / "bad\n.mp4").write_bytes(b"broken")
-    done = CliRunner().invoke(cli.app, ["data", "prepare", str(source), str(tmp_path / "out"), "--jobs", "1"])
+    options = ["--jobs", "1", "--upsample", "1"]
+    done = CliRunner().invoke(cli.app, ["data", "prepare", str(source), str(tmp_path / "out"), *options])
     assert done.exit_code == 3, done.output
     assert "A study needs" in done.output and "1 of 2 clips prepared, 1 skipped" in done.output.replace("\n", " ")
     assert "skipped: " in done.output and "bad\\n.mp4 is not a video" in done.output
@@ -193,7 +278,7 @@ def test_a_folder_without_videos_and_a_missing_one(tmp_path) -> None:
 
 def test_no_scheduler_is_one_sentence() -> None:
     with pytest.raises(DfdError, match="No Dask scheduler answers at tcp://127.0.0.1:1"):
-        workers.connected("tcp://127.0.0.1:1")
+        prepare.connected("tcp://127.0.0.1:1")
 
 
 @pytest.fixture
@@ -230,7 +315,7 @@ def cluster(tmp_path):
 @pytest.mark.filterwarnings("default")  # Dask's clients leave sockets to the garbage collector
 def test_a_cluster_gives_the_same_and_survives_the_death_of_a_worker(tmp_path, cluster) -> None:
     source = _clips(tmp_path, 12)
-    client = workers.connected(cluster)
+    client = prepare.connected(cluster)
     client.wait_for_workers(2, timeout=60)
     victim = next(iter(client.run(os.getpid).values()))
     client.close()

@@ -15,9 +15,9 @@ from dfdlib.command import notebooks
 from dfdlib.core import cache, paths, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
-from dfdlib.evaluation import claims, results
+from dfdlib.evaluation import claims, intervals, metrics, results
 from dfdlib.evaluation.intervals import Estimate
-from dfdlib.plots import canvas, face_figures, score_figures
+from dfdlib.plots import canvas, image_figures, score_figures
 
 COLUMNS = ["clip_id", "frame", "label", "pair", "person", "split"]
 
@@ -59,6 +59,42 @@ def test_scores_come_back_as_they_were_written() -> None:
         results.scores("x", "system")
 
 
+ODD_NAMES = [
+    "NA",
+    "N/A",
+    "nan",
+    "NaN",
+    "null",
+    "NULL",
+    "None",
+    "n/a",
+    "#N/A",
+    "<NA>",
+    "",
+    "0001",
+    "1e5",
+    "-inf",
+    "True",
+]
+
+
+def test_clips_and_people_of_any_name_stay_in_the_tables(monkeypatch, tmp_path) -> None:
+    rows = [(name, 0, label, name, name, "test") for name in ODD_NAMES for label in (0, 1)]
+    table = pd.DataFrame(rows, columns=COLUMNS).assign(p_fake=0.5)
+    back = results.write_scores("x", "resnet", table)
+    for column in ("clip_id", "pair", "person"):
+        assert sorted(back[column]) == sorted(table[column])
+    assert back["person"].nunique() == len(ODD_NAMES) == intervals.estimate(back, "acc", "frames", 20).people
+    assert len(metrics.to_videos(back)) == 2 * len(ODD_NAMES), "each with a label of its own"
+    monkeypatch.setattr(paths, "root", lambda: tmp_path)
+    path = tmp_path / "results" / "transfer" / "x.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("network,person,auc\nNA,null,0.5\nNone,nan,\n")
+    found = results.committed_table("x", "transfer")
+    assert found["network"].tolist() == ["NA", "None"] and found["person"].tolist() == ["null", "nan"]
+    assert found["auc"].isna().tolist() == [False, True], "an empty number is missing"
+
+
 def test_readmes_tables_are_those_of_the_results() -> None:
     claims.check_readme()
 
@@ -96,26 +132,31 @@ def test_every_study_file_is_read() -> None:
     [
         ("epoch: 3", "unknown parameter epoch; known here"),
         ("resnet: {lr: 0.1}", "unknown parameter resnet.lr"),
-        ("seed: -1", "seed is -1; it must be at least 0"),
-        ("threads: 0", "threads is 0; it must be at least 1"),
-        ("faces: {max_frames: -3}", "faces.max_frames is -3; it must be at least 1"),
-        ("resnet: {epochs: many}", "resnet.epochs is 'many'; it must be of type int"),
-        ("dataset: dfdc", "dataset is 'dfdc'; choose one of"),
-        ("resnet: {learning_rates: [fast]}", r"resnet.learning_rates is \['fast'\]"),
+        ("seed: -1", "seed is -1; it must be greater than or equal to 0"),
+        ("threads: 0", "threads is 0; it must be greater than or equal to 1"),
+        ("faces: {max_frames: -3}", "faces.max_frames is -3; it must be greater than or equal to 1"),
+        ("resnet: {epochs: many}", "resnet.epochs is 'many'; it must be a valid integer"),
+        ("resnet: {learning_rates: [fast]}", r"resnet.learning_rates\[0\] is 'fast'; it must be a valid number"),
         ("resnet: 3", "resnet must be a block of"),
         ("- seed", "a study must be a block of"),
         ("seed: [", "mine.yaml is not YAML; correct it"),
-        ("ffpp: {compression: c99}", "ffpp.compression is 'c99'; choose one of: c23"),
-        ("ffpp: {methods: [Deepfakes, Photoshop]}", r"ffpp.methods\[1\] is 'Photoshop'; choose one of: Deepfakes"),
-        ("ffpp: {methods: Deepfakes}", "ffpp.methods is 'Deepfakes'; it must be of type"),
-        ("celebdf: {split: random}", "celebdf.split is 'random'; choose one of: person, published"),
+        ("ffpp: {compression: c99}", "ffpp.compression is 'c99'; it must be 'c23', 'c40', 'c0' or 'raw'"),
+        ("ffpp: {methods: [Deepfakes, Photoshop]}", r"ffpp.methods\[1\] is 'Photoshop'; it must be 'Deepfakes',"),
+        ("ffpp: {methods: Deepfakes}", "ffpp.methods is 'Deepfakes'; it must be a list"),
+        ("celebdf: {split: random}", "celebdf.split is 'random'; it must be 'person' or 'published'"),
+        ("superres: {scale: 5}", "superres.scale is 5; it must be 2, 3 or 4"),
+        ("sweep: {qualities: [101]}", r"sweep.qualities\[0\] is 101; it must be less than or equal to 100"),
+        ("resnet: {bfloat16: 1}", "resnet.bfloat16 is 1; it must be a valid boolean"),
+        ("1: 2", r"unknown parameter \[1\]; known here: name, dataset"),
+        ("a: !!timestamp x", "mine.yaml is not YAML; correct it"),
     ],
 )
 def test_a_wrong_study_file_is_one_sentence(monkeypatch, tmp_path, text: str, words: str) -> None:
     monkeypatch.setattr(paths, "studies", lambda: tmp_path)
     (tmp_path / "mine.yaml").write_text(text)
-    with pytest.raises(DfdError, match=words):
+    with pytest.raises(DfdError, match=words) as error:
         studies.load("mine")
+    assert str(error.value).startswith(str(tmp_path / "mine.yaml")) and str(error.value).endswith(".")
 
 
 def test_the_cache_knows_its_arguments_and_survives_an_error() -> None:
@@ -158,15 +199,15 @@ def test_a_figure_is_written_with_its_numbers_and_the_same_bytes_twice() -> None
 
 
 def test_the_pipeline_names_modules_that_exist() -> None:
-    fig = face_figures.pipeline()
+    fig = image_figures.pipeline()
     written = {text.get_text() for text in fig.axes[0].texts}
-    for name, module in face_figures.STAGES.items():
+    for name, module in image_figures.STAGES.items():
         assert name in written and (paths.root() / "dfdlib" / f"{module.replace('.', '/')}.py").is_file()
     plt.close("all")
 
 
 def test_landmarks_are_coloured_by_their_use() -> None:
-    fig = face_figures.landmarks(np.zeros((64, 64, 3), np.uint8), np.random.default_rng(0).uniform(5, 60, (68, 2)))
+    fig = image_figures.landmarks(np.zeros((64, 64, 3), np.uint8), np.random.default_rng(0).uniform(5, 60, (68, 2)))
     counts = {line.get_label().split(":")[0]: len(line.get_xdata()) for line in fig.axes[0].lines}
     assert counts == {"central": 21, "contour": 17, "not used": 30}
     assert [t.get_text() for t in fig.axes[0].texts] == [str(n) for n in range(1, 69)]

@@ -66,6 +66,18 @@ def test_a_training_killed_three_times_ends_as_if_it_never_was(tmp_path: Path, u
     assert _same(tmp_path, undisturbed)
 
 
+def test_a_second_process_waits_for_a_training_and_finds_it_finished(tmp_path: Path, undisturbed: Path) -> None:
+    told = CHILD + "\nprint(*histories, sep='\\n')"
+    told = told.replace(
+        "int(sys.argv[2]), Path(sys.argv[1]))", "int(sys.argv[2]), Path(sys.argv[1]), histories.append)"
+    )
+    command = [sys.executable, "-c", "histories = []" + told, str(tmp_path), str(EPOCHS)]
+    both = [subprocess.Popen(command, cwd=paths.root(), stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    trained = [child.communicate(timeout=120)[0].count("'train_loss'") for child in both]
+    assert sorted(trained) == [0, EPOCHS] and [child.returncode for child in both] == [0, 0]
+    assert _same(tmp_path, undisturbed)
+
+
 def _flip(path: Path, where: float = 0.9) -> None:
     data = bytearray(path.read_bytes())
     data[int(where * len(data))] ^= 4
@@ -97,9 +109,9 @@ def test_with_both_checkpoints_damaged_it_begins_again(tmp_path: Path, undisturb
 
 def test_a_flipped_bit_in_kept_weights_and_arrays_is_a_sentence(tmp_path: Path) -> None:
     _fit(tmp_path, 2)
-    _flip(tmp_path / "epoch_01.safetensors")
-    with pytest.raises(DfdError, match=r"epoch_01\.safetensors is missing or damaged \(its tensors are not those"):
-        training.load_epoch(_problem("adam")[0], tmp_path, 1)
+    _flip(tmp_path / "epoch_02.safetensors")
+    with pytest.raises(DfdError, match=r"epoch_02\.safetensors is missing or damaged \(its tensors are not those"):
+        training.load_epoch(_problem("adam")[0], tmp_path, 2)
     _flip(tmp_path / "epoch_02.npz", 0.5)
     with pytest.raises(DfdError, match=r"epoch_02\.npz is missing or damaged"):
         training.epoch_arrays(tmp_path, 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -121,7 +123,7 @@ def test_training_on_the_benchmark_improves_resumes_and_transfers(monkeypatch, t
     assert len(lines) == 3
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
     learned, plain = (
-        superres_benchmark.set5(lambda lr, m=m: enlarging.enlarge(m, lr[None])[0], 2)["psnr"].mean()
+        superres_benchmark.set5(functools.partial(enlarging.enlarge, m), 2)["psnr"].mean()
         for m in (superres_benchmark.train_on_t91("fsrcnn", 2, recipe)[0], networks.FSRCNN(2))
     )
     assert learned > plain

@@ -120,16 +120,32 @@ def test_a_stopped_training_goes_on_to_the_same_network(monkeypatch) -> None:
         assert torch.equal(a, b)
 
 
-def test_the_rate_falls_from_one_to_nothing() -> None:
-    shares = [training.decay(epoch, 10) for epoch in range(1, 12)]
-    assert shares[0] == 1 and shares[5] == pytest.approx(0.5) and shares[10] == pytest.approx(0)
-    assert shares == sorted(shares, reverse=True)
+def test_the_rates_fall_by_half_a_cosine_and_the_features_learn_ten_times_faster(monkeypatch, tmp_path) -> None:
+    seen = []
+
+    def fit(model, optimizer, *rest, by_epoch):  # noqa: ANN001, ANN002, ANN202
+        for _ in range(10):
+            seen.append([group["lr"] for group in optimizer.param_groups])
+            optimizer.step()
+            by_epoch.step()
+
+    monkeypatch.setattr(training, "fit", fit)
+    fsrcnn_training.adam(networks.FSRCNN(2), 1e-3, None, None, 10, tmp_path)
+    shares = [0.5 * (1 + np.cos(np.pi * epoch / 10)) for epoch in range(10)]
+    np.testing.assert_allclose(seen, np.outer(shares, [1e-3, 1e-4]), rtol=1e-12)
+
+
+def test_a_trained_network_is_named_by_its_scale() -> None:
+    studies = [Study("x", superres=SuperResParams(scale=scale)) for scale in networks.SCALES]
+    assert [enlarging.fsrcnn_path(study).name for study in studies] == [
+        f"fsrcnn_x{scale}.safetensors" for scale in networks.SCALES
+    ]
 
 
 def test_weights_come_back_from_the_disk() -> None:
     torch.manual_seed(1)
     model = networks.FSRCNN(2, TINY.d, TINY.s, TINY.m)
-    again = enlarging.load_fsrcnn(enlarging.save_fsrcnn(model, "x"), TINY)
+    again = enlarging.load_fsrcnn(enlarging.save_fsrcnn(model, Study("x", superres=TINY)), TINY)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 from dataclasses import replace
 
+import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
+from PIL import Image
 
+from dfdlib.core import cache
 from dfdlib.core.studies import FaceParams, Study, SweepParams
 from dfdlib.experiments import resolution
 from dfdlib.experiments.resolution import Cell
 from dfdlib.faces import detection, geometry
 from dfdlib.plots import score_figures
-from dfdlib.superres import networks
+from dfdlib.superres import lr_hr, networks
 
 STUDY = Study("tiny", bootstrap=50, sweep=SweepParams(heights=(16, 32), qualities=(0, 40)))
 
@@ -41,9 +48,19 @@ def test_a_changed_crop_keeps_its_size_and_looks_alike(way: str) -> None:
     elif way != "FSRCNN":  # an untrained network makes no picture
         assert np.abs(found.astype(int) - crop).mean() < 6
         worse = resolution.degraded(crop, Cell(32, way, 5), model)
-        assert resolution._psnr(worse, crop) < resolution._psnr(found, crop) - 3
+        good, bad = (lr_hr.psnr(lr_hr.luminance(image), lr_hr.luminance(crop)) for image in (found, worse))
+        assert bad < good - 3
     if way == "nearest":
         assert (found[::2, ::2] == found[1::2, 1::2]).all()
+
+
+def test_a_crop_is_compressed_as_rgb() -> None:
+    crop = _crop()
+    small = cv2.resize(crop, (32, 32), interpolation=cv2.INTER_AREA)
+    file = io.BytesIO()
+    Image.fromarray(small).save(file, "JPEG", quality=40)
+    found = resolution.degraded(crop, Cell(32, "as small as it is", 40), networks.FSRCNN(2))[16:48, 16:48]
+    assert np.abs(found.astype(int) - np.asarray(Image.open(file))).mean() < 0.1
 
 
 def test_at_its_own_height_a_crop_is_unchanged() -> None:
@@ -181,7 +198,7 @@ def test_a_sweep_from_crops_to_table(monkeypatch, tmp_path) -> None:
         resnet=ResNetParams(arch="resnet18", input_size=32, bfloat16=False),
         one_cycle=OneCycleParams(epochs=1),
     )
-    enlarging.save_fsrcnn(networks.FSRCNN(2), study.name)
+    enlarging.save_fsrcnn(networks.FSRCNN(2), study)
     frames = _frames()
     points = np.random.default_rng(1).uniform(5, 30, (24, 68, 2))
     frames = replace(frames, points=points)
@@ -194,3 +211,27 @@ def test_a_sweep_from_crops_to_table(monkeypatch, tmp_path) -> None:
     table = resolution.resolution_table(study, frames, found)
     assert len(table) == 5 and table.loc[table["height"] == 36, "landmark_error"].tolist() == [0]
     assert table.loc[table["way"] == "as small as it is", "psnr"].isna().all()
+
+    # In another folder, as in another checkout, everything is found again and no process is started.
+    for name in ("DFD_RUNS", "DFD_CACHE"):
+        shutil.copytree(tmp_path / name, tmp_path / "elsewhere" / name)
+        shutil.rmtree(tmp_path / name)
+        monkeypatch.setenv(name, str(tmp_path / "elsewhere" / name))
+    monkeypatch.setattr(resolution, "Parallel", None)
+    again = resolution.measure_cells(study, frames)
+    assert all(np.array_equal(again[cell][name], kept[name]) for cell, kept in found.items() for name in kept)
+
+
+@cache.stage
+def _mean(values: np.ndarray) -> np.ndarray:
+    return values.mean(0, keepdims=True)
+
+
+def test_what_a_process_computes_from_large_arrays_is_found_by_its_parent(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("DFD_CACHE", str(tmp_path))
+    get_reusable_executor().shutdown(wait=True)  # processes of an earlier test know another folder
+    values = np.arange(400_000.0)  # 3 MB, which joblib hands over as a file that is mapped into memory
+    assert _mean.kept(values) is None
+    Parallel(n_jobs=2)(delayed(_mean)(values + i) for i in range(2))
+    get_reusable_executor().shutdown(wait=True)
+    assert [_mean.kept(values + i)[0] for i in range(2)] == [199_999.5, 200_000.5]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 
 import cv2
@@ -22,13 +23,16 @@ def _moving(count: int, step: float) -> list[tuple[int, np.ndarray]]:
 
 def _every_frame(frames) -> list[np.ndarray]:
     """dlib's surest box of each frame, upsampled once, and its landmarks."""
-    return [detection.landmarks(image, tracking._best(image, 1)) for _, image in frames]
+    return [
+        detection.landmarks(image, max(tracking._boxes(image, 1), key=lambda scored: scored[0])[1])
+        for _, image in frames
+    ]
 
 
 @pytest.mark.parametrize("step", [0.0, 2.0])
 def test_following_finds_the_landmarks_of_every_frame(step: float) -> None:
     frames = _moving(12, step)
-    seen = list(tracking.follow(frames, TrackParams()))
+    seen = list(tracking.follow(lambda: frames, TrackParams()))
     side = seen[0].box[2] - seen[0].box[0]
     apart = [
         np.linalg.norm(s.points - p, axis=1).mean() / side for s, p in zip(seen, _every_frame(frames), strict=True)
@@ -39,9 +43,9 @@ def test_following_finds_the_landmarks_of_every_frame(step: float) -> None:
 
 def test_a_resting_face_is_not_searched_and_a_moving_one_is() -> None:
     params = TrackParams(renew=4)
-    resting = Counter(s.how for s in tracking.follow(_moving(11, 0.0), params))
+    resting = Counter(s.how for s in tracking.follow(lambda: _moving(11, 0.0), params))
     assert resting == {"sweep": 1, "rests": 8, "region": 2}
-    moving = Counter(s.how for s in tracking.follow(_moving(11, 12.0), params))
+    moving = Counter(s.how for s in tracking.follow(lambda: _moving(11, 12.0), params))
     assert moving["region"] > moving["rests"]
 
 
@@ -55,7 +59,7 @@ def test_landmarks_from_the_surroundings_are_those_from_the_whole_picture() -> N
 def test_frames_without_a_face_are_lost_and_the_face_is_found_again() -> None:
     image = astronaut()
     frames = list(enumerate([image, image, image * 0, image * 0, image]))
-    seen = list(tracking.follow(frames, TrackParams()))
+    seen = list(tracking.follow(lambda: frames, TrackParams()))
     assert [s.how == "lost" for s in seen] == [False, False, True, True, False]
     assert seen[2].points is None and seen[4].points is not None
 
@@ -63,7 +67,8 @@ def test_frames_without_a_face_are_lost_and_the_face_is_found_again() -> None:
 def test_a_cut_to_another_place_is_noticed() -> None:
     image = astronaut()
     mirrored = np.ascontiguousarray(image[:, ::-1])
-    seen = list(tracking.follow(list(enumerate([image] * 3 + [mirrored] * 3)), TrackParams()))
+    frames = list(enumerate([image] * 3 + [mirrored] * 3))
+    seen = list(tracking.follow(lambda: frames, TrackParams()))
     centre = [s.points[:, 0].mean() for s in seen]
     assert centre[5] == pytest.approx(511 - centre[0], abs=6)
 
@@ -73,13 +78,33 @@ def test_a_sweep_finds_a_larger_face_that_came_in() -> None:
     small[150:350, 40:240] = cv2.resize(astronaut(), (200, 200), interpolation=cv2.INTER_AREA)
     both = small.copy()
     both[:, 512:] = astronaut()
-    seen = list(tracking.follow(list(enumerate([small] * 2 + [both] * 6)), TrackParams(sweep=5, narrow=1024)))
+    frames = list(enumerate([small] * 2 + [both] * 6))
+    seen = list(tracking.follow(lambda: frames, TrackParams(sweep=5, narrow=1024)))
     assert seen[1].points[:, 0].max() < 300
     assert seen[-1].points[:, 0].min() > 512
+
+
+def test_anew_the_face_that_is_largest_over_all_frames_is_taken_and_no_frame_is_kept() -> None:
+    held: list[weakref.ref] = []
+
+    def frames():
+        for number in range(10):
+            image = np.zeros((512, 1024, 3), np.uint8)
+            image[:, :512] = astronaut()  # in every frame
+            if number < 4:
+                image[:, 512:] = cv2.resize(astronaut()[:394, 40:434], (512, 512))  # larger, in four
+            held[:] = [ref for ref in held if ref() is not None] + [weakref.ref(image)]
+            assert len(held) <= 3
+            yield number, image
+
+    params = TrackParams(anew=True, upsample=0)
+    seen = [(s.frame, s.how, s.points[:, 0].max()) for s in tracking.follow(frames, params)]
+    assert [(frame, how) for frame, how, _ in seen] == [(number, "anew") for number in range(10)]
+    assert max(right for _, _, right in seen) < 512
 
 
 def test_a_small_face_is_found_by_upsampling() -> None:
     canvas = np.zeros((240, 240, 3), np.uint8)
     canvas[20:220, 20:220] = cv2.resize(astronaut(), (200, 200), interpolation=cv2.INTER_AREA)
-    assert next(iter(tracking.follow([(0, canvas)], TrackParams(upsample=1)))).points is not None
-    assert next(iter(tracking.follow([(0, canvas)], TrackParams(upsample=0)))).points is None
+    assert next(iter(tracking.follow(lambda: [(0, canvas)], TrackParams(upsample=1)))).points is not None
+    assert next(iter(tracking.follow(lambda: [(0, canvas)], TrackParams(upsample=0)))).points is None

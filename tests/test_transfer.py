@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
@@ -84,6 +86,23 @@ def test_photographs_without_a_face_are_left_out(monkeypatch, tmp_path) -> None:
     (tmp_path / "000001.jpg").unlink()
     with pytest.raises(DfdError, match="No face was found in the photographs"):
         transfer.photographs(params)
+
+
+def test_a_photograph_is_known_by_what_it_shows(monkeypatch, tmp_path) -> None:
+    """Another picture under an old name is looked at anew; the old one is known in another folder too."""
+    monkeypatch.setenv("DFD_CACHE", str(tmp_path / "cache"))
+    params, image = studies.load("smoke").faces, media.astronaut(256)
+    places = [tmp_path / folder / "photo.png" for folder in "ab"]
+    for place in places:
+        place.parent.mkdir()
+    cv2.imwrite(str(places[0]), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    first = transfer.found_on((places[0],), params)[0]
+    shutil.move(*places)
+    cv2.imwrite(str(places[0]), cv2.cvtColor(np.roll(image, 9, axis=1), cv2.COLOR_RGB2BGR))
+    second = transfer.found_on((places[0],), params)[0]
+    assert np.median(second[..., 0] - first[..., 0]) == pytest.approx(9, abs=2)
+    monkeypatch.setattr(transfer.detection, "detect", lambda image, upsample: pytest.fail("searched again"))
+    assert np.array_equal(transfer.found_on((places[1],), params)[0], first)
 
 
 def test_the_matrix_is_drawn_with_its_intervals() -> None:

@@ -28,6 +28,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
 from dfdlib.core import errors, paths
 from dfdlib.core.errors import DfdError
 
@@ -116,6 +117,7 @@ def _result(cell: NotebookNode) -> str:
 
 
 def _execute(notebook: NotebookNode, path: Path, **settings: bool) -> None:
+    paths.import_from_here()
     client = NotebookClient(notebook, timeout=CELL_TIMEOUT, kernel_name="python3", **settings)
     client.resources = {"metadata": {"path": str(path.parent)}}
     client.extra_arguments = ["--IPKernelApp.log_level=ERROR"]  # it warns about TCP, which stays on this machine

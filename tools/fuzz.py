@@ -19,6 +19,7 @@ import atheris
 import numpy as np
 import pandas as pd
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
 with atheris.instrument_imports(include=["dfdlib"]):
     from dfdlib.core import disk, paths, studies, values
     from dfdlib.core.errors import DfdError
@@ -61,7 +62,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object], Callable[[Path], bytes]]
     ),
     "landmarks": (
         "l.npz",
-        lambda path: face_tracks.landmark_table.__wrapped__(path),
+        lambda path: face_tracks.landmark_table(path),
         lambda _: _npz(frame=np.array(["a"]), points=np.zeros((1, 68, 2), np.float32)),
     ),
     "svm": ("x.safetensors", pose_features.load_svm, lambda _: pose_features.shipped_svm().read_bytes()),

@@ -1,1 +1,1 @@
-"""The command `dfd`."""
+"""The command dfd: run, train, predict, prepare data, publish."""

@@ -11,7 +11,7 @@ from nbclient.exceptions import DeadKernelError
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from dfdlib.core import disk, repro
+from dfdlib.core import disk
 from dfdlib.core.errors import DfdError
 
 CELL_TIMEOUT = 6 * 3600  # seconds; the longest cell trains the paper's ResNet-50 for 20 epochs on a CPU
@@ -81,16 +81,17 @@ def step_name(cells: Sequence, index: int) -> str:
     return "start"
 
 
-def write_clean(source: Path, target: Path) -> None:
+def write_clean(source: Path, target: Path, machine: str) -> None:
     """Write a notebook without what changes from run to run (times, versions), so that a second run gives no diff.
 
-    Its metadata keep the kind of processor: trained numbers can be compared digit by digit on the same kind alone.
+    Its metadata keep the kind of processor that it ran on: only on the same kind can trained numbers be compared digit
+    by digit.
     """
     notebook = nbformat.read(source, as_version=4)
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
-        "dfd": {"machine": repro.machine()},
+        "dfd": {"machine": machine},
     }
     for cell in notebook.cells:
         cell.metadata = {key: value for key, value in cell.metadata.items() if key in KEPT_METADATA}

@@ -42,6 +42,5 @@ def train_by_name(name: str, recipe: str) -> Iterator[str]:
         return
     done = RECIPES[recipe](study, found)
     yield f"first weights: {done.origin if isinstance(done, Run) else architectures.build(study.resnet)[1]}"
-    scores = done.scores(done.best).query("split == 'test'") if isinstance(done, Run) else done
-    for key, estimate in intervals.evaluate(scores, study.bootstrap).items():
+    for key, estimate in intervals.evaluate(comparisons.test_scores(done), study.bootstrap).items():
         yield f"{name} {recipe} {key}: {estimate}"

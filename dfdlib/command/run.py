@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
+import graphlib
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
+import filelock
 from jupyter_core.utils import ensure_event_loop
 from rich.console import Console
 
@@ -53,14 +54,15 @@ def order(names: Sequence[str] = ()) -> list[Path]:
     return sorted(chosen, key=lambda path: (path.stem.startswith("00"), path.stem))
 
 
-def run_study(study: str, console: Console, names: Sequence[str] = (), in_place: bool = False) -> Path:
+def run_study(study: str, console: Console, names: Sequence[str] = ()) -> Path:
     """Execute notebooks for a study; returns the folder of the executed ones.
 
-    `in_place` puts the outputs into notebooks/ itself, without volatile metadata. Raises DfdError with the
-    message of the first cell that fails; everything computed before it stays on disk.
+    Everything goes to build/<study>. Raises DfdError with the message of the first cell that fails; everything
+    computed before it stays on disk.
     """
     params = studies.load(study)
     folder = paths.build() / study
+    paths.import_from_here()
     with _single_run(study, folder), progress.logged(folder / "run.log"), Steps(console) as steps:
         if not names:
             frames.clips(params), sources.stills(params)  # missing data must not cost an older run its numbers
@@ -68,87 +70,97 @@ def run_study(study: str, console: Console, names: Sequence[str] = (), in_place:
         for place in (paths.cache(), paths.runs() / study, paths.results(study)):
             disk.remove_partial(place)
         try:
-            _all(params, folder / "notebooks", names, in_place, steps)
+            _all(params, folder / "notebooks", names, steps)
         finally:
             steps.write(folder / "seconds.csv")
     return folder / "notebooks"
 
 
-def _all(params: studies.Study, folder: Path, names: Sequence[str], in_place: bool, steps: Steps) -> None:
+def _all(params: studies.Study, folder: Path, names: Sequence[str], steps: Steps) -> None:
     """Execute the notebooks and the trainings beside them; the first failure, in their order, is raised at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     work: dict[str, Callable[[], None]] = {}
     chosen = order(names)
     needed = {name for path in chosen for name in NEEDS.get(path.stem[:2], ())}
     for path in chosen:
-        work[path.stem[:2]] = functools.partial(_notebook, path, folder / path.name, params.name, in_place, steps)
+        work[path.stem[:2]] = functools.partial(_notebook, path, folder / path.name, params.name, steps)
         for recipe in BESIDE.get(path.stem[:2], ()):
             if not names or recipe in needed:
                 work[recipe] = functools.partial(_train, params.name, recipe, steps)
-    with contextlib.chdir(paths.notebooks()), ThreadPoolExecutor(params.jobs) as pool:
-        jobs = _by_need(work, pool, params.jobs)
+    with contextlib.chdir(paths.notebooks()):
+        failed = _by_need(work, params.jobs)
     for name in work:
-        jobs[name].result()
+        if name in failed:
+            raise failed[name]
 
 
 @contextlib.contextmanager
 def _single_run(study: str, folder: Path) -> Iterator[None]:
     """Refuse a second run of a study at once: both would write the same notebooks. The lock ends with its process."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "run.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            number = file.read().strip() or "unknown"
-            raise DfdError(
-                f"Another run of the study {study} is under way (process {number}); wait for its end, or stop it."
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+    holder = folder / "run.pid"  # beside the lock, which nobody but its holder may open on some systems
+    try:
+        lock = filelock.FileLock(folder / "run.lock", blocking=False).acquire()
+    except filelock.Timeout:
+        number = holder.read_text() if holder.is_file() else "unknown"
+        raise DfdError(
+            f"Another run of the study {study} is under way (process {number}); wait for its end, or stop it."
+        ) from None
+    with lock:
+        holder.write_text(str(os.getpid()))
         yield
 
 
-def _by_need(work: dict[str, Callable[[], None]], pool: ThreadPoolExecutor, slots: int) -> dict[str, Future]:
-    """Start each job when what it needs is done and a slot is free, the first in `work` first; the jobs, all ended.
+def _by_need(work: dict[str, Callable[[], None]], slots: int) -> dict[str, BaseException]:
+    """Start each job when what it needs is done and a slot is free, the first in `work` first; the errors, by job.
 
     The failure of one is that of all that need it, which are not started; the others go on.
     """
-    waiting, jobs = list(work), {}
-    while True:
-        for name in list(waiting):
-            needed = [other for other in work if other != name and (name == "00" or other in NEEDS.get(name, ()))]
-            ended = [jobs[other] for other in needed if other in jobs and jobs[other].done()]
-            failed = next((job for job in ended if job.exception()), None)
-            if failed or (len(ended) == len(needed) and sum(not job.done() for job in jobs.values()) < slots):
-                waiting.remove(name)
-                jobs[name] = failed or pool.submit(work[name])
-        running = [job for job in jobs.values() if not job.done()]
-        if not running and not waiting:
-            return jobs
-        wait(running, return_when=FIRST_COMPLETED)
+    needs = {name: [o for o in work if o != name and (name == "00" or o in NEEDS.get(name, ()))] for name in work}
+    sorter, ready, running, failed = graphlib.TopologicalSorter(needs), set(), {}, {}
+    sorter.prepare()
+    with ThreadPoolExecutor(slots) as pool:
+        while sorter.is_active():
+            ready |= set(sorter.get_ready())
+            for name in [name for name in work if name in ready]:
+                error = next((failed[other] for other in needs[name] if other in failed), None)
+                if error:
+                    failed[name] = error
+                    sorter.done(name)
+                elif len(running) < slots:
+                    running[pool.submit(work[name])] = name
+                else:
+                    break
+                ready.remove(name)
+            for job in wait(running, return_when=FIRST_COMPLETED).done if running else ():
+                name = running.pop(job)
+                failed |= {name: job.exception()} if job.exception() else {}
+                sorter.done(name)
+    return failed
 
 
 def _train(study: str, recipe: str, steps: Steps) -> None:
-    """Train in a process of its own, unless this was done. A failure is left to the notebook that needs the run."""
+    """Train in a process of its own, unless this was done. After a failure the notebook that needs the run trains."""
     key = cache.key("dfdlib.command.recipes", studies.load(study))[:12]
     done = paths.runs() / study / f"{recipe}-{key}.done"  # wrong after a change of data: then the notebook trains
     if done.is_file():
         return
-    with steps.of(f"training {recipe}") as tell:
+    log = paths.build() / study / f"training-{recipe}.log"
+    with steps.of(f"training {recipe}") as tell, log.open("w", encoding="utf-8") as file:
         tell("its epochs")
         command = [sys.executable, "-m", "dfdlib", "train", study, recipe]
-        ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    if ended.returncode == 0:
+        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
+    if code == 0:
         done.touch()
+    else:
+        said = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        last = said[-1] if said else f"exit code {code}"
+        steps.say(f"training {recipe} failed ({last}); {log} has all of it, and the notebook will try again")
 
 
-def _notebook(path: Path, target: Path, study: str, in_place: bool, steps: Steps) -> None:
-    """Execute one notebook."""
+def _notebook(path: Path, target: Path, study: str, steps: Steps) -> None:
+    """Execute one notebook. Without a parameter it is the embedded study's, as committed."""
     start = time.perf_counter()
     with steps.of(path.stem) as tell, contextlib.closing(ensure_event_loop()):
-        notebooks.execute(path, target, {} if in_place else {"study": study}, tell)
-    if in_place:
-        notebooks.write_clean(target, path)
+        notebooks.execute(path, target, {} if study == "embedded" else {"study": study}, tell)
     steps.say(f"[green]done[/] {path.stem} in {time.perf_counter() - start:.0f} s")

@@ -15,8 +15,9 @@ from rich.text import Text
 from dfdlib.command import progress
 from dfdlib.core import disk, errors, repro
 from dfdlib.core.errors import SOME, DfdError
-from dfdlib.detector import predict, report, shipped
+from dfdlib.detector import predict, report
 from dfdlib.detector.predict import Prediction, PredictParams
+from dfdlib.evaluation import arbiter
 
 WIDE = 110  # columns of a terminal below which branches and notes are left to --json and the report
 CARE = "A score is not evidence: these were measured on small sets, and this must not be used to accuse anybody."
@@ -29,7 +30,7 @@ def predict_all(given: Sequence[Path], form: str, page: Path | None, frames: int
     """
     repro.start(0, 1)
     params = PredictParams(max_frames=frames, rule=rule)
-    shipped.check_rule(rule)
+    arbiter.rule_of(rule)
     paths = predict.files_to_judge(given)
     if page:
         _check_page(page)

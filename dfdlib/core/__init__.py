@@ -1,1 +1,1 @@
-"""What every part stands on: places, files, the cache, parameters, seeds, the training loop."""
+"""What every part needs: paths, files, the cache, parameters, seeds, the training loop."""

@@ -1,27 +1,28 @@
-"""Files: written whole or not at all; read within limits, whoever wrote them; tables that people write."""
+"""Files: written whole or not at all; read within limits, whoever wrote them; tables."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
 import io
+import math
 import os
 import re
-import struct
 import threading
 import time
 import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from dfdlib.core.errors import DfdError
 
 PARTIAL = re.compile(r"\.(\d+)-\d+\.partial$")
+NAMES = ("clip_id", "file", "pair", "person", "split", "branch")  # columns that hold text, whatever it looks like
 ABANDONED_AFTER = 24 * 3600  # seconds; a process number may belong to another process by then
 
 
@@ -63,7 +64,7 @@ def set_aside(path: Path) -> Path:
 
 
 def remove_partial(folder: Path) -> int:
-    """Remove what killed processes left under a folder; the number of files."""
+    """Remove what killed processes left under a folder; returns the number of files."""
     left = [path for path in folder.rglob("*.partial") if _abandoned(path)]
     for path in left:
         path.unlink(missing_ok=True)
@@ -91,33 +92,30 @@ MOST_PIXELS = 2**26  # of an image, 67 million or 200 MB as RGB; the limit for a
 MOST_FILE_BYTES = 2**29  # of an image file or an array: the largest image at 16 bit and four channels
 # Those that OpenCV reads as well. Pillow's others include EPS, which starts an interpreter.
 IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
-# What Pillow, zipfile and numpy raise for bytes that make no sense to them.
-DAMAGED = (
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    SyntaxError,
-    LookupError,
-    AttributeError,
-    OverflowError,
-    MemoryError,
-    RuntimeError,
-    RecursionError,
-    struct.error,
-    zlib.error,
-    zipfile.BadZipFile,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)
+# What a reader raises for damaged bytes: its own ValueError, and what Python and `decoding` make of a library's errors.
+DAMAGED = (OSError, EOFError, ValueError, zipfile.BadZipFile)
+
+
+@contextlib.contextmanager
+def decoding() -> Iterator[None]:
+    """Turn whatever a library raises for bytes that make no sense to it into a ValueError.
+
+    Around that library's call alone: an error of our own code is a defect and no damaged file.
+    """
+    try:
+        yield
+    except (DfdError, *DAMAGED):
+        raise
+    except Exception as error:
+        raise ValueError(type(error).__name__) from error
 
 
 def check_image(data: bytes, whole: bool = True) -> None:
-    """ValueError or another of DAMAGED for an encoded image that states more than MOST_PIXELS or is no image.
+    """One of DAMAGED for bytes that are no image, or an image whose header states more than MOST_PIXELS.
 
-    Where it should be `whole`, also for one that does not decode to its last row; else the header alone is read.
+    With `whole` also for one that does not decode to its last row; else the header alone is read.
     """
-    with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
+    with decoding(), Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
         if image.width * image.height > MOST_PIXELS:
             raise ValueError(f"{image.width} x {image.height} pixels, too many to take")
         if whole:
@@ -139,35 +137,57 @@ def why(error: BaseException) -> str:
     return text if type(error) is ValueError and 0 < len(text) < 100 else type(error).__name__
 
 
+@contextlib.contextmanager
+def unzipped(path: Path, most: float = math.inf) -> Iterator[Callable[[str], bytes]]:
+    """A function that gives a zip file's member by its name; one of DAMAGED for a damaged file or a missing member.
+
+    `most` is the number of bytes that a member may have, by the archive's own account.
+    """
+
+    def member(name: str) -> bytes:
+        with decoding():
+            if archive.getinfo(name).file_size > most:
+                raise ValueError(f"{name} states {archive.getinfo(name).file_size} bytes, too many to take")
+            return archive.read(name)
+
+    with decoding():
+        archive = zipfile.ZipFile(path)
+    with archive:
+        yield member
+
+
 def npz_arrays(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Arrays of an .npz by their names; DfdError for a damaged file, a missing array, or one of Python objects."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return {name: _npy_member(archive, f"{name}.npy") for name in names}
+        with unzipped(path, MOST_FILE_BYTES) as member:
+            return {name: npy_array(member(f"{name}.npy")) for name in names}
     except DAMAGED as error:
         what = f"damaged or not an .npz with {' and '.join(names)}"
         raise DfdError(f"{path} is {what} ({why(error)}); copy it again or make it again.") from None
-
-
-def _npy_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    if archive.getinfo(name).file_size > MOST_FILE_BYTES:
-        raise ValueError(f"{name} states {archive.getinfo(name).file_size} bytes, too many to take")
-    return npy_array(archive.read(name))
 
 
 def npy_array(data: bytes) -> np.ndarray:
     """The array of an .npy file's bytes; ValueError for Python objects or a header that states another length."""
     file = io.BytesIO(data)
     header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    shape, _, dtype = header[np.lib.format.read_magic(file)](file)
+    with decoding():
+        shape, _, dtype = header[np.lib.format.read_magic(file)](file)
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which could run code")
-    size = dtype.itemsize
-    for side in shape:  # Python's integers don't overflow
-        size *= side
-    if min(shape, default=0) < 0 or size != len(data) - file.tell():
+    if min(shape, default=0) < 0 or dtype.itemsize * math.prod(shape) != len(data) - file.tell():
         raise ValueError("a header states another length than there is")
-    return np.load(io.BytesIO(data), allow_pickle=False)
+    with decoding():
+        return np.load(io.BytesIO(data), allow_pickle=False)
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """A CSV file of this program as a table in which every name is text: "0001", and "NA", which pandas takes for none.
+
+    Nothing is missing but the empty cells of the columns that are not in NAMES.
+    """
+    others = [column for column in pd.read_csv(path, nrows=0) if column not in NAMES]
+    missing = {"keep_default_na": False, "na_values": dict.fromkeys(others, [""])}
+    return pd.read_csv(path, dtype=dict.fromkeys(NAMES, str), **missing)
 
 
 def read_table(path: Path, columns: set[str]) -> list[dict[str, str]]:
@@ -175,34 +195,24 @@ def read_table(path: Path, columns: set[str]) -> list[dict[str, str]]:
     if not path.is_file():
         raise DfdError(f"There is no {path}; data/README.md says what the folder must hold.")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets put a mark in front
-            reader = csv.DictReader(_without_nul(path, file))
-            header, rows = list(reader.fieldnames or ()), list(reader)
+        text = path.read_bytes().decode("utf-8-sig")  # spreadsheets put a mark in front
+        reader = csv.DictReader(io.StringIO(text, newline=""), restval="")  # a row may end early
+        header, rows = list(reader.fieldnames or ()), list(reader)
     except UnicodeDecodeError:
         raise DfdError(f"{path} is not UTF-8 text; save it as CSV in UTF-8.") from None
     except csv.Error as error:
         raise DfdError(f"{path} is no table ({error}); save it as CSV in UTF-8.") from None
-    _check_table(path, header, rows)
-    missing = sorted(columns - set(header))
-    if missing:
-        raise DfdError(f"{path} has no column {missing[0]!r}; it needs: {', '.join(sorted(columns))}.")
-    if not rows:
-        raise DfdError(f"{path} has no row below its header; add a row for each clip or image.")
+    twice = next((name for name, times in Counter(header).items() if times > 1), None)
+    long = next((number for number, row in enumerate(rows, 1) if None in row), None)
+    missing = min(columns - set(header), default=None)
+    faults = (
+        ("\0" in text, "holds a NUL byte: it is damaged or no table; save it as CSV in UTF-8"),
+        (twice is not None, f"has the column {twice!r} more than once; keep one of them"),
+        (long, f"has more cells in row {long} than in its header; put cells with commas in quotes"),
+        (missing, f"has no column {missing!r}; it needs: {', '.join(sorted(columns))}"),
+        (not rows, "has no row below its header; add a row for each clip or image"),
+    )
+    for wrong, sentence in faults:
+        if wrong:
+            raise DfdError(f"{path} {sentence}.")
     return rows
-
-
-def _without_nul(path: Path, lines: Iterable[str]) -> Iterator[str]:
-    for line in lines:
-        if "\0" in line:
-            raise DfdError(f"{path} holds a NUL byte: it is damaged or no table; save it as CSV in UTF-8.")
-        yield line
-
-
-def _check_table(path: Path, header: list[str], rows: list[dict[str, str]]) -> None:
-    twice = [name for name, times in Counter(header).items() if times > 1]
-    if twice:
-        raise DfdError(f"{path} has the column {twice[0]!r} more than once; keep one of them.")
-    for number, row in enumerate(rows, 1):
-        if None in row:
-            raise DfdError(f"{path}: row {number} has more cells than the header; put cells with commas in quotes.")
-        row.update({name: "" for name, cell in row.items() if cell is None})  # a row that ends early

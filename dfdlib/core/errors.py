@@ -16,7 +16,12 @@ class DfdError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(message)))
+        super().__init__(printable(str(message)))
+
+
+def printable(text: str) -> str:
+    """The text with what no terminal can show (line ends, control characters, broken names) written as escapes."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def or_sentence(main: Callable[[], object], name: str = "") -> None:
@@ -26,8 +31,3 @@ def or_sentence(main: Callable[[], object], name: str = "") -> None:
     except DfdError as error:
         print(f"{name}{error}", file=sys.stderr)
         sys.exit(2)
-
-
-def printable(text: str) -> str:
-    """The text with what no terminal can show (line ends, control characters, broken names) written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)

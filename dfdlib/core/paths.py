@@ -13,6 +13,12 @@ def root() -> Path:
     return Path(__file__).resolve().parents[2]
 
 
+def import_from_here() -> None:
+    """Let processes that this one starts, kernels among them, import this checkout's dfdlib, not an installed one."""
+    others = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place and place != str(root())]
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(root()), *others])
+
+
 def _from_env(name: str, default: Path) -> Path:
     value = os.environ.get(name)
     return Path(value).resolve() if value else default
@@ -54,44 +60,33 @@ def runs() -> Path:
 
 
 def results(study: str) -> Path:
-    """Numbers and score tables; committed for the embedded and the UADFV study."""
-    committed = study in ("embedded", "uadfv")
-    return _from_env("DFD_RESULTS", root() / "results" if committed else build() / study / "results")
+    """Numbers and score tables of a run on this machine."""
+    return _from_env("DFD_RESULTS", build() / study / "results")
 
 
 def figures(study: str) -> Path:
-    """Figures; committed for the embedded study alone, because the others show real faces."""
-    return _from_env("DFD_FIGURES", root() / "figures" if study == "embedded" else build() / study / "figures")
+    """Figures of a run on this machine."""
+    return _from_env("DFD_FIGURES", build() / study / "figures")
 
 
-def uadfv() -> Path:
-    """The reader's copy of UADFV."""
-    return _given("DFD_UADFV", "UADFV (folders real/ and fake/)")
+def published_results() -> Path:
+    """Numbers and score tables that came with the repository; only `dfd publish` writes there."""
+    return root() / "results"
+
+
+def published_figures() -> Path:
+    """Figures that came with the repository; only `dfd publish` writes there."""
+    return root() / "figures"
 
 
 def celeba() -> Path:
     """The reader's copy of CelebA's images."""
-    return _given("DFD_CELEBA", "CelebA's images")
-
-
-def ffpp() -> Path:
-    """The reader's copy of FaceForensics++."""
-    return _given("DFD_FFPP", "FaceForensics++ (original_sequences/ and manipulated_sequences/)")
-
-
-def celebdf() -> Path:
-    """The reader's copy of Celeb-DF."""
-    return _given("DFD_CELEBDF", "Celeb-DF (Celeb-real/, YouTube-real/ and Celeb-synthesis/)")
+    return given("DFD_CELEBA", "CelebA's images")
 
 
 def superres_images() -> Path:
     """The reader's copy of the super-resolution benchmark's images."""
-    return _given("DFD_SR", "T91/ and Set5/, the benchmark's PNG images")
-
-
-def videos() -> Path:
-    """The reader's own videos."""
-    return _given("DFD_VIDEOS", "your videos and their clips.csv")
+    return given("DFD_SR", "T91/ and Set5/, the benchmark's PNG images")
 
 
 def world_model() -> Path | None:
@@ -100,7 +95,8 @@ def world_model() -> Path | None:
     return Path(value).resolve() if value else None
 
 
-def _given(name: str, what: str) -> Path:
+def given(name: str, what: str) -> Path:
+    """The folder with `what` that the variable `name` names; DfdError where it names none."""
     value = os.environ.get(name)
     if not value:
         raise DfdError(f"{name} is not set; set it to the folder with {what} (data/README.md says how to get it).")

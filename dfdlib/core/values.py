@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,10 +49,12 @@ def write(path: Path, value: Any) -> None:
 def read(path: Path) -> Any:
     """What `write` wrote, equal in types, dtypes and bits; DfdError for a file that is damaged."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _value(json.loads(archive.read(TREE)), archive)
-    except disk.DAMAGED as error:
-        raise DfdError(f"{path} is damaged ({type(error).__name__}: {error}); delete it.") from None
+        with disk.unzipped(path) as member:
+            with disk.decoding():
+                tree = json.loads(member(TREE))
+            return _value(tree, member)
+    except (RecursionError, *disk.DAMAGED) as error:
+        raise DfdError(f"{path} is damaged ({disk.why(error)}); delete it.") from None
 
 
 def _tree(value: Any, arrays: list[np.ndarray]) -> Any:
@@ -84,24 +87,35 @@ def _column(column: pd.Series) -> np.ndarray | list[str]:
     return column.tolist()
 
 
-def _value(node: Any, archive: zipfile.ZipFile) -> Any:
-    if isinstance(node, list):
-        return [_value(item, archive) for item in node]
-    if not isinstance(node, dict):
-        return node
-    kind, of = node["is"], node["of"]
-    if kind in ("array", "number"):
-        array = disk.npy_array(archive.read(f"{of}.npy"))
-        return array if kind == "array" else array[()]
-    if kind == "tuple":
-        return tuple(_value(item, archive) for item in of)
-    if kind == "dict":
-        return {_value(k, archive): _value(v, archive) for k, v in of}
-    if kind == "table":
-        columns = {name: _value(column, archive) for name, column in of}
-        columns = {name: pd.array(c, dtype="str") if isinstance(c, list) else c for name, c in columns.items()}
-        return pd.DataFrame(columns, index=pd.RangeIndex(node["n"]))
-    cls = STORABLE.get(str(kind))
-    if cls is None or set(of) != {field.name for field in dataclasses.fields(cls)}:
-        raise ValueError(f"{str(kind)[:80]!r} is no kind of value, or has other fields")
-    return cls(**{name: _value(item, archive) for name, item in of.items()})
+def _value(node: Any, member: Callable[[str], bytes]) -> Any:
+    """What a node stands for; ValueError for one that `_tree` does not make."""
+    match node:
+        case None | bool() | int() | float() | str():
+            return node
+        case list():
+            return [_value(item, member) for item in node]
+        case {"is": "tuple", "of": list(of)}:
+            return tuple(_value(item, member) for item in of)
+        case {"is": "dict", "of": list(of)} if _pairs(of):
+            items = [(_value(key, member), _value(value, member)) for key, value in of]
+            with disk.decoding():  # a forged key that can't be hashed
+                return dict(items)
+        case {"is": "array" | "number" as kind, "of": int(number)}:
+            array = disk.npy_array(member(f"{number}.npy"))
+            return array if kind == "array" else array[()]
+        case {"is": "table", "of": list(of), "n": int(rows)} if _pairs(of):
+            columns = [(name, _value(column, member)) for name, column in of]
+            with disk.decoding():
+                texts = {name: pd.array(c, dtype="str") if isinstance(c, list) else c for name, c in columns}
+                return pd.DataFrame(texts, index=pd.RangeIndex(rows))
+        case {"is": str(name), "of": dict(of)} if set(of) == _fields(name):
+            return STORABLE[name](**{field: _value(value, member) for field, value in of.items()})
+    raise ValueError(f"{str(node)[:80]!r} is no kind of value, or has other fields")
+
+
+def _pairs(items: list) -> bool:
+    return all(isinstance(item, list) and len(item) == 2 for item in items)
+
+
+def _fields(name: str) -> set[str] | None:
+    return {field.name for field in dataclasses.fields(STORABLE[name])} if name in STORABLE else None

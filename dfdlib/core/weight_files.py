@@ -3,69 +3,83 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from dfdlib.core import cache, disk
 from dfdlib.core.errors import DfdError
 
+Read = tuple[dict[str, Tensor], dict[str, str]]  # tensors and metadata
 
-def write_checked(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+
+def write(path: Path, tensors: Mapping[str, Tensor], **metadata: str) -> Path:
+    """Write tensors whole or not at all, with the sha256 by which `read` knows them; returns `path`."""
+    tensors = {name: values.contiguous() for name, values in tensors.items()}
     with disk.replacing(path) as partial:
         try:
-            save_file(tensors, partial, metadata | {"sha256": digest(tensors)})
+            save_file(tensors, partial, metadata | {"sha256": digest(tensors, metadata)})
         except SafetensorError as error:
             raise OSError(str(error)) from None
+    return path
 
 
-def digest(tensors: dict[str, Tensor]) -> str:
-    """sha256 of tensors with their names: safetensors itself keeps no checksum."""
-    found = hashlib.sha256()
+def digest(tensors: dict[str, Tensor], metadata: Mapping[str, str] = MappingProxyType({})) -> str:
+    """sha256 of tensors and metadata with their names: safetensors itself keeps no checksum."""
+    found = hashlib.sha256("".join(f"{name}{metadata[name]}" for name in sorted(metadata)).encode())
     for name in sorted(tensors):
         found.update(name.encode())
         found.update(tensors[name].detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return found.hexdigest()
 
 
-def read_checked(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata; DfdError for a file that is missing, cut or changed by a bit."""
+def read(path: Path, advice: str, dtypes: tuple[torch.dtype, ...] = ()) -> Read:
+    """Tensors and metadata of a .safetensors file.
+
+    With `dtypes` every tensor must be of one of these types and hold finite numbers. Raises DfdError, whose sentence
+    ends in `advice`, for any other file, for one that is missing or cut, and for one of `write` of which a bit changed.
+    """
     try:
-        tensors = load_file(path)
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-        if metadata.get("sha256") != digest(tensors):
-            raise ValueError("its tensors are not those that were saved")
-        return tensors, metadata
-    except (SafetensorError, ValueError, OSError) as error:
-        raise DfdError(f"{path} is missing or damaged ({error}); delete it and train again.") from None
+        return _read(path, dtypes)
+    except disk.DAMAGED as error:
+        raise DfdError(f"{path} is missing or damaged ({disk.why(error)}); {advice}.") from None
 
 
-def read_weights(path: Path, sha256: str = "") -> dict[str, Tensor]:
-    """A state dict from a .safetensors file or a .pth file of plain tensors; DfdError where it is not the one."""
+def _read(path: Path, dtypes: tuple[torch.dtype, ...]) -> Read:
+    if not path.is_file():
+        raise ValueError("no such file")
+    with disk.decoding(), safe_open(path, "pt") as file:
+        tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
+    sha256 = metadata.pop("sha256", "")  # others' files and those that are shipped have none
+    if sha256 and sha256 != digest(tensors, metadata):
+        raise ValueError("its tensors are not those that were saved")
+    for name, values in tensors.items():
+        if dtypes and (values.dtype not in dtypes or not torch.isfinite(values).all()):
+            raise ValueError(f"{name} holds other than finite {' or '.join(str(dtype)[6:] for dtype in dtypes)}")
+    return tensors, metadata
+
+
+def read_state(path: Path, sha256: str = "") -> dict[str, Tensor]:
+    """A state dict of anybody's: a .safetensors file, or a .pth file of plain tensors whose sha256 begins as given.
+
+    Raises DfdError for a file that is missing, damaged or another one.
+    """
     if not path.is_file():
         raise DfdError(f"There is no weight file {path}; name one that exists or leave `weights` empty.")
-    if sha256 and cache.sha256(path) != sha256:
-        raise DfdError(f"{path} has another sha256 than the study asks for; get the right file or correct the study.")
+    if not cache.sha256(path).startswith(sha256):
+        raise DfdError(f"{path} has another sha256 than {sha256}; get the right file, or correct `weights_sha256`.")
+    if path.suffix == ".safetensors":
+        return read(path, "get the file again")[0]
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)  # refuses every pickle but tensors
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError):
-        raise DfdError(f"{path} is damaged or holds no plain tensors; get the file again.") from None
-
-
-def read_float32(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .safetensors file; DfdError where it is damaged or holds other than finite float32."""
-    try:
-        tensors = load_file(path)
-    except (SafetensorError, *disk.DAMAGED):
-        raise DfdError(f"{path} is damaged or no .safetensors file; make it again.") from None
-    for name, tensor in tensors.items():
-        if tensor.dtype != torch.float32 or not torch.isfinite(tensor).all():
-            raise DfdError(f"{path}: {name} holds something else than finite 32-bit numbers; make it again.")
-    return tensors
+        with disk.decoding():
+            found = torch.load(path, map_location="cpu", weights_only=True)  # refuses every pickle but tensors
+    except disk.DAMAGED:
+        found = None
+    if not isinstance(found, dict):
+        raise DfdError(f"{path} is damaged or holds no plain tensors; get the file again.")
+    return found

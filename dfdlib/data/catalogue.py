@@ -1,16 +1,21 @@
-"""What a clip is, and what every data set's adapter checks."""
+"""What a clip is, what adapters of data sets share, and the adapter of a folder with a table, clips.csv."""
 
 from __future__ import annotations
 
+import os
+import re
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dfdlib.core import cache, disk
 from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import Study
 
 LABELS = {"real": 0, "fake": 1}
-SPOILED = 0.05  # a run goes on without damaged images as long as they are no larger share than this, or a single one
+SPOILED = 0.05  # a run goes on without damaged or strange files up to this share of all, or without a single one
 
 
 @dataclass(frozen=True)
@@ -27,37 +32,55 @@ class Clip:
     split: str = ""  # train, val or test where the data set fixes it
 
 
-def clip_of_row(row: dict[str, str], folder: Path, dataset: str) -> Clip:
+def of_table(folder: Path, _: Study) -> list[Clip]:
+    """The clips that a folder's clips.csv names: columns file, label, pair, person (clip_id, donor, split optional)."""
+    table = folder / "clips.csv"
+    rows = disk.read_table(table, {"file", "label", "pair", "person"})
+    twice = [file for file, times in Counter(row["file"] for row in rows).items() if times > 1]
+    if twice:
+        raise DfdError(f"{table} lists {twice[0]} more than once; keep the row with the right label.")
+    return [_clip_of_row(row, table) for row in rows]
+
+
+def _clip_of_row(row: dict[str, str], table: Path) -> Clip:
+    name, folder = row["file"], table.parent
     if row["label"] not in ("0", "1"):
-        raise DfdError(f"{folder / 'clips.csv'}: label of {row['file']} is {row['label']!r}; 0 is real, 1 is fake.")
+        raise DfdError(f"{table}: label of {name} is {row['label']!r}; 0 is real, 1 is fake.")
     if not (row["pair"] and row["person"]):
-        raise DfdError(f"{folder / 'clips.csv'}: {row['file']} has no pair or no person; fill in both, or it may leak.")
-    path = _inside(folder, row["file"])
-    label, donor = int(row["label"]), row.get("donor") or None
-    return Clip(row["clip_id"], path, label, row["pair"], row["person"], dataset, donor, row.get("split", ""))
-
-
-def _inside(folder: Path, name: str) -> Path:
-    """The file of a table's row; DfdError where it is missing or leads out of the folder, also by a link."""
+        raise DfdError(f"{table}: {name} has no pair or no person; fill in both, or it may leak.")
     check_inside(folder, name)
-    path = folder / name
-    try:
-        found = path.is_file()
-    except OSError:  # a name that is too long
-        found = False
-    if not found:
-        raise DfdError(f"{folder / 'clips.csv'} names {name}, which is not in {folder}; add it or drop the row.")
-    return path
+    if not os.path.isfile(folder / name):  # also where the name is too long, unlike Path.is_file
+        raise DfdError(f"{table} names {name}, which is not in {folder}; add it or drop the row.")
+    clip_id, donor, split = row.get("clip_id") or Path(name).stem, row.get("donor") or None, row.get("split", "")
+    return Clip(clip_id, folder / name, int(row["label"]), row["pair"], row["person"], folder.name, donor, split)
 
 
 def check_inside(folder: Path, name: str) -> None:
     """DfdError where a name of the folder's clips.csv leads out of the folder, also by a link; it may be missing."""
-    try:
-        inside = (folder / name).resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError, RuntimeError):  # a name that is too long, or links that go round
-        inside = True
-    if not inside:
+    if not Path(os.path.realpath(folder / name)).is_relative_to(os.path.realpath(folder)):
         raise DfdError(f"{folder / 'clips.csv'} names {name}, which leads out of {folder}; put the file there.")
+
+
+def videos(folder: Path, pattern: str) -> list[tuple[tuple[str, ...], Path]]:
+    """The .mp4 files of a folder, sorted, each with what the groups of the pattern found in its name."""
+    if not folder.is_dir():
+        raise DfdError(f"There is no folder {folder}; data/README.md says how the data set must be laid out.")
+    files = sorted(p for p in folder.iterdir() if p.suffix == ".mp4" and not p.name.startswith("."))
+    if not files:
+        raise DfdError(f"{folder} holds no .mp4 file; copy the data set's videos there.")
+    found = [(re.fullmatch(pattern, path.stem), path) for path in files]
+    strange = [path for match, path in found if not match]
+    leave_out(strange, len(files), "videos have another name than the data set's", "move them out of the folder")
+    return [(match.groups(), path) for match, path in found if match]
+
+
+def with_original(clips: list[Clip]) -> list[Clip]:
+    """The clips without the fakes whose original is not there."""
+    there = {clip.pair for clip in clips if not clip.label}
+    missing = [clip.path for clip in clips if clip.pair not in there]
+    fakes = sum(clip.label for clip in clips)
+    leave_out(missing, fakes, "fakes have no original video beside them", "copy the originals too")
+    return [clip for clip in clips if clip.pair in there]
 
 
 def leave_out(spoiled: Sequence[object], total: int, what: str, remedy: str) -> None:
@@ -68,6 +91,17 @@ def leave_out(spoiled: Sequence[object], total: int, what: str, remedy: str) -> 
     if len(spoiled) > max(1, SPOILED * total) or len(spoiled) == total:
         raise DfdError(f"{sentence}; {remedy}.")
     warnings.warn(f"{sentence}; they are left out.", stacklevel=3)
+
+
+def differences(folder: Path, known: Iterable[tuple[str, str]], source: str) -> list[str]:
+    """Compare files with their known sha256, (name, sha256) as in `source`; one sentence for each difference."""
+    problems = []
+    for name, digest in known:
+        if not (folder / name).is_file():
+            problems.append(f"{name} is missing")
+        elif cache.sha256(folder / name) != digest:
+            problems.append(f"{name} has another sha256 than {source} says")
+    return problems
 
 
 def check_labels(labels: Iterable[int]) -> None:

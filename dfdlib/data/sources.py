@@ -1,12 +1,9 @@
-"""Clips and stills: the embedded set, UADFV as videos or face crops, a folder of videos, CelebA.
-
-`dfdlib.layouts` reads FaceForensics++ and Celeb-DF.
-"""
+"""Every data set that a study can name, its clips and their split; still faces for super-resolution."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -14,74 +11,38 @@ import pandas as pd
 from dfdlib.core import disk, paths
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
-from dfdlib.data import catalogue, uadfv
+from dfdlib.data import catalogue, celebdf, ffpp, splits, uadfv
 from dfdlib.data.catalogue import Clip
 
 FEWEST_IMAGES = 10  # of CelebA, below which the folder is not its own
 
 
-def clips(study: Study) -> list[Clip]:
-    """The study's clips, from the embedded set or the folder that a variable names; DfdError where they are missing."""
-    from dfdlib.data import published
-
-    loaders = {"embedded": embedded, "uadfv": uadfv.clips, "folder": video_folder}
-    loaders |= {"ffpp": lambda: published.ffpp(study.ffpp), "celebdf": lambda: published.celebdf(study.celebdf)}
-    found = loaders[study.dataset]()
-    return _first_people(found, study.people) if study.people else found
-
-
-def _first_people(found: list[Clip], people: int) -> list[Clip]:
-    keep = {
-        person
-        for split in {c.split for c in found}  # one part, without a name, where the split is made later
-        for person in sorted({c.person for c in found if c.split == split})[:people]
-    }
-    return [c for c in found if c.person in keep]
-
-
-def embedded() -> list[Clip]:
-    """The committed, rendered clips (synthetic)."""
-    rows = disk.read_table(
-        paths.embedded() / "clips.csv", {"clip_id", "file", "label", "pair", "person", "donor", "split"}
-    )
-    return [catalogue.clip_of_row(row, paths.embedded(), "embedded") for row in rows]
-
-
-def video_folder() -> list[Clip]:
-    """The reader's own videos, named in `DFD_VIDEOS/clips.csv`: file, label, pair, person (donor, split optional)."""
-    folder = paths.videos()
-    rows = disk.read_table(folder / "clips.csv", {"file", "label", "pair", "person"})
-    twice = [file for file, times in Counter(row["file"] for row in rows).items() if times > 1]
-    if twice:
-        raise DfdError(f"{folder / 'clips.csv'} lists {twice[0]} more than once; keep the row with the right label.")
-    return [catalogue.clip_of_row({"clip_id": Path(row["file"]).stem} | row, folder, folder.name) for row in rows]
-
-
-def stills(study: Study) -> pd.DataFrame:
-    """Still faces for super-resolution: columns `path`, `person`, `split` (train or test).
-
-    The embedded stills keep the split by person of the clips; CelebA's images (`DFD_CELEBA`) are taken in
-    the order of their names, the first 80 % to train on and the rest to test on, as in the paper.
-    """
-    if study.dataset == "uadfv":
-        return _celeba(study.superres.images, study.superres.train_share)
-    rows = disk.read_table(paths.embedded() / "stills.csv", {"file", "person", "split"})
-    table = pd.DataFrame(rows)
+def embedded_stills(study: Study) -> pd.DataFrame:
+    """The committed, rendered stills (synthetic), with the split by person of the clips."""
+    table = pd.DataFrame(disk.read_table(paths.embedded() / "stills.csv", {"file", "person", "split"}))
     table["path"] = [paths.embedded() / name for name in table["file"]]
     train = table[table["split"] != "test"].head(study.superres.images)
     test = table[table["split"] == "test"].head(study.superres.images)
     return pd.concat([train.assign(split="train"), test])[["path", "person", "split"]].reset_index(drop=True)
 
 
-def _celeba(images: int, train_share: float) -> pd.DataFrame:
-    found = sorted(paths.celeba().glob("*.jpg"))[:images]
-    found = readable(found) if found else found
+def celeba_stills(study: Study) -> pd.DataFrame:
+    """CelebA's images in the order of their names, the first 80 % to train on and the rest to test on, as in the paper.
+
+    CelebA's identity file is not part of the images; every image counts as a person of its own.
+    """
+    found = readable(celeba_images()[: study.superres.images])
+    n_train = round(study.superres.train_share * len(found))
+    split = ["train"] * n_train + ["test"] * (len(found) - n_train)
+    return pd.DataFrame({"path": found, "person": [p.stem for p in found], "split": split})
+
+
+def celeba_images() -> list[Path]:
+    """The .jpg files of `DFD_CELEBA`, sorted; DfdError where there are too few for CelebA."""
+    found = sorted(paths.celeba().glob("*.jpg"))
     if len(found) < FEWEST_IMAGES:
         raise DfdError(f"{paths.celeba()} holds {len(found)} .jpg images; DFD_CELEBA must name CelebA's image folder.")
-    n_train = round(train_share * len(found))
-    split = ["train"] * n_train + ["test"] * (len(found) - n_train)
-    # CelebA's identity file is not part of the images; every image counts as a person of its own.
-    return pd.DataFrame({"path": found, "person": [p.stem for p in found], "split": split})
+    return found
 
 
 def readable(files: Sequence[Path]) -> list[Path]:
@@ -100,3 +61,85 @@ def _decodes(path: Path) -> bool:
     except disk.DAMAGED:
         return False
     return True
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set that a study can name.
+
+    `clips` lists a folder's clips by names alone and raises DfdError where something is missing. `check` reads the
+    files and raises DfdError where they are not the data set's. `split` serves clips that name no part.
+    """
+
+    title: str
+    variable: str  # of the environment; it names the folder
+    holds: str  # what that folder must hold
+    use: str  # what it is for
+    clips: Callable[[Path, Study], list[Clip]]
+    split: splits.Split = splits.by_person
+    check: Callable[[Path], None] = lambda folder: None
+    stills: Callable[[Study], pd.DataFrame] = embedded_stills  # columns path, person, split (train or test)
+
+    def folder(self) -> Path:
+        """Where it lies; DfdError where its variable is not set or names no folder. The embedded set needs none."""
+        what = f"{self.title} ({self.holds})"
+        return paths.embedded() if self.variable == "DFD_DATA" else paths.given(self.variable, what)
+
+
+# By the word after `dataset:` in a study.
+DATA_SETS = {
+    "embedded": DataSet(
+        "embedded", "DFD_DATA", "clips.csv", "the default study; every other takes it in 02 or 07", catalogue.of_table
+    ),
+    "uadfv": DataSet(
+        "UADFV", "DFD_UADFV", "real/ and fake/", "the study uadfv, the paper's", uadfv.clips, uadfv.split,
+        uadfv.check, celeba_stills
+    ),
+    "ffpp": DataSet(
+        "FaceForensics++", "DFD_FFPP", "original_sequences/ and manipulated_sequences/", "the study ffpp", ffpp.clips
+    ),
+    "celebdf": DataSet(
+        "Celeb-DF", "DFD_CELEBDF", "Celeb-real/, YouTube-real/ and Celeb-synthesis/", "the study celebdf",
+        celebdf.clips, splits.by_person_and_donor
+    ),
+    "folder": DataSet(
+        "your videos", "DFD_VIDEOS", "clips.csv", "the study yours; a further test in 07", catalogue.of_table
+    ),
+}  # fmt: skip
+
+
+def data_set(study: Study) -> DataSet:
+    """The study's data set; DfdError for a word that names none."""
+    if study.dataset not in DATA_SETS:
+        path = paths.studies() / f"{study.name}.yaml"
+        raise DfdError(f"{path}: dataset is {study.dataset[:80]!r}; choose one of: {', '.join(DATA_SETS)}.")
+    return DATA_SETS[study.dataset]
+
+
+def clips(study: Study, check: bool = True) -> list[Clip]:
+    """The study's clips; DfdError where they are missing or, with `check`, not those of the data set."""
+    known = data_set(study)
+    folder = known.folder()
+    if check:
+        known.check(folder)
+    found = known.clips(folder, study)
+    return _first_people(found, study.people) if study.people else found
+
+
+def _first_people(found: list[Clip], people: int) -> list[Clip]:
+    keep = {
+        person
+        for split in {c.split for c in found}  # one part, without a name, where the split is made later
+        for person in sorted({c.person for c in found if c.split == split})[:people]
+    }
+    return [c for c in found if c.person in keep]
+
+
+def split(study: Study, found: Sequence[Clip]) -> list[Clip]:
+    """Clips of the study with their parts, so that no pair is parted; DfdError where that can't be."""
+    return splits.split(found, study.seed, data_set(study).split)
+
+
+def stills(study: Study) -> pd.DataFrame:
+    """Still faces for super-resolution: columns `path`, `person`, `split` (train or test)."""
+    return data_set(study).stills(study)

@@ -2,57 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from dfdlib.core import repro
 from dfdlib.core.errors import DfdError
 from dfdlib.data.catalogue import Clip
-from dfdlib.data.uadfv import TEST
 
+Split = Callable[[Sequence[Clip], int], list[Clip]]  # clips and a seed -> the clips with their parts
 SHARES = {"train": 0.6, "val": 0.12, "test": 0.28}  # of the people, where a data set has no split of its own
-
-
-def split(clips: Sequence[Clip], seed: int) -> list[Clip]:
-    """The data set's own split where it has one, UADFV's published one, else by person; checked by pair.
-
-    A data set that fixes its test part alone has the rest split by person. Celeb-DF is else split by person and donor.
-    """
-    if clips[0].dataset == "uadfv":
-        done = published_uadfv(clips, seed)
-    elif all(clip.split for clip in clips):
-        done = list(clips)
-    elif {clip.split for clip in clips} == {"", "test"}:
-        done = around_test(clips, seed)
-    elif clips[0].dataset == "celebdf":
-        done = by_person_and_donor(clips, seed)
-    else:
-        done = by_person(clips, seed)
-    check(done, "pair")
-    return done
-
-
-def published_uadfv(clips: Sequence[Clip], seed: int) -> list[Clip]:
-    """The published 35 + 35 / 14 + 14 split by pair, with 7 of the 35 pairs or a few more kept for validation.
-
-    Validation takes whole people, so that near-duplicate clips stay together. By uadfv.PEOPLE nobody of the
-    published test part is in the other 35 pairs.
-    """
-    test = {f"{number:04d}" for number in TEST}
-    rest = sorted({clip.person for clip in clips if clip.pair not in test})
-    val: set[str] = set()
-    for person in repro.rng(seed).permutation(rest):
-        pairs = {clip.pair for clip in clips if clip.person == person} - test
-        if len(val) < 7 and len(pairs) <= 3:
-            val |= pairs
-    part = {pair: "test" if pair in test else "val" if pair in val else "train" for pair in {c.pair for c in clips}}
-    return [replace(clip, split=part[clip.pair]) for clip in clips]
 
 
 def by_person(clips: Sequence[Clip], seed: int) -> list[Clip]:
     """Each person, with all pairs, on one side; shares as in SHARES."""
     part = _parts({clip.person for clip in clips}, seed)
     return [replace(clip, split=part[clip.person]) for clip in clips]
+
+
+def split(clips: Sequence[Clip], seed: int, otherwise: Split = by_person) -> list[Clip]:
+    """The parts that the clips name where they name them all, else the split `otherwise`; checked by pair.
+
+    Where the clips name the test part alone, the rest is split by person.
+    """
+    named = {clip.split for clip in clips}
+    if "" not in named:
+        done = list(clips)
+    else:
+        done = around_test(clips, seed) if named == {"", "test"} else otherwise(clips, seed)
+    check(done, "pair")
+    return done
 
 
 def by_person_and_donor(clips: Sequence[Clip], seed: int) -> list[Clip]:
@@ -90,7 +68,7 @@ def _parts(names: Iterable[str], seed: int, least: int = 1) -> dict[str, str]:
 
 
 def shared(clips: Sequence[Clip], unit: str) -> list[str]:
-    """The pairs or people (`unit` is "pair" or "person") that stand in more than one part, sorted."""
+    """The pairs or people (`unit` is "pair" or "person") that are in more than one part, sorted."""
     parts: dict[str, set[str]] = {}
     for clip in clips:
         parts.setdefault(getattr(clip, unit), set()).add(clip.split)
@@ -98,7 +76,7 @@ def shared(clips: Sequence[Clip], unit: str) -> list[str]:
 
 
 def check(clips: Sequence[Clip], unit: str) -> None:
-    """DfdError where a pair or person stands in two parts, or where a part lacks a class."""
+    """DfdError where a pair or person is in two parts, or where a part lacks a class."""
     leaks = shared(clips, unit)
     if leaks:
         raise DfdError(f"The split leaks: {unit} {leaks[0]} is in more than one part; split by {unit}.")

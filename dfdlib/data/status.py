@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import warnings
 from collections import Counter
@@ -9,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dfdlib.core import cache, disk, paths
+from dfdlib.core import disk, paths
 from dfdlib.core.errors import DfdError
-from dfdlib.core.studies import DATASETS, Study
-from dfdlib.data import sources, splits, uadfv
+from dfdlib.core.studies import Study
+from dfdlib.data import catalogue, sources
 from dfdlib.data.catalogue import Clip
 
 Counts = dict[str, int]
@@ -20,18 +21,18 @@ Counts = dict[str, int]
 
 @dataclass(frozen=True)
 class Source:
-    """A data set that a study can use."""
+    """What `dfd data status` counts: a data set, or other data that a variable names."""
 
     name: str
     variable: str
     use: str
     count: Callable[[Study], Counts]  # what is found; DfdError where something is missing
-    datasets: tuple[str, ...] = ()  # of the studies that cannot do without it
+    needed: Callable[[Study], bool] = lambda study: False
 
 
 @dataclass(frozen=True)
 class Row:
-    """What `dfd data status` says of a data set."""
+    """What `dfd data status` says of a source."""
 
     name: str
     variable: str
@@ -44,8 +45,12 @@ class Row:
 
 
 def status(study: Study) -> list[Row]:
-    """A row for each data set. Only names and sizes are looked at, so that 100,000 files take seconds."""
-    return [_row(source, study) for source in SOURCES]
+    """A row for each source. Only names and sizes are looked at, so that 100,000 files take seconds.
+
+    Raises DfdError where the study names no data set.
+    """
+    sources.data_set(study)
+    return [_row(source, study) for source in all_sources()]
 
 
 def refusal(study: Study, rows: Sequence[Row]) -> str:
@@ -54,42 +59,42 @@ def refusal(study: Study, rows: Sequence[Row]) -> str:
     return f"The study {study.name} cannot start: {' '.join(missing)}" if missing else ""
 
 
+def all_sources() -> list[Source]:
+    """The data sets, then the other data."""
+    return [*(_of_data_set(word) for word in sources.DATA_SETS), *OTHERS]
+
+
+def _of_data_set(word: str) -> Source:
+    known = sources.DATA_SETS[word]
+    count = functools.partial(_clips, word)
+    return Source(known.title, known.variable, known.use, count, lambda study: word in ("embedded", study.dataset))
+
+
 def _row(source: Source, study: Study) -> Row:
-    needed = study.dataset in source.datasets
     place = os.environ.get(source.variable, "")
-    if source.name == "embedded":
-        place = str(paths.embedded())
+    place = str(paths.embedded()) if source.variable == "DFD_DATA" else place
+    row = Row(source.name, source.variable, place, {}, "", False, source.needed(study), source.use)
     if not place:
-        missing = f"{source.variable} is not set; data/README.md says what it names and how to get it."
-        return Row(source.name, source.variable, "", {}, missing, False, needed, source.use)
-    found: Counts = {}
+        return replace(row, missing=f"{row.variable} is not set; data/README.md says what it names and how to get it.")
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
-            found, missing, ready = source.count(study), "", True
+            row = replace(row, found=source.count(study), ready=True)
         except (DfdError, OSError) as error:
-            missing, ready = str(error), False
-    missing = " ".join([missing, *(str(warning.message) for warning in said)]).strip()
-    return Row(source.name, source.variable, str(Path(place).resolve()), found, missing, ready, needed, source.use)
+            row = replace(row, missing=str(error))
+    missing = " ".join([row.missing, *(str(warning.message) for warning in said)]).strip()
+    return replace(row, folder=str(Path(place).resolve()), missing=missing)
 
 
-def _clips(dataset: str) -> Callable[[Study], Counts]:
-    """Counts the clips of a data set as a study on it would take them, and what its split makes of them."""
-
-    def count(study: Study) -> Counts:
-        people = study.people if dataset == study.dataset else 0
-        if dataset == "uadfv":  # without the checksums, which read every video
-            found = uadfv.listed(paths.uadfv())
-        else:
-            found = sources.clips(replace(study, dataset=dataset, people=people))
-        empty = [clip.path for clip in found if clip.path.is_file() and not clip.path.stat().st_size]
-        if empty:
-            raise DfdError(f"{len(empty)} of {len(found)} clips are empty, the first is {empty[0]}; copy them again.")
-        kept = splits.split(found, study.seed)
-        more = {"stills": len(sources.stills(replace(study, dataset="embedded")))} if dataset == "embedded" else {}
-        return _counted(found, kept) | more
-
-    return count
+def _clips(word: str, study: Study) -> Counts:
+    """Counts the clips of a data set as a study on it would take them, and the parts of its split."""
+    own = replace(study, dataset=word, people=study.people if word == study.dataset else 0)
+    found = sources.clips(own, check=False)  # checksums would read every video
+    empty = [clip.path for clip in found if clip.path.is_file() and not clip.path.stat().st_size]
+    if empty:
+        raise DfdError(f"{len(empty)} of {len(found)} clips are empty, the first is {empty[0]}; copy them again.")
+    counts = _counted(found, sources.split(own, found))
+    return counts | ({"stills": len(sources.stills(own))} if word == "embedded" else {})
 
 
 def _counted(found: Sequence[Clip], kept: Sequence[Clip]) -> Counts:
@@ -101,9 +106,7 @@ def _counted(found: Sequence[Clip], kept: Sequence[Clip]) -> Counts:
 
 
 def _celeba(study: Study) -> Counts:
-    count = sum(entry.name.endswith(".jpg") for entry in os.scandir(paths.celeba()))
-    if count < sources.FEWEST_IMAGES:
-        raise DfdError(f"{paths.celeba()} holds {count} .jpg images; DFD_CELEBA must name CelebA's image folder.")
+    count = len(sources.celeba_images())
     return {"images": count, "taken": min(count, study.superres.images)}
 
 
@@ -115,24 +118,23 @@ def _benchmark(_: Study) -> Counts:
     return counts
 
 
-def _file(variable: str) -> Counts:
+def _file(variable: str, _: Study) -> Counts:
     path = Path(os.environ[variable])
     if not path.is_file():
         raise DfdError(f"{variable} names {path}, which is not a file; set it to one, or leave it unset.")
     return {"bytes": path.stat().st_size}
 
 
+def _takes_celeba(study: Study) -> bool:
+    return sources.data_set(study).stills is sources.celeba_stills
+
+
 TINY, WORLD = "DFD_TINY_IMAGENET", "DFD_WORLD_MODEL"
-SOURCES = (
-    Source("embedded", "DFD_DATA", "the default study; every other takes it in 02 or 07", _clips("embedded"), DATASETS),
-    Source("UADFV", "DFD_UADFV", "the study uadfv, the paper's", _clips("uadfv"), ("uadfv",)),
-    Source("CelebA", "DFD_CELEBA", "super-resolution of uadfv; real photographs in 07", _celeba, ("uadfv",)),
-    Source("FaceForensics++", "DFD_FFPP", "the study ffpp", _clips("ffpp"), ("ffpp",)),
-    Source("Celeb-DF", "DFD_CELEBDF", "the study celebdf", _clips("celebdf"), ("celebdf",)),
-    Source("your videos", "DFD_VIDEOS", "the study yours; a further test in 07", _clips("folder"), ("folder",)),
+OTHERS = (
+    Source("CelebA", "DFD_CELEBA", "super-resolution of uadfv; real photographs in 07", _celeba, _takes_celeba),
     Source("T91 and Set5", "DFD_SR", "the benchmark of super-resolution in 02", _benchmark),
-    Source("Tiny-ImageNet", TINY, "first weights, where `thorough` compares them", lambda _: _file(TINY)),
-    Source("world model", WORLD, "a head of your own in 04", lambda _: _file(WORLD)),
+    Source("Tiny-ImageNet", TINY, "first weights, where `thorough` compares them", functools.partial(_file, TINY)),
+    Source("world model", WORLD, "a head of your own in 04", functools.partial(_file, WORLD)),
 )
 
 
@@ -140,10 +142,6 @@ def verify_embedded() -> list[str]:
     """Compare the embedded clips and stills with the sha256 in their tables; one sentence for each difference."""
     problems = []
     for table in ("clips.csv", "stills.csv"):
-        for row in disk.read_table(paths.embedded() / table, {"file", "sha256"}):
-            path = paths.embedded() / row["file"]
-            if not path.is_file():
-                problems.append(f"{row['file']} is missing")
-            elif cache.sha256(path) != row["sha256"]:
-                problems.append(f"{row['file']} has another sha256 than {table} says")
+        rows = disk.read_table(paths.embedded() / table, {"file", "sha256"})
+        problems += catalogue.differences(paths.embedded(), ((row["file"], row["sha256"]) for row in rows), table)
     return problems

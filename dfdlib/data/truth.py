@@ -10,34 +10,31 @@ from dfdlib.core.errors import DfdError
 
 def points(clip_id: str) -> np.ndarray:
     """The rendered landmarks (T, 68, 2) of every frame of an embedded clip, in pixels."""
-    return _known(clip_id, "points_2d")
+    return _known(clip_id)["points_2d"]
 
 
 def rotations(clip_id: str) -> np.ndarray:
     """The rendered head's rotations (T, 3, 3) from head to camera, OpenCV's axes."""
-    return _known(clip_id, "R")
+    return _known(clip_id)["R"]
 
 
 def head(clip_id: str) -> np.ndarray:
     """The rendered head's own landmarks (68, 3) in millimetres, in its first frame."""
-    return _known(clip_id, "points_3d")[0]
+    return _known(clip_id)["points_3d"][0]
 
 
-def _known(clip_id: str, name: str) -> np.ndarray:
+def swap_mask(clip_id: str) -> np.ndarray:
+    """(T, H, W) float32, 0 or 1, in pixels of the frames; DfdError for a real clip, in which nothing was swapped."""
+    known = _known(clip_id)
+    if "swap_mask" not in known:
+        raise DfdError(f"{clip_id} has no swap mask, because nothing was swapped in it; leave out its real frames.")
+    width = int(known["mask_shape"][2])
+    return np.unpackbits(known["swap_mask"], axis=-1)[..., :width].astype(np.float32)
+
+
+def _known(clip_id: str) -> dict[str, np.ndarray]:
     path = paths.embedded() / "truth" / f"{clip_id}.npz"
     if not path.is_file():
         raise DfdError(f"There is no {path}; the truth is part of the embedded data: check out data/embedded again.")
     with np.load(path, allow_pickle=False) as known:
-        return known[name]
-
-
-def swap_mask(clip_id: str) -> np.ndarray:
-    """(T, H, W) float32, 0 or 1, in pixels of the clip's frames."""
-    path = paths.embedded() / "truth" / f"{clip_id}.npz"
-    if not path.is_file():
-        raise DfdError(f"There is no {path}; the truth is part of the embedded data: check out data/embedded again.")
-    with np.load(path, allow_pickle=False) as truth:
-        if "swap_mask" not in truth:
-            raise DfdError(f"{path} holds no swap mask, because nothing was swapped there; leave out its real frames.")
-        width = int(truth["mask_shape"][2])
-        return np.unpackbits(truth["swap_mask"], axis=-1)[..., :width].astype(np.float32)
+        return dict(known)

@@ -1,11 +1,14 @@
-"""UADFV: its people, its published split, and its files in the folder that DFD_UADFV names."""
+"""UADFV: its people, its files, its checksums and its published split."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from dfdlib.core import cache, paths
+from dfdlib.core import paths, repro
 from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import Study
 from dfdlib.data import catalogue
 from dfdlib.data.catalogue import Clip
 
@@ -14,29 +17,16 @@ PEOPLE = ((0, 32, *range(40, 49)), (9, 13, 19), (5, 10, 12, 16), (24, 31), (14, 
 # The published pair-disjoint test part (14 + 14 videos), from CatoGit's uadfv_test.csv.
 TEST = (1, 4, 5, 9, 10, 11, 12, 13, 14, 15, 16, 19, 21, 22)
 PAIRS = 49
+VALIDATION = 7  # pairs at least, of the 35 that are not tested
 
 
-def clips() -> list[Clip]:
-    """UADFV from `DFD_UADFV`: `real/NNNN.mp4` and `fake/NNNN_fake.mp4`, or folders of face crops of these names.
-
-    Videos are checked against the manifest first (`verify_uadfv`). A fake NNNN_fake is made from real NNNN.
-    """
-    folder = paths.uadfv()
-    if any((folder / "real").glob("*.mp4")):
-        problems = verify(folder)
-        if problems:
-            raise DfdError(f"{folder} is not the UADFV of the manifest: {problems[0]} (`dfd data verify` lists all).")
-    return listed(folder)
-
-
-def listed(folder: Path) -> list[Clip]:
-    """The 98 clips by their names alone; DfdError where one is missing."""
+def clips(folder: Path, _: Study) -> list[Clip]:
+    """The 98 clips: `real/NNNN.mp4` and `fake/NNNN_fake.mp4`, made from it, or folders of face crops of these names."""
     found = [_clip(folder, kind, number) for number in range(PAIRS) for kind in catalogue.LABELS]
     missing = [clip.path for clip in found if not clip.path.exists()]
     if missing:
-        raise DfdError(
-            f"{folder} lacks {len(missing)} of {len(found)} UADFV clips, the first is {missing[0]}; copy it."
-        )
+        what = f"lacks {len(missing)} of {len(found)} UADFV clips, the first is {missing[0]}"
+        raise DfdError(f"{folder} {what}; copy it.")
     return found
 
 
@@ -55,16 +45,31 @@ def _clip(folder: Path, kind: str, number: int) -> Clip:
     )
 
 
+def check(folder: Path) -> None:
+    """DfdError where the folder's videos are not those of the manifest; face crops have none."""
+    problems = verify(folder) if any((folder / "real").glob("*.mp4")) else []
+    if problems:
+        raise DfdError(f"{folder} is not the UADFV of the manifest: {problems[0]} (`dfd data verify` lists all).")
+
+
 def verify(folder: Path) -> list[str]:
     """Compare a folder of UADFV videos with the committed sha256 manifest; one sentence for each difference."""
-    problems = []
-    for line in (paths.assets() / "uadfv_manifest.txt").read_text().splitlines():
-        name, digest, size = line.split()
-        path = folder / name
-        if not path.is_file():
-            problems.append(f"{name} is missing")
-        elif path.stat().st_size != int(size):
-            problems.append(f"{name} has {path.stat().st_size} bytes instead of {size}")
-        elif cache.sha256(path) != digest:
-            problems.append(f"{name} has another sha256 than the manifest's")
-    return problems
+    lines = (paths.assets() / "uadfv_manifest.txt").read_text().splitlines()
+    return catalogue.differences(folder, (line.split()[:2] for line in lines), "the manifest")
+
+
+def split(clips: Sequence[Clip], seed: int) -> list[Clip]:
+    """The published 35 + 35 / 14 + 14 split by pair, with VALIDATION of the 35 pairs or a few more for validation.
+
+    Validation takes whole people, so that near-duplicate clips stay together. By PEOPLE nobody of the published test
+    part is in the other 35 pairs.
+    """
+    test = {f"{number:04d}" for number in TEST}
+    rest = sorted({clip.person for clip in clips if clip.pair not in test})
+    val: set[str] = set()
+    for person in repro.rng(seed).permutation(rest):
+        pairs = {clip.pair for clip in clips if clip.person == person} - test
+        if len(val) < VALIDATION and len(pairs) <= 3:
+            val |= pairs
+    part = {pair: "test" if pair in test else "val" if pair in val else "train" for pair in {c.pair for c in clips}}
+    return [replace(clip, split=part[clip.pair]) for clip in clips]

@@ -1,1 +1,1 @@
-"""The detector that comes along, and its report."""
+"""The shipped detector: verdicts on any picture or video, and the report."""

@@ -23,7 +23,7 @@ from dfdlib.faces.tracking import TrackParams
 from dfdlib.superres import enlarging
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
-MARGIN, SIZE = FaceParams().margin, FaceParams().size  # of the face's square, as in the study
+FACE = FaceParams()  # margin and side of the face's square are the study's
 SEGMENTS = 8  # runs of neighbouring frames, which the interval takes for the independent units
 UNSAMPLED = 90  # pixels: the width of boxes that dlib finds without enlarging the picture
 FEWEST = 4  # runs of frames below which there is no interval
@@ -123,7 +123,7 @@ def _is_image(path: Path) -> bool:
     if path.suffix.lower() in IMAGES:
         return True
     try:
-        with Image.open(path, formats=[name for name in disk.IMAGE_FORMATS if name != "GIF"]):
+        with disk.decoding(), Image.open(path, formats=[name for name in disk.IMAGE_FORMATS if name != "GIF"]):
             return True
     except disk.DAMAGED:
         return False
@@ -142,7 +142,7 @@ def _told(images: Iterable, total: int, tell: Callable[[int, int], None]) -> Ite
 
 def _judged(path: Path, images: Iterable[tuple[int, np.ndarray]], params: PredictParams) -> Prediction:
     rows, crops, points, most = [], [], [], 0
-    for seen in tracking.follow(images, params.track):
+    for seen in tracking.follow(lambda: images, params.track):
         crop, why = usable(seen, params)
         rows.append((seen.frame, crop is not None, why))
         if crop is not None:
@@ -160,26 +160,26 @@ def _judged(path: Path, images: Iterable[tuple[int, np.ndarray]], params: Predic
 
 
 def usable(seen: tracking.Seen, params: PredictParams) -> tuple[tuple[np.ndarray, np.ndarray] | None, str]:
-    """A frame's crop (SIZE, SIZE, 3) with the landmarks in its pixels, or None and why the frame is not judged."""
+    """A frame's crop (S, S, 3), S as in FACE, with the landmarks in its pixels, or None and why it is not judged."""
     if seen.points is None:
         return None, "no face"
-    box = geometry.face_rectangle(seen.points, MARGIN)
+    box = geometry.face_rectangle(seen.points, FACE.margin)
     side = math.ceil(box[2] - box[0])
     if side < params.smallest:
         return None, "face too small"
-    crop, corner, scale = geometry.crop(seen.image, box, SIZE)
+    crop = geometry.crop(seen.image, box, FACE.size)[0]
     if side < params.small:
         crop = _enlarged(geometry.crop(seen.image, box, side)[0])
     if cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).mean() < params.darkest:
         return None, "face too dark"
-    return (crop, (seen.points - corner + 0.5) * scale - 0.5), ""
+    return (crop, geometry.in_crop(seen.points[None], FACE)[0]), ""
 
 
 def _enlarged(square: np.ndarray) -> np.ndarray:
-    """A small face (s, s, 3) by FSRCNN, up to four times, and to SIZE by interpolation."""
-    large = enlarging.upscale(square, min(4, max(2, math.ceil(SIZE / len(square)))))
-    how = cv2.INTER_AREA if len(large) > SIZE else cv2.INTER_CUBIC
-    return cv2.resize(large, (SIZE, SIZE), interpolation=how)
+    """A small face (s, s, 3) by FSRCNN, up to four times, and to FACE.size by interpolation."""
+    large = enlarging.upscale(square, min(4, max(2, math.ceil(FACE.size / len(square)))))
+    how = cv2.INTER_AREA if len(large) > FACE.size else cv2.INTER_CUBIC
+    return cv2.resize(large, (FACE.size, FACE.size), interpolation=how)
 
 
 def _none_usable(path: Path, table: pd.DataFrame) -> str:

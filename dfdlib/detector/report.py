@@ -14,10 +14,9 @@ from jinja2 import Environment
 from matplotlib.figure import Figure
 
 from dfdlib.core import cache, disk, errors, paths
-from dfdlib.core.studies import HeadPoseParams
 from dfdlib.detector import shipped
 from dfdlib.detector.predict import Prediction
-from dfdlib.headpose import pnp, worldmodel
+from dfdlib.headpose import pnp
 from dfdlib.plots import canvas, pose_figures
 from dfdlib.resnet import gradcam
 
@@ -54,11 +53,11 @@ def section(found: Prediction) -> dict[str, object]:
 
 
 def timeline(found: Prediction) -> Figure:
-    """p_fake of the whole and of each branch over the frames; frames that could not be judged are marked below."""
+    """The combined p_fake and that of each branch over the frames; frames that were not judged are marked below."""
     fig, axes = canvas.grid(1, 1, 8.0, 3.2)
     axis, used = axes[0, 0], found.frames[found.frames["used"]]
     for name, label, colour, style in (
-        ("p_fake", "the whole", "black", "o-"),
+        ("p_fake", "combined", "black", "o-"),
         ("resnet", "ResNet", canvas.REAL, ".--"),
         ("headpose", "head pose", canvas.FAKE, ".:"),
     ):
@@ -99,19 +98,10 @@ def telling_frames(found: Prediction) -> Figure:
 
 def _draw_poses(axis: plt.Axes, points: np.ndarray) -> None:
     """The head's direction by the whole face and by its centre, back from the SVM's picture into the crop."""
-    params, turn = HeadPoseParams(), shipped.eye_map(points)
-    back = np.linalg.inv(np.vstack([turn, [0, 0, 1]]))[:2]
-    camera = pnp.camera_matrix(shipped.SVM_SIDE, shipped.SVM_SIDE)
-    ends = np.array([[0, 0, 0], [0, 0, -pose_figures.AXIS_MM]])
-    model = worldmodel.world_model(params.world_model)
-    for which, colour, label in (
-        (pnp.WHOLE, canvas.REAL, "whole face"),
-        (pnp.CENTRAL, canvas.FAKE, "central points"),
-    ):
-        pose = pnp.solve(shipped.aligned(points[None]), model, camera, which, params.solver)
-        start, tip = pnp.project(ends, pose.rvec[0], pose.tvec[0], camera) @ back[:, :2].T + back[:, 2]
-        axis.annotate("", xy=tip, xytext=start, arrowprops={"arrowstyle": "->", "color": colour, "lw": 2})
-        axis.plot([], [], color=colour, lw=2, label=label)
+    camera, back = pnp.camera_matrix(shipped.SVM_SIDE, shipped.SVM_SIDE), shipped.eye_map(points).inverse
+    styles = ((canvas.REAL, "whole face"), (canvas.FAKE, "central points"))
+    for pose, (colour, label) in zip(shipped.poses(points[None]), styles, strict=True):
+        pose_figures.draw_direction(axis, pose, camera, colour, label, back)
 
 
 def _data(figure: Figure) -> str:

@@ -1,4 +1,4 @@
-"""The decision maker: rules that turn two branches' scores into one (the paper names none). And calibration."""
+"""The decision maker: rules that turn the scores of two branches into one (the paper names none). And calibration."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from dfdlib.core import cache
 from dfdlib.core.errors import DfdError
 from dfdlib.core.repro import rng
 from dfdlib.evaluation import metrics
-from dfdlib.evaluation.metrics import BINS
 
-# A rule takes p_fake of the ResNet and of the head pose, (N,) each, and gives p_fake of the whole, (N,).
+# A rule takes p_fake of the ResNet and of the head pose, (N,) each, and gives p_fake of the system, (N,).
 Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]
 RULES: dict[str, Rule] = {
     "mean": lambda resnet, headpose: (resnet + headpose) / 2,
@@ -25,20 +24,26 @@ RULES: dict[str, Rule] = {
     "resnet": lambda resnet, headpose: resnet,
 }
 SURE = 1e-4  # score tables have four decimals; a probability is kept this far from 0 and 1
+COLDEST, HOTTEST = 0.05, 20.0  # temperatures that are looked at
 KEYS = ["clip_id", "frame", "label", "pair", "person", "split"]
 
 
 def combine(resnet: pd.DataFrame, headpose: pd.DataFrame, rule: str | Rule) -> pd.DataFrame:
-    """The score table of the whole from two branches' tables; only frames that both branches scored.
+    """The system's score table from the tables of two branches; only frames that both branches scored.
 
     Raises DfdError for an unknown rule and where the branches share no frame.
     """
-    if isinstance(rule, str) and rule not in RULES:
-        raise DfdError(f"There is no rule {rule!r} for the decision maker; choose one of: {', '.join(RULES)}.")
+    rule = rule_of(rule) if isinstance(rule, str) else rule
     joined = _joined(resnet, headpose)
-    rule = RULES[rule] if isinstance(rule, str) else rule
-    joined["p_fake"] = rule(joined["p_fake_resnet"].to_numpy(), joined["p_fake_headpose"].to_numpy())
-    return joined[[*KEYS, "p_fake"]]
+    p_fake = rule(joined["p_fake_resnet"].to_numpy(), joined["p_fake_headpose"].to_numpy())
+    return joined[KEYS].assign(p_fake=p_fake)
+
+
+def rule_of(name: str) -> Rule:
+    """One of RULES; DfdError for another name."""
+    if name not in RULES:
+        raise DfdError(f"There is no rule {name!r} for the decision maker; choose one of: {', '.join(RULES)}.")
+    return RULES[name]
 
 
 def _joined(resnet: pd.DataFrame, headpose: pd.DataFrame) -> pd.DataFrame:
@@ -56,17 +61,18 @@ def stacked(resnet: pd.DataFrame, headpose: pd.DataFrame) -> Rule:
     joined = _joined(resnet, headpose)
     if (joined["split"] == "test").any():
         raise DfdError("Stacking was given test frames to fit on; give it those of validation alone.")
-    model = LogisticRegression().fit(_logits(joined["p_fake_resnet"], joined["p_fake_headpose"]), joined["label"])
-    return lambda resnet, headpose: model.predict_proba(_logits(resnet, headpose))[:, 1]
+    branches = _logit(joined[["p_fake_resnet", "p_fake_headpose"]].to_numpy())
+    model = LogisticRegression().fit(branches, joined["label"])
+    return lambda resnet, headpose: model.predict_proba(_logit(np.column_stack([resnet, headpose])))[:, 1]
 
 
-def _logits(resnet: np.ndarray, headpose: np.ndarray) -> np.ndarray:
-    return np.column_stack([logit(np.clip(p, SURE, 1 - SURE)) for p in (resnet, headpose)])
+def _logit(p_fake: np.ndarray) -> np.ndarray:
+    return logit(np.clip(p_fake, SURE, 1 - SURE))
 
 
 @cache.stage
 def with_chance(val: pd.DataFrame, test: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
-    """What each rule makes of a second branch that knows nothing: even chance numbers, the same for all of a clip.
+    """What each rule gains from a second branch that knows nothing: a random number a clip, uniform in [0, 1).
 
     `val` and `test` are the ResNet's score tables. Columns rule, gain (mean change in the accuracy of test frames over
     `draws` such branches), worst and best (2.5th and 97.5th percentile).
@@ -77,8 +83,8 @@ def with_chance(val: pd.DataFrame, test: pd.DataFrame, draws: int, seed: int) ->
         fitted = stacked(val, _noise(val, seed, draw, 0))
         noise = _noise(test, seed, draw, 1)
         for name, rule in {**RULES, "stacked": fitted}.items():
-            whole = combine(test, noise, rule)
-            verdicts = (whole["p_fake"] >= metrics.THRESHOLD) == whole["label"]
+            system = combine(test, noise, rule)
+            verdicts = (system["p_fake"] >= metrics.THRESHOLD) == system["label"]
             gains.setdefault(name, []).append(float(verdicts.mean()) - right)
     rows = [(name, np.mean(found), *np.percentile(found, [2.5, 97.5])) for name, found in gains.items()]
     return pd.DataFrame(rows, columns=["rule", "gain", "worst", "best"])
@@ -86,16 +92,13 @@ def with_chance(val: pd.DataFrame, test: pd.DataFrame, draws: int, seed: int) ->
 
 def _noise(table: pd.DataFrame, *key: int) -> pd.DataFrame:
     clips = table["clip_id"].unique()
-    values = dict(zip(clips, rng(*key).random(len(clips)), strict=True))
+    values = pd.Series(rng(*key).random(len(clips)), clips)
     return table.assign(p_fake=table["clip_id"].map(values))
-
-
-COLDEST, HOTTEST = 0.05, 20.0  # temperatures that are looked at
 
 
 def reliability(table: pd.DataFrame) -> pd.DataFrame:
     """Per bin of p_fake: frames, mean p_fake, share of fakes. Bins without a frame are left out."""
-    bins = np.minimum((table["p_fake"] * BINS).astype(int), BINS - 1)
+    bins = metrics.bin_of(table["p_fake"])
     found = table.groupby(bins).agg(frames=("label", "size"), p_fake=("p_fake", "mean"), fakes=("label", "mean"))
     return found.rename_axis("bin").reset_index()
 
@@ -107,17 +110,11 @@ def temperature(table: pd.DataFrame) -> float:
     """
     if (table["split"] == "test").any():
         raise DfdError("The temperature was given test frames to fit on; give it those of validation alone.")
-    x, sign = _clipped_logits(table), 2 * table["label"].to_numpy() - 1
-    found = minimize_scalar(
-        lambda log_t: -log_expit(sign * x / np.exp(log_t)).mean(), bounds=np.log([COLDEST, HOTTEST]), method="bounded"
-    )
+    margin = _logit(table["p_fake"].to_numpy()) * (2 * table["label"].to_numpy() - 1)  # positive where it is right
+    found = minimize_scalar(lambda log_t: -log_expit(margin / np.exp(log_t)).mean(), bounds=np.log([COLDEST, HOTTEST]))
     return float(np.exp(found.x))
 
 
 def tempered(table: pd.DataFrame, temperature: float) -> pd.DataFrame:
     """The table with p_fake at this temperature; no verdict at 0.5 changes."""
-    return table.assign(p_fake=expit(_clipped_logits(table) / temperature))
-
-
-def _clipped_logits(table: pd.DataFrame) -> np.ndarray:
-    return logit(np.clip(table["p_fake"].to_numpy(), SURE, 1 - SURE))
+    return table.assign(p_fake=expit(_logit(table["p_fake"].to_numpy()) / temperature))

@@ -56,6 +56,7 @@ FIGURES = {
     "Fig. 5, a wrong head pose": ("fig05_wrong_pose", "beside the right one; notebook 04 shows what makes one wrong"),
     "Fig. 6, accuracy and loss": ("fig06_training", "for both rates, validation and test apart"),
 }
+HEAD = ("Claim", "Paper", "This study", "95 % interval", "Verdict")
 # Yang et al., Table 1: AUC of frames and of videos on UADFV, by the names of pose_features.FEATURES.
 YANG_TABLE_1 = {
     "v_a - v_c": (0.738, 0.888),
@@ -78,12 +79,12 @@ def beside_yang(cells: pd.DataFrame, models: list[str]) -> pd.DataFrame:
     return pd.concat(found, axis=1)
 
 
-def claim_table(study: str, committed: bool = False, later: bool = True) -> list[tuple[str, str, str, str, str]]:
+def claim_table(study_name: str, committed: bool = False, later: bool = True) -> list[tuple[str, str, str, str, str]]:
     """Rows of the claim table: claim, paper, this study, 95 % interval with n, verdict.
 
-    Without `later` the rows of notebook 07 are left out: beside it, 05 may or may not find them.
+    Without `later` the rows of notebook 07 are left out, which notebook 05 may or may not find.
     """
-    found = {row["id"]: row for row in results.rows(study, committed) if later or row["id"] not in LATER}
+    found = {row["id"]: row for row in results.rows(study_name, committed) if later or row["id"] not in LATER}
     return [_claim(CLAIMS[key], found[key]) for key in CLAIMS if key in found]
 
 
@@ -92,68 +93,78 @@ def _claim(name: str, row: dict) -> tuple[str, str, str, str, str]:
     paper = "" if row["paper"] is None else as_number(row["paper"])
     if row["id"].startswith("sr."):
         paper = "no evident effect"
-    interval = f"{as_number(row['low'])} to {as_number(row['high'])} ({_counted(row)})"
-    return name, paper, as_number(row["value"]), interval, row["verdict"]
-
-
-def _counted(row: dict) -> str:
-    return Estimate(row["value"], row["low"], row["high"], row["n"], row["unit"], row.get("people", 0)).counted
+    value, low, high = (as_number(row[end]) for end in ("value", "low", "high"))
+    counted = Estimate(row["value"], row["low"], row["high"], row["n"], row["unit"], row.get("people", 0)).counted
+    return name, paper, value, f"{low} to {high} ({counted})", row["verdict"]
 
 
 def _percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def text_table(study: str, committed: bool = False, later: bool = True) -> str:
+def beside_published(study_name: str) -> dict[str, str]:
+    """By claim: the number of the published run, its difference from this machine's, and whether our interval holds it.
+
+    Empty where the repository has no numbers of the study.
+    """
+    found = {row["id"]: row for row in results.rows(study_name)}
+    said = {}
+    for row in results.rows(study_name, committed=True):
+        if row["id"] in CLAIMS and row["id"] in found:
+            ours, value = found[row["id"]], row["value"]
+            where = "inside" if ours["low"] <= value <= ours["high"] else "OUTSIDE"
+            more = ours["value"] - value
+            gap = f"{more:+.3f}" if "auc" in row["id"] else f"{100 * more:+.1f} points"
+            said[CLAIMS[row["id"]]] = f"{_claim('', row)[2]} ({gap}; {where})"
+    return said
+
+
+def text_table(study_name: str, committed: bool = False, later: bool = True) -> str:
     """The claim table as plain text, one line a claim; says so where the study has not been run."""
     rows = [
         f"{claim:66s} paper {paper or '-':17s} here {value:8s} {interval:34s} {outcome}".rstrip()
-        for claim, paper, value, interval, outcome in claim_table(study, committed, later)
+        for claim, paper, value, interval, outcome in claim_table(study_name, committed, later)
     ]
-    return "\n".join(rows) or f"No results of the study {study!r} yet."
+    return "\n".join(rows) or f"No results of the study {study_name!r} yet."
 
 
-def claim_frame(study: str) -> pd.DataFrame:
+def claim_frame(study_name: str) -> pd.DataFrame:
     """The claims that are shares in [0, 1], for a figure: name, value, low, high, paper, n, unit."""
-    found = {row["id"]: row for row in results.rows(study)}
+    found = {row["id"]: row for row in results.rows(study_name)}
     shares = [key for key in CLAIMS if key in found and not key.endswith("gain")]
     table = pd.DataFrame([found[key] | {"name": CLAIMS[key]} for key in shares])
     return table[["name", "value", "low", "high", "paper", "n", "unit"]].astype({"paper": float})
 
 
-def markdown_table(study: str) -> str:
+def markdown_table(study_name: str) -> str:
     """The claim table as Markdown."""
-    return _markdown(claim_table(study, committed=True))
+    return _markdown(HEAD, claim_table(study_name, committed=True))
 
 
-def markdown_claims(study: str) -> str:
+def markdown_claims(study_name: str) -> str:
     """The rows of the claim table that the paper itself has, as Markdown."""
-    return _markdown([row for row in claim_table(study, committed=True) if row[1]])
+    return _markdown(HEAD, [row for row in claim_table(study_name, committed=True) if row[1]])
 
 
-def _markdown(rows: list[tuple[str, ...]]) -> str:
-    head = ("Claim", "Paper", "This study", "95 % interval", "Verdict")
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ("---",) * 5, *rows])
-
-
-def markdown_why(study: str) -> str:
+def markdown_why(study_name: str) -> str:
     """The paper's claims and figures row by row, each with the verdict and the reason, as Markdown."""
-    found = {row["id"]: row for row in results.rows(study, committed=True)}
-    claims = [(*_claim(CLAIMS[key], found[key]), why) for key, why in WHY.items() if key in found]
-    rows = [
-        (f"{paper}: {name}", f"{ours}, {interval}", outcome, why)
-        for name, paper, ours, interval, outcome, why in claims
-    ]
+    found = {row["id"]: row for row in results.rows(study_name, committed=True)}
+    rows = []
+    for key in (key for key in WHY if key in found):
+        name, paper, ours, interval, outcome = _claim(CLAIMS[key], found[key])
+        rows.append((f"{paper}: {name}", f"{ours}, {interval}", outcome, WHY[key]))
     rows += [(name, f"`figures/{file}.png`", "drawn again", why) for name, (file, why) in FIGURES.items()]
-    head = ("The paper", "Here", "Verdict", "Why")
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ("---",) * 4, *rows])
+    return _markdown(("The paper", "Here", "Verdict", "Why"), rows)
 
 
-def markdown_facts(study: str) -> str:
+def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ("---",) * len(head), *rows])
+
+
+def markdown_facts(study_name: str) -> str:
     """What `note` kept, as a Markdown list."""
-    return "\n".join(
-        f"- {name.replace('_', ' ')}: {fact}" for name, fact in results.facts(study, committed=True).items()
-    )
+    found = results.facts(study_name, committed=True)
+    return "\n".join(f"- {name.replace('_', ' ')}: {fact}" for name, fact in found.items())
 
 
 def readme_text(text: str) -> str:

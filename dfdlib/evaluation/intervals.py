@@ -33,6 +33,10 @@ class Estimate:
         """What it was counted on, such as "889 frames of 7 people"."""
         return f"{self.n} {self.unit}" + (f" of {self.people} people" if self.people else "")
 
+    def columns(self, name: str) -> dict[str, float]:
+        """The number and its ends as columns of a table: `name`, `name`_low, `name`_high."""
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}], n = {self.counted}"
 
@@ -48,13 +52,12 @@ def estimate(table: pd.DataFrame, statistic: str, unit: str, resamples: int, see
     if not np.isfinite(table["p_fake"]).all():
         raise DfdError("The score table holds a p_fake that is not a number; find the frame and leave it out.")
     labels, p_fake = table["label"].to_numpy(), table["p_fake"].to_numpy()
-    value = float(metrics.STATISTICS[statistic](labels, p_fake, np.ones((1, len(table))))[0])
+    compute = metrics.STATISTICS[statistic]
+    value = float(compute(labels, p_fake, np.ones((1, len(table))))[0])
     if statistic == "acc" and unit == "videos":
         return proportion(round(value * len(table)), len(table), unit)
     people = table["person"].nunique()
-    low, high = share_interval(
-        value, bootstrap(table, metrics.STATISTICS[statistic], resamples, seed), people, len(table)
-    )
+    low, high = share_interval(value, bootstrap(table, compute, resamples, seed), people, len(table))
     return Estimate(value, low, high, len(table), unit, people)
 
 
@@ -63,8 +66,8 @@ def share_interval(value: float, draws: np.ndarray, people: int, rows: int) -> t
 
     Clopper and Pearson's for as many independent rows as would spread as much as the draws do, cut by Student's
     quantile for so few people (Korn and Graubard, Survey Methodology 24, 1998). With seven to forty people percentiles
-    of the draws hold the truth in 75 to 93 of 100 cases, this in 92 to 100 (simulated in benchmarks/coverage.md). Where
-    every draw is the same, as for a perfect score, the people are the rows.
+    of the draws cover the truth in 75 to 93 of 100 cases, this interval in 92 to 100 (simulated in
+    benchmarks/coverage.md). Where every draw is the same, as for a perfect score, the people are the rows.
     """
     half = half_width(draws, people)
     if not np.isfinite(value) or people < 2:
@@ -82,7 +85,7 @@ def share_interval(value: float, draws: np.ndarray, people: int, rows: int) -> t
 def half_width(draws: np.ndarray, people: int) -> float:
     """Half of a 95 % interval of a sum over people: Student's quantile times the draws' spread; nan for one person.
 
-    Drawing n people with replacement spreads by sqrt((n - 1) / n) too little, which is mended here.
+    Drawing n people with replacement spreads by a factor sqrt((n - 1) / n) too little, which is corrected here.
     """
     if people < 2:
         return float("nan")
@@ -118,31 +121,29 @@ def person_weights(people: pd.Series, resamples: int, seed: int) -> np.ndarray:
 def difference(a: pd.DataFrame, b: pd.DataFrame, statistic: str, unit: str, resamples: int, seed: int = 0) -> Estimate:
     """Statistic of `a` minus that of `b` on the same rows, with the interval of the paired difference.
 
-    Where every draw is the same, as where no verdict differs, it reaches as far as the share of people that may differ
-    though none of these does (Clopper and Pearson).
+    Where every draw is the same, as where no verdict differs, the interval reaches as far as the share of people that
+    may differ although none of these does (Clopper and Pearson).
     """
     keys = [key for key in ("clip_id", "frame", "label") if key in a and key in b]
     if not a[keys].reset_index(drop=True).equals(b[keys].reset_index(drop=True)):
         raise DfdError("A paired difference needs two score tables of the same frames in the same order; sort them.")
     labels, p, q = a["label"].to_numpy(), a["p_fake"].to_numpy(), b["p_fake"].to_numpy()
     weights = np.vstack([np.ones(len(a)), person_weights(a["person"], resamples, seed)])  # the first: as observed
-    value, *draws = metrics.STATISTICS[statistic](labels, p, weights) - metrics.STATISTICS[statistic](
-        labels, q, weights
-    )
-    people = a["person"].nunique()
+    compute, people = metrics.STATISTICS[statistic], a["person"].nunique()
+    value, *draws = compute(labels, p, weights) - compute(labels, q, weights)
     half = half_width(np.array(draws), people)
     half = 1 - 0.025 ** (1 / people) if half == 0 else half
     return Estimate(float(value), float(value - half), float(value + half), len(a), unit, people)
 
 
 def proportion(count: int, n: int, unit: str) -> Estimate:
-    """A share, `count` of `n`, with Wilson's interval (it takes the n as independent, which frames are not)."""
+    """A share, `count` of `n`, with Wilson's interval (for n independent cases, which frames are not)."""
     low, high = binomtest(count, n).proportion_ci(method="wilson")
     return Estimate(count / n, float(low), float(high), n, unit)
 
 
 def mean_over_people(values: np.ndarray, people: pd.Series, unit: str, resamples: int, seed: int = 0) -> Estimate:
     """The mean of one value a row (such as an image's PSNR), with an interval over people."""
-    draws = person_weights(people, resamples, seed) @ values / person_weights(people, resamples, seed).sum(1)
-    value, half = float(np.mean(values)), half_width(draws, people.nunique())
+    weights = person_weights(people, resamples, seed)
+    value, half = float(np.mean(values)), half_width(weights @ values / weights.sum(1), people.nunique())
     return Estimate(value, value - half, value + half, len(values), unit, people.nunique())

@@ -59,8 +59,12 @@ def calibration_error(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarra
 
     The distances are weighted by the bins' counts (Guo et al., arXiv 1706.04599, equation 3, of p_fake).
     """
-    bins = np.minimum((p_fake * BINS).astype(int), BINS - 1)
-    return np.abs((weights * (p_fake - labels)) @ np.eye(BINS)[bins]).sum(1) / weights.sum(1)
+    return np.abs((weights * (p_fake - labels)) @ np.eye(BINS)[bin_of(p_fake)]).sum(1) / weights.sum(1)
+
+
+def bin_of(p_fake: np.ndarray) -> np.ndarray:
+    """The number (N,) of the bin of each p_fake, from 0; the last bin holds 1 too."""
+    return np.minimum((p_fake * BINS).astype(int), BINS - 1)
 
 
 def _curve(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

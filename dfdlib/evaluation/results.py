@@ -1,215 +1,255 @@
-"""Numbers, score tables and other tables on disk."""
+"""Numbers, score tables and other tables on disk. Every number of a score table is computed again from it alone by
+
+    python -m dfdlib.evaluation.results results/scores/uadfv.csv
+
+without images and torch, and compared with the number in results/uadfv.json.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from dfdlib.core import cache, disk, paths
+from dfdlib.core import cache, disk, errors, paths, repro, studies
 from dfdlib.core.errors import DfdError
+from dfdlib.evaluation import intervals, metrics
 from dfdlib.evaluation.intervals import Estimate
 
-TELLING = 0.10  # an interval wider than ten points holds too many numbers to confirm one of them
-EVIDENT = 0.02  # an effect below two points of accuracy, which is half a test video, is none that is evident
+WIDEST = 0.10  # an interval wider than ten percentage points holds too many numbers to confirm one of them
+EVIDENT = 0.02  # an effect below two percentage points of accuracy, which is half a test video, is not evident
+UNTOLD = "cannot be told at this n: the interval is too wide"
 GROUPS = {"embedded": "embedded (synthetic)", "uadfv": "UADFV"}  # how figures name the studies
 SCORE_COLUMNS = ["clip_id", "frame", "label", "pair", "person", "split", "branch", "p_fake"]
-KEYS = ["branch", "clip_id", "frame"]
-# The paper's three accuracies; it says neither "frames" nor "videos", so both of ours stand beside them.
-PAPER = {
-    "resnet.frame_acc": 0.949,
-    "resnet.video_acc": 0.949,
-    "headpose.paper.frame_acc": 0.501,
-    "headpose.paper.video_acc": 0.501,
-    "system.frame_acc": 0.955,
-    "system.video_acc": 0.955,
+# The paired differences: of the test frames of which branches, and in what.
+DIFFERENCES = {
+    "sr.native.frame_acc_gain": ("resnet.sr", "resnet", "acc"),
+    "sr.small.frame_auc_gain": ("resnet.small.fsrcnn", "resnet.small.bicubic", "auc"),
+    "system.frame_acc_gain": ("system", "resnet", "acc"),
+    "system.ours.frame_acc_gain": ("system.ours", "resnet.one_cycle", "acc"),
+    "headpose.mirrored.frame_auc_gain": ("headpose.mirrored", "headpose.yang", "auc"),
 }
+# The paper's three accuracies; it says neither "frames" nor "videos", so both of ours are compared with them.
+ACCURACIES = {"resnet": 0.949, "headpose.paper": 0.501, "system": 0.955}
+PAPER = {f"{branch}.{unit}_acc": share for branch, share in ACCURACIES.items() for unit in ("frame", "video")}
 
 
-def record(study: str, key: str, estimate: Estimate, digits: int = 6) -> Estimate:
+def record(study_name: str, key: str, estimate: Estimate, digits: int = 6) -> Estimate:
     """Put a number with its interval into `results/<study>.json`, in place of an older one of the same id.
 
     One without an interval, as of a single person or a single class, is not kept.
     """
     if not math.isfinite(estimate.low + estimate.high + estimate.value):
         return estimate
-    row = {
-        "id": key,
-        "value": round(estimate.value, digits),
-        "low": round(estimate.low, digits),
-        "high": round(estimate.high, digits),
-        "n": estimate.n,
-        "unit": estimate.unit,
-        "people": estimate.people,
-        "paper": PAPER.get(key),
-    }
+    row = {"id": key} | {name: round(getattr(estimate, name), digits) for name in ("value", "low", "high")}
+    row |= {"n": estimate.n, "unit": estimate.unit, "people": estimate.people, "paper": PAPER.get(key)}
     row["verdict"] = verdict(row)
-    with cache.locked(_path(study)):
-        kept = {old["id"]: old for old in rows(study)} | {key: row}
-        _write_json(study, {"rows": sorted(kept.values(), key=lambda r: r["id"])})
+
+    def replaced(old: dict) -> dict:
+        kept = {other["id"]: other for other in old["rows"]} | {key: row}
+        return {"rows": sorted(kept.values(), key=lambda r: r["id"])}
+
+    _change(study_name, replaced)
     return estimate
 
 
-def record_all(study: str, branch: str, estimates: dict[str, Estimate]) -> None:
+def record_all(study_name: str, branch: str, estimates: dict[str, Estimate]) -> None:
     """Record what `intervals.evaluate` found under `<branch>.<name>` and print a line for each."""
     for name, estimate in estimates.items():
-        print(f"{branch}.{name:12s} {record(study, f'{branch}.{name}', estimate)}")
+        print(f"{branch}.{name:12s} {record(study_name, f'{branch}.{name}', estimate)}")
 
 
-def write_curves(study: str, curves: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def write_curves(study_name: str, curves: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Put training histories into `results/curves/<study>.csv`, one block of rows a run; returns that table."""
     table = pd.concat([history.assign(run=name) for name, history in curves.items()], ignore_index=True)
-    return write_table(study, "curves", table.drop(columns="seconds"))
+    return write_table(study_name, "curves", table.drop(columns="seconds"))
 
 
-def write_table(study: str, name: str, table: pd.DataFrame) -> pd.DataFrame:
+def write_table(study_name: str, name: str, table: pd.DataFrame) -> pd.DataFrame:
     """Put a table into `results/<name>/<study>.csv`, numbers with four decimals; returns it as written."""
-    path = paths.results(study) / name / f"{study}.csv"
+    path = paths.results(study_name) / name / f"{study_name}.csv"
     table = table.round(4)
     with disk.replacing(path) as partial:
         table.to_csv(partial, index=False)
     return table
 
 
-def committed_table(study: str, name: str) -> pd.DataFrame:
+def committed_table(study_name: str, name: str) -> pd.DataFrame:
     """A table that came with the repository; DfdError where it did not."""
-    path = paths.root() / "results" / name / f"{study}.csv"
+    path = paths.published_results() / name / f"{study_name}.csv"
     if not path.is_file():
         raise DfdError(f"There is no {path}; it belongs to the repository: check it out again.")
-    return pd.read_csv(path)
+    return disk.read_frame(path)
 
 
-def note(study: str, **facts: Any) -> None:
-    """Put facts about the run (such as where the first weights came from) into `results/<study>.json`."""
-    with cache.locked(_path(study)):
-        _write_json(study, {"facts": dict(sorted((_document(study)["facts"] | facts).items()))})
+def note(study_name: str, **facts: Any) -> None:
+    """Put facts about the run, such as where the first weights came from, into `results/<study>.json`."""
+    _change(study_name, lambda old: {"facts": dict(sorted((old["facts"] | facts).items()))})
 
 
-def record_run(study: str) -> None:
+def record_run(study_name: str) -> None:
     """Put versions and machine of this run into `results/<study>.json`."""
-    from dfdlib.core import repro
-
-    with cache.locked(_path(study)):
-        _write_json(study, {"run": repro.run_record()})
+    _change(study_name, lambda old: {"run": repro.run_record()})
 
 
 def verdict(row: dict) -> str:
     """The paper's number against our interval, in words, or a gain against zero; else empty."""
+    low, high, paper = row["low"], row["high"], row["paper"]
     if row["id"] == "sr.native.frame_acc_gain":  # the paper's "no evident effect"
-        return _no_effect(row["low"], row["high"])
+        if low > 0 or high < 0:
+            return "not reproduced: a gain" if low > 0 else "not reproduced: a loss"
+        return "reproduced: an effect of more than two points is excluded" if max(-low, high) <= EVIDENT else UNTOLD
     if row["id"].endswith("gain"):
-        return "a gain" if row["low"] > 0 else "a loss" if row["high"] < 0 else "no effect seen: 0 lies in the interval"
-    if row["paper"] is None:
+        return "a gain" if low > 0 else "a loss" if high < 0 else "no effect seen: 0 lies in the interval"
+    if paper is None:
         return ""
-    if row["low"] <= row["paper"] <= row["high"]:
-        wide = row["high"] - row["low"] > TELLING
-        return "cannot be told at this n: the interval is too wide" if wide else "reproduced: within our interval"
-    return "not reproduced: ours is " + ("higher" if row["low"] > row["paper"] else "lower")
+    if low <= paper <= high:
+        return UNTOLD if high - low > WIDEST else "reproduced: within our interval"
+    return "not reproduced: ours is " + ("higher" if low > paper else "lower")
 
 
-def _no_effect(low: float, high: float) -> str:
-    if low > 0 or high < 0:
-        return "not reproduced: a gain" if low > 0 else "not reproduced: a loss"
-    if max(-low, high) <= EVIDENT:
-        return "reproduced: an effect of more than two points is excluded"
-    return "cannot be told at this n: the interval is too wide"
-
-
-def rows(study: str, committed: bool = False) -> list[dict]:
+def rows(study_name: str, committed: bool = False) -> list[dict]:
     """The rows of `results/<study>.json`; empty where the study has not been run.
 
     `committed` reads the file that came with the repository, also where this run writes elsewhere.
     """
-    return _document(study, committed)["rows"]
+    return _document(study_name, committed)["rows"]
 
 
-def rows_of(study: str, prefix: str, statistic: str) -> pd.DataFrame:
+def rows_of(study_name: str, prefix: str, statistic: str) -> pd.DataFrame:
     """The rows `<prefix><name>.<statistic>` of a study: columns group, name, value, low, high, n, unit.
 
     UADFV's rows are those that came with the repository, whatever study runs.
     """
-    found = {row["id"]: row for row in rows(study, committed=study == "uadfv")}
+    found = {row["id"]: row for row in rows(study_name, committed=study_name == "uadfv")}
     chosen = {key: row for key, row in found.items() if key.startswith(prefix) and key.endswith(f".{statistic}")}
     table = pd.DataFrame(chosen.values(), columns=["id", "value", "low", "high", "n", "unit"])
     names = [key.removeprefix(prefix).removesuffix(f".{statistic}").replace("_", " ") for key in chosen]
-    return table.drop(columns="id").assign(name=names, group=GROUPS.get(study, study))
+    return table.drop(columns="id").assign(name=names, group=GROUPS.get(study_name, study_name))
 
 
-def facts(study: str, committed: bool = False) -> dict[str, Any]:
+def facts(study_name: str, committed: bool = False) -> dict[str, Any]:
     """What `note` kept."""
-    return _document(study, committed)["facts"]
+    return _document(study_name, committed)["facts"]
 
 
-def clear(study: str) -> None:
+def machine(study_name: str, committed: bool = False) -> str:
+    """The kind of processor that the numbers come from; empty where that is not known."""
+    return _document(study_name, committed)["run"].get("machine", "")
+
+
+def clear(study_name: str) -> None:
     """Set a study's numbers and scores aside before a whole new run, so that no number of an older one stays.
 
     They go to build/<study>/previous, from where a run that fails can be taken back.
     """
-    kept = paths.build() / study / "previous"
+    kept = paths.build() / study_name / "previous"
     kept.mkdir(parents=True, exist_ok=True)
-    for name, path in (("numbers.json", _path(study)), ("scores.csv", _scores_path(study))):
+    for name, path in (("numbers.json", _path(study_name)), ("scores.csv", _scores_path(study_name))):
         if path.is_file():
             shutil.move(path, kept / name)
 
 
-def _path(study: str, committed: bool = False) -> Path:
-    return (paths.root() / "results" if committed else paths.results(study)) / f"{study}.json"
+def _path(study_name: str, committed: bool = False) -> Path:
+    return (paths.published_results() if committed else paths.results(study_name)) / f"{study_name}.json"
 
 
-def _document(study: str, committed: bool = False) -> dict[str, Any]:
-    path = _path(study, committed)
-    empty = {"study": study, "facts": {}, "run": {}, "rows": []}
+def _document(study_name: str, committed: bool = False) -> dict[str, Any]:
+    path = _path(study_name, committed)
+    empty = {"study": study_name, "facts": {}, "run": {}, "rows": []}
     return empty | (json.loads(path.read_text()) if path.is_file() else {})
 
 
-def _write_json(study: str, change: dict) -> None:
-    text = json.dumps(_document(study) | change, indent=1, allow_nan=False) + "\n"
-    with disk.replacing(_path(study)) as partial:
-        partial.write_text(text)
+def _change(study_name: str, change: Callable[[dict], dict]) -> None:
+    """Change the study's document, while no other process writes it; `change` gives the new parts from the old."""
+    path = _path(study_name)
+    with cache.locked(path), disk.replacing(path) as partial:
+        document = _document(study_name)
+        partial.write_text(json.dumps(document | change(document), indent=1, allow_nan=False) + "\n")
 
 
-def write_scores(study: str, branch: str, frames: pd.DataFrame) -> pd.DataFrame:
+def write_scores(study_name: str, branch: str, frames: pd.DataFrame) -> pd.DataFrame:
     """Put a branch's rows into `results/scores/<study>.csv` and return them as a reader of that file sees them.
 
     Scores are rounded to four decimals first, so that every number comes out of the file again exactly.
     """
-    path = _scores_path(study)
-    rows = frames.assign(branch=branch, p_fake=frames["p_fake"].round(4))[SCORE_COLUMNS]
+    path = _scores_path(study_name)
+    new = frames.assign(branch=branch, p_fake=frames["p_fake"].round(4))[SCORE_COLUMNS]
     with cache.locked(path):
         others = _read_scores(path)
-        table = pd.concat([others[others["branch"] != branch], rows], ignore_index=True) if len(others) else rows
+        table = pd.concat([others[others["branch"] != branch], new], ignore_index=True) if len(others) else new
         with disk.replacing(path) as partial:
-            table.sort_values(KEYS).to_csv(partial, index=False)
-    return scores(study, branch)
+            table.sort_values(["branch", "clip_id", "frame"]).to_csv(partial, index=False)
+    return scores(study_name, branch)
 
 
-def scores(study: str, branch: str, split: str | None = None) -> pd.DataFrame:
+def scores(study_name: str, branch: str, split: str | None = None) -> pd.DataFrame:
     """The rows of a branch, of one part of the split where it is named; DfdError where there are none."""
-    table = _read_scores(_scores_path(study))
-    rows = table[table["branch"] == branch] if len(table) else table
-    if not len(rows):
-        raise DfdError(f"{_scores_path(study)} has no scores of {branch!r}; run the notebook that makes them first.")
-    return (rows if split is None else rows[rows["split"] == split]).reset_index(drop=True)
+    path = _scores_path(study_name)
+    table = _read_scores(path)
+    chosen = table[table["branch"] == branch]
+    if chosen.empty:
+        raise DfdError(f"{path} has no scores of {branch!r}; run the notebook that makes them first.")
+    return (chosen if split is None else chosen[chosen["split"] == split]).reset_index(drop=True)
 
 
-def branches(study: str) -> set[str]:
+def branches(study_name: str) -> set[str]:
     """The branches that the study's score table holds."""
-    return set(_read_scores(_scores_path(study))["branch"])
+    return set(_read_scores(_scores_path(study_name))["branch"])
 
 
-def _scores_path(study: str) -> Path:
-    return paths.results(study) / "scores" / f"{study}.csv"
+def _scores_path(study_name: str) -> Path:
+    return paths.results(study_name) / "scores" / f"{study_name}.csv"
 
 
 def _read_scores(path: Path) -> pd.DataFrame:
-    text = {"clip_id": str, "pair": str, "person": str}  # "0001" is a name, not a number
-    return pd.read_csv(path, dtype=text) if path.is_file() else pd.DataFrame(columns=SCORE_COLUMNS)
+    return disk.read_frame(path) if path.is_file() else pd.DataFrame(columns=SCORE_COLUMNS)
 
 
 def side_by_side(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Score tables of the same frames under each other, named in a column `name`."""
     return pd.concat([table.assign(name=name) for name, table in tables.items()], ignore_index=True)
+
+
+def recompute(path: Path) -> list[str]:
+    """Every number of a score table from that file alone: a line each, with the recorded number where it differs."""
+    numbers = path.parents[1] / f"{path.stem}.json"
+    if not path.is_file() or not numbers.is_file():
+        raise DfdError(f"There is no {path} or no {numbers}; name a score table, such as results/scores/uadfv.csv.")
+    table, resamples = _read_scores(path), studies.load(path.stem).bootstrap
+    tests = {branch: rows for branch, rows in table[table["split"] == "test"].groupby("branch")}
+    lines = []
+    for row in json.loads(numbers.read_text())["rows"]:
+        if found := _number(row["id"], tests, resamples):
+            same = all(round(getattr(found, name), 6) == row[name] for name in ("value", "low", "high"))
+            recorded = "" if same else f"   (recorded: {row['value']} [{row['low']}, {row['high']}])"
+            lines.append(f"{row['id']:44s} {found}{recorded}")
+    return lines
+
+
+def _number(key: str, tests: dict[str, pd.DataFrame], resamples: int) -> Estimate | None:
+    """The number of this id from the test frames of each branch; None where it does not come from these alone."""
+    if key in DIFFERENCES:
+        a, b, statistic = DIFFERENCES[key]
+        return intervals.difference(tests[a], tests[b], statistic, "frames", resamples)
+    branch, _, name = key.rpartition(".")
+    unit, _, statistic = name.partition("_")
+    if branch not in tests or statistic not in metrics.STATISTICS:
+        return None
+    table = metrics.to_videos(tests[branch]) if unit == "video" else tests[branch]
+    return intervals.estimate(table, statistic, f"{unit}s", resamples)
+
+
+def main() -> None:
+    """`recompute` of the score table that the command line names."""
+    print("\n".join(recompute(Path(sys.argv[-1]).resolve())))
+
+
+if __name__ == "__main__":
+    errors.or_sentence(main)

@@ -1,7 +1,9 @@
-"""What stands beside the paper's network: other networks, recipes, splits and first weights. Hours of training."""
+"""The paper's network compared with other networks, recipes, splits and first weights: hours of training."""
 
 from __future__ import annotations
 
+import functools
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,7 +18,7 @@ from dfdlib.core.studies import Study
 from dfdlib.evaluation import arbiter, intervals, results
 from dfdlib.experiments import pose_factorial, pretraining
 from dfdlib.faces.frames import FrameSet
-from dfdlib.headpose import pnp, pose_features, worldmodel
+from dfdlib.headpose import pose_features, worldmodel
 from dfdlib.resnet import architectures, classifier, finetune, heads
 from dfdlib.resnet.finetune import Run
 
@@ -35,26 +37,22 @@ def comparison_table(study: Study, frames: FrameSet) -> pd.DataFrame:
 
 
 def comparison_rows(study: Study, frames: FrameSet) -> Iterator[dict]:
-    """The rows of `table`, the quick ones first."""
-    small = finetune.small(study)
-    yield scores_row(study, "split", "pairs, the published test part", finetune.one_cycle(small, frames))
-    yield scores_row(study, "split", "frames at random, one fold of five", in_folds(small, frames, "frame", folds=1))
-    yield scores_row(study, "split", "pairs at random, one fold of five", in_folds(small, frames, "pair", folds=1))
-    yield scores_row(study, "split", "people, five folds", in_folds(small, frames, "person"))
+    """The rows of `comparison_table`, the quick ones first."""
+    small, row = finetune.small(study), functools.partial(scores_row, study)
+    yield row("split", "pairs, the published test part", finetune.one_cycle(small, frames))
+    yield row("split", "frames at random, one fold of five", in_folds(small, frames, "frame", folds=1))
+    yield row("split", "pairs at random, one fold of five", in_folds(small, frames, "pair", folds=1))
+    yield row("split", "people, five folds", in_folds(small, frames, "person"))
     for arch in NETWORKS:
         own = replace(study, resnet=replace(study.resnet, arch=arch))
         run = finetune.one_cycle(own, frames)
-        yield scores_row(study, "network", arch, run) | size(own)
+        yield row("network", arch, run) | size(own)
         if arch == study.resnet.arch:
-            yield scores_row(study, "network", f"{arch}, then a GRU over a clip's frames", heads.gru(own, frames, run))
-    yield scores_row(
-        study, "recipe", "the paper's, rate and epoch chosen on validation", finetune.paper_recipe(study, frames)
-    )
-    yield scores_row(study, "recipe", "one cycle, the last epoch", finetune.one_cycle(study, frames))
-    yield scores_row(study, "recipe", "ResNet-18, one cycle", finetune.one_cycle(small, frames))
-    yield scores_row(
-        study, "recipe", "ResNet-18, FWA's: rate 0.001, 5 % less an epoch, no momentum", finetune.fwa(small, frames)
-    )
+            yield row("network", f"{arch}, then a GRU over a clip's frames", heads.gru(own, frames, run))
+    yield row("recipe", "the paper's, rate and epoch chosen on validation", finetune.paper_recipe(study, frames))
+    yield row("recipe", "one cycle, the last epoch", finetune.one_cycle(study, frames))
+    yield row("recipe", "ResNet-18, one cycle", finetune.one_cycle(small, frames))
+    yield row("recipe", "ResNet-18, FWA's: rate 0.001, 5 % less an epoch, no momentum", finetune.fwa(small, frames))
     yield from starts(study, frames)
 
 
@@ -63,7 +61,7 @@ def scores_row(study: Study, kind: str, name: str, found: Run | pd.DataFrame) ->
     scores = test_scores(found)
     columns = {"kind": kind, "name": name, "videos": scores["clip_id"].nunique()}
     for key, estimate in intervals.evaluate(scores, study.bootstrap).items():
-        columns |= {key: estimate.value, f"{key}_low": estimate.low, f"{key}_high": estimate.high}
+        columns |= estimate.columns(key)
     return columns
 
 
@@ -94,14 +92,11 @@ def in_folds(study: Study, frames: FrameSet, unit: str, folds: int = FOLDS) -> p
 
     `unit` as in `pose_factorial.folds`: "frame" leaks, "person" does not. All rows are of the part "test".
     """
-    parts = []
-    for number, (train_rows, test_rows) in enumerate(pose_factorial.folds(frames.table, unit, study.seed)):
-        if number < folds:
-            held_out = frames.rows(test_rows)
-            held_out = replace(held_out, table=held_out.table.assign(split="test"))
-            recipe = finetune.cycle_recipe(study, finetune.labelled(frames.rows(train_rows), study), unit, number)
-            run = finetune.run_recipe(study, frames, held_out, recipe)
-            parts.append(run.scores(run.best).set_index(test_rows))
+    parts, some = [], itertools.islice(pose_factorial.folds(frames.table, unit, study.seed), folds)
+    for number, (train_rows, test_rows) in enumerate(some):
+        recipe = finetune.cycle_recipe(study, finetune.labelled(frames.rows(train_rows), study), unit, number)
+        run = finetune.run_recipe(study, frames, finetune.as_test(frames.rows(test_rows)), recipe)
+        parts.append(run.scores(run.best).set_index(test_rows))
     return pd.concat(parts).sort_index()
 
 
@@ -134,7 +129,7 @@ def _from(study: Study, weights: Path) -> Study:
 
 
 def leak_meter(study: Study, frames: FrameSet) -> pd.DataFrame:
-    """A ResNet-18, the head pose of Yang et al. and their mean on four splits; rows as those of `table`.
+    """A ResNet-18, the head pose of Yang et al. and their mean on four splits; rows as those of `comparison_table`.
 
     By frames and by pairs one fold of five, by people all five, and the published test part, whose people are in no
     other part either.
@@ -148,15 +143,12 @@ def leak_meter(study: Study, frames: FrameSet) -> pd.DataFrame:
         "person": in_folds(small, frames, "person"),
     }
     world = worldmodel.world_model(study.headpose.world_model)
-    poses = pnp.whole_and_central(frames.points, frames.sizes, world, study.headpose.solver)
-    found = []
+    features, found = pose_features.frame_features(frames, world, study.headpose.solver), []
     for split, faces in scores.items():
-        pose = pose_factorial.out_of_fold(pose_features.yang_feature(*poses), frames.table, split, study.seed).assign(
-            split="test"
-        )
+        pose = pose_factorial.out_of_fold(features, frames.table, split, study.seed).assign(split="test")
         for rule in ("resnet", "headpose", "mean"):
-            whole = arbiter.combine(faces, pose, (lambda r, h: h) if rule == "headpose" else rule)
-            found.append(scores_row(study, f"by {split}", rule, whole))
+            both = arbiter.combine(faces, pose, (lambda r, h: h) if rule == "headpose" else rule)
+            found.append(scores_row(study, f"by {split}", rule, both))
     return pd.DataFrame(found)
 
 

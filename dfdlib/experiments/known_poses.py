@@ -1,7 +1,8 @@
-"""Head poses that are known: projected ones and rendered ones, and what gives a wrong model or camera away."""
+"""Head poses that are known, projected or rendered: errors of the solvers, and signs of a wrong model or camera."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from dfdlib.headpose import pnp, pose_features, worldmodel
 
 WIDTH, HEIGHT = 640, 480  # of the simulated images, pixels
 FACE_WIDTH = 150.0  # width of a frontal simulated face, pixels
-LIMITS = {"yaw": 35.0, "pitch": 20.0, "roll": 15.0}  # degrees to either side
+LIMITS = {"yaw": 35.0, "pitch": 20.0, "roll": 15.0}  # degrees to either side, in the order of the turns
 PARTS = {"whole": pnp.WHOLE, "central": pnp.CENTRAL}
 
 
@@ -33,8 +34,8 @@ class Known:
 
 def turns(count: int, seed: int) -> np.ndarray:
     """Rotations (count, 3, 3) with yaw, pitch and roll drawn evenly within LIMITS."""
-    most = [LIMITS[name] for name in ("yaw", "pitch", "roll")]
-    return Rotation.from_euler("YXZ", repro.rng(seed, 0).uniform(-1, 1, (count, 3)) * most, degrees=True).as_matrix()
+    angles = repro.rng(seed, 0).uniform(-1, 1, (count, 3)) * list(LIMITS.values())
+    return Rotation.from_euler("YXZ", angles, degrees=True).as_matrix()
 
 
 def project_heads(heads: np.ndarray, rotation: np.ndarray, tvec: np.ndarray, camera: np.ndarray) -> np.ndarray:
@@ -44,9 +45,9 @@ def project_heads(heads: np.ndarray, rotation: np.ndarray, tvec: np.ndarray, cam
 
 
 def place(rotation: np.ndarray, model: np.ndarray, seed: int) -> np.ndarray:
-    """Translations (T, 3) that put faces of FACE pixels anywhere near the image's middle."""
+    """Translations (T, 3) that put faces of FACE_WIDTH pixels anywhere near the image's middle."""
     jaw = model[list(worldmodel.JAW_ENDS)]
-    depth = WIDTH * np.ptp(jaw[:, 0]) / FACE_WIDTH - jaw[:, 2].mean()  # at which the jaw's ends are FACE pixels apart
+    depth = WIDTH * np.ptp(jaw[:, 0]) / FACE_WIDTH - jaw[:, 2].mean()  # where the jaw's ends are so far apart
     aside = repro.rng(seed, 1).uniform(-0.15, 0.15, (len(rotation), 2)) * depth
     return np.column_stack([aside, np.full(len(rotation), depth)])
 
@@ -69,8 +70,8 @@ def compare_solvers(model: np.ndarray, count: int, noises: tuple[float, ...], se
             for part, which in PARTS.items():
                 found = pnp.solve(known.points, model, pnp.camera_matrix(WIDTH, HEIGHT), which, solver)
                 error = pnp.angle_between(found.rotation, known.rotation)
-                row = np.median(error), np.percentile(error, 95), flipped(found, error).mean()
-                rows.append((solver, part, noise, *row))
+                share = flipped(found, error).mean()
+                rows.append((solver, part, noise, *np.percentile(error, [50, 95]), share))
     return pd.DataFrame(rows, columns=["solver", "part", "noise_px", "median_deg", "p95_deg", "flipped"])
 
 
@@ -79,17 +80,17 @@ def flipped(found: pnp.Poses, error_deg: np.ndarray) -> np.ndarray:
     return pnp.behind_camera(found) | (error_deg > 90)
 
 
-def rendered(frames: FrameSet, model: np.ndarray, solver: str) -> pd.DataFrame:
+def rendered(seen: FrameSet, model: np.ndarray, solver: str) -> pd.DataFrame:
     """dlib's landmarks on the embedded clips against the rendered pose: columns person, label, yaw, whole, central.
 
     yaw is the true one and the others are angular errors, all in degrees; the camera is guessed as in the study.
     """
-    poses = pnp.whole_and_central(frames.points, frames.sizes, model, solver)
-    clips = frames.table.groupby("clip_id", sort=False)["frame"]
+    poses = pnp.whole_and_central(seen.points, seen.sizes, model, solver)
+    clips = seen.table.groupby("clip_id", sort=False)["frame"]
     right = np.concatenate([truth.rotations(clip_id)[index.to_numpy()] for clip_id, index in clips])
     errors = {part: pnp.angle_between(p.rotation, right) for part, p in zip(PARTS, poses, strict=True)}
     yaw = np.degrees(np.arctan2(right[:, 0, 2], right[:, 2, 2]))
-    return frames.table[["person", "label"]].assign(yaw=yaw, **errors)
+    return seen.table[["person", "label"]].assign(yaw=yaw, **errors)
 
 
 Setup = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # model -> the model and camera that are used
@@ -108,7 +109,7 @@ MOST = {"behind_camera": 0.01, "angle_deg": 15.0, "depth_off": 0.15, "residual_p
 
 
 def symptoms(model: np.ndarray, camera: np.ndarray, head: np.ndarray, solver: str = "iterative") -> dict[str, float]:
-    """How a model and a camera do on 200 known poses of `head` (68, 3), 1 px of noise.
+    """How well a model and a camera do on 200 known poses of `head` (68, 3), with 1 px of noise.
 
     behind_camera: share of poses; angle_deg: median error; depth_off: median of |distance / truth - 1|;
     residual_percent: root mean square reprojection error as a share of the face's width.
@@ -131,7 +132,7 @@ def signs(found: dict[str, float]) -> list[str]:
 INNER_FACE = np.arange(17, 68)  # what a swap replaces: all but the contour
 TURN = 4.0  # degrees, standard deviation about each axis: the mismatch of a swapped face
 NOISE = 1.0  # pixels, of every landmark
-FRAMES_OF_EACH = 20  # of each head, real and fake
+EACH = 20  # frames of each head, real and fake
 # Changes the heads (T, 68, 3) of one person's fake frames, given all heads (people, 68, 3), the person and a seed.
 Change = Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
 
@@ -145,9 +146,9 @@ def skulls(clips: list[Clip]) -> np.ndarray:
 def turned_face(own: np.ndarray, every: np.ndarray, person: int, seed: int) -> np.ndarray:
     """The inner face turned a little about its own middle, in each frame another way."""
     middle = own[:, INNER_FACE].mean(1, keepdims=True)
-    turns = Rotation.from_rotvec(repro.rng(seed, 3).normal(0, np.radians(TURN), (len(own), 3))).as_matrix()
+    small = Rotation.from_rotvec(repro.rng(seed, 3).normal(0, np.radians(TURN), (len(own), 3))).as_matrix()
     changed = own.copy()
-    changed[:, INNER_FACE] = (own[:, INNER_FACE] - middle) @ turns.transpose(0, 2, 1) + middle
+    changed[:, INNER_FACE] = (own[:, INNER_FACE] - middle) @ small.transpose(0, 2, 1) + middle
     return changed
 
 
@@ -165,44 +166,45 @@ CHANGES: dict[str, Change] = {"turned face": turned_face, "one donor": one_donor
 
 
 def _wearing(own: np.ndarray, donor: np.ndarray) -> np.ndarray:
-    """The heads with the donor's inner face, turned, scaled and moved to lie best on their own."""
-    source, target = donor[INNER_FACE] - donor[INNER_FACE].mean(0), own[0, INNER_FACE] - own[0, INNER_FACE].mean(0)
+    """The heads with the donor's inner face, turned, scaled and moved to fit their own best.
+
+    In the heads' single precision; scikit-image's SimilarityTransform in double moves answers by up to 0.001.
+    """
+    middle = own[0, INNER_FACE].mean(0)
+    source, target = donor[INNER_FACE] - donor[INNER_FACE].mean(0), own[0, INNER_FACE] - middle
     u, size, vt = np.linalg.svd(source.T @ target)
     changed = own.copy()
-    changed[:, INNER_FACE] = size.sum() / (source**2).sum() * source @ u @ vt + own[0, INNER_FACE].mean(0)
+    changed[:, INNER_FACE] = size.sum() / (source**2).sum() * source @ u @ vt + middle
     return changed
 
 
 def flawed_frames(every: np.ndarray, change: Change, seed: int) -> tuple[np.ndarray, pd.DataFrame]:
     """Landmarks (T, 68, 2) in pixels and their table of real and changed frames of all heads but the first.
 
-    The first is the donor of `one_donor`. Images have posetruth's size.
+    The first is the donor of `one_donor`. Images have WIDTH x HEIGHT pixels.
     """
     points, rows = [], []
-    for person, head in enumerate(every[1:], 1):
-        for label in (0, 1):
-            key = seed + 2 * person + label
-            own = np.repeat(head[None], FRAMES_OF_EACH, axis=0)
-            rotation = turns(FRAMES_OF_EACH, key)
-            seen = change(own, every, person, key) if label else own
-            exact = project_heads(seen, rotation, place(rotation, head, key), RIGHT)
-            points.append(exact + repro.rng(key, 4).normal(0, NOISE, exact.shape))
-            rows += [(f"{person}-{label}", i, label, str(person), str(person), "train") for i in range(FRAMES_OF_EACH)]
+    for (person, head), label in itertools.product(enumerate(every[1:], 1), (0, 1)):
+        key = seed + 2 * person + label
+        own, rotation = np.repeat(head[None], EACH, axis=0), turns(EACH, key)
+        seen = change(own, every, person, key) if label else own
+        exact = project_heads(seen, rotation, place(rotation, head, key), RIGHT)
+        points.append(exact + repro.rng(key, 4).normal(0, NOISE, exact.shape))
+        rows += [(f"{person}-{label}", i, label, str(person), str(person), "train") for i in range(EACH)]
     return np.concatenate(points), pd.DataFrame(rows, columns=COLUMNS)
 
 
 @cache.stage
 def answers(every: np.ndarray, models: dict[str, np.ndarray], solver: str, seed: int) -> pd.DataFrame:
-    """What each feature makes of each flaw, five folds by person: columns flaw, feature and pose_factorial.summary's.
+    """How well each feature finds each flaw, five folds by person: columns flaw, feature and pose_factorial.summary's.
 
     The features are those of Yang et al. by each of `models`, and the aligned shape of the landmarks.
     """
     rows = []
     for flaw, change in CHANGES.items():
         points, table = flawed_frames(every, change, seed)
-        size = np.tile([WIDTH, HEIGHT], (len(points), 1))
-        poses = {name: pnp.whole_and_central(points, size, model, solver) for name, model in models.items()}
-        features = {f"pose, {name} model": pose_features.yang_feature(*both) for name, both in poses.items()}
+        seen = FrameSet(table, np.empty(0), points, np.tile([WIDTH, HEIGHT], (len(points), 1)))
+        features = {f"pose, {n} model": pose_features.frame_features(seen, m, solver) for n, m in models.items()}
         features["shape alone"] = pose_features.aligned_shape(points, points[table["label"] == 0].mean(0))
         for name, values in features.items():
             scores = pose_factorial.out_of_fold(values, table, "person", seed)

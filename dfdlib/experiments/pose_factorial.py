@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -66,30 +67,33 @@ def out_of_fold(
 def summary(scores: pd.DataFrame, resamples: int) -> dict[str, float]:
     """One flat row: AUC and accuracy of frames and videos with their intervals' ends, and the share called fake.
 
-    A share near 0 or 1 tells of an SVM that says the same of every frame.
+    A share near 0 or 1 shows an SVM that says the same of every frame.
     """
     row = {"called_fake": float((scores["p_fake"] >= metrics.THRESHOLD).mean())}
     for unit, table in (("frame", scores), ("video", metrics.to_videos(scores))):
         for name in ("auc", "acc"):
-            found = intervals.estimate(table, name, f"{unit}s", resamples)
-            row |= {f"{unit}_{name}": found.value, f"{unit}_{name}_low": found.low, f"{unit}_{name}_high": found.high}
+            row |= intervals.estimate(table, name, f"{unit}s", resamples).columns(f"{unit}_{name}")
     return row
 
 
-def world_models(frames: FrameSet, study: Study) -> dict[str, np.ndarray]:
+def world_models(found: FrameSet, study: Study) -> dict[str, np.ndarray]:
     """The models (68, 3) that are compared: the study's own, its mirror image, one from real faces, and placed ones.
 
     "from real faces" sees the training part alone. A file named by DFD_WORLD_MODEL joins them, mirrored too.
     """
     own = worldmodel.world_model(study.headpose.world_model)
-    real = (frames.table["split"] == "train") & (frames.table["label"] == 0)
-    found = {"own": own, "own, mirrored": worldmodel.mirrored(own)}
-    found["from real faces"] = worldmodel.from_landmarks(frames.points[real.to_numpy()], own)
-    found |= {f"placed, {share:.0%} off": worldmodel.hand_placed(own, share, study.seed) for share in PLACED}
+    from_faces = worldmodel.from_landmarks(found.points[real_training(found)], own)
+    models = {"own": own, "own, mirrored": worldmodel.mirrored(own), "from real faces": from_faces}
+    models |= {f"placed, {share:.0%} off": worldmodel.hand_placed(own, share, study.seed) for share in PLACED}
     if paths.world_model():
         user = worldmodel.world_model(str(paths.world_model()))
-        found |= {"user's": user, "user's, mirrored": worldmodel.mirrored(user)}
-    return found
+        models |= {"user's": user, "user's, mirrored": worldmodel.mirrored(user)}
+    return models
+
+
+def real_training(found: FrameSet) -> np.ndarray:
+    """Which frames (T,) are real and of the training part."""
+    return ((found.table["split"] == "train") & (found.table["label"] == 0)).to_numpy()
 
 
 @cache.stage
@@ -119,14 +123,8 @@ def _cell(table: pd.DataFrame, poses: tuple, levels: tuple[str, ...], protocol: 
 
 def main_effects(cells: pd.DataFrame, score: str) -> pd.DataFrame:
     """For every level of every factor, the middle and the range of a score over all other factors' levels."""
-    tables = [
-        cells.groupby(factor, sort=False)[score]
-        .agg(["median", "min", "max"])
-        .reset_index(names="level")
-        .assign(factor=factor)
-        for factor in FACTORS
-    ]
-    return pd.concat(tables, ignore_index=True)[["factor", "level", "median", "min", "max"]]
+    found = {factor: cells.groupby(factor, sort=False)[score].agg(["median", "min", "max"]) for factor in FACTORS}
+    return pd.concat(found, names=["factor", "level"]).reset_index()
 
 
 @cache.stage
@@ -151,7 +149,7 @@ def cameras(
     return pd.DataFrame(rows)
 
 
-# Mistakes that a reader of the paper might suspect: what becomes of landmarks (T, 68, 2) and model (68, 3).
+# Mistakes that a reader of the paper might suspect: how each changes landmarks (T, 68, 2) and model (68, 3).
 Mistake = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 MISTAKES: dict[str, Mistake] = {
     "none": lambda points, model: (points, model),
@@ -174,18 +172,15 @@ def mistakes(
 
     Columns mistake and those of `summary`. The last row has its labels shuffled: what a coin gives.
     """
-    rows = []
-    for name, change in MISTAKES.items():
-        seen, used = change(points, model)
+
+    def row(name: str, seen: np.ndarray, used: np.ndarray, labelled: pd.DataFrame) -> dict:
         features = pose_features.directions(*pnp.whole_and_central(seen, sizes, used, "iterative"))
-        rows.append(_by_the_paper(name, features, table, protocol, seed))
-    features = pose_features.directions(*pnp.whole_and_central(points, sizes, model, "iterative"))
+        scores = out_of_fold(features, labelled, protocol, seed, "default")
+        return {"mistake": name} | summary(scores, RESAMPLES)
+
+    rows = [row(name, *change(points, model), table) for name, change in MISTAKES.items()]
     shuffled = table.assign(label=repro.rng(seed).permutation(table["label"]))
-    return pd.DataFrame([*rows, _by_the_paper("labels shuffled", features, shuffled, protocol, seed)])
-
-
-def _by_the_paper(name: str, features: np.ndarray, table: pd.DataFrame, protocol: str, seed: int) -> dict:
-    return {"mistake": name} | summary(out_of_fold(features, table, protocol, seed, "default"), RESAMPLES)
+    return pd.DataFrame([*rows, row("labels shuffled", points, model, shuffled)])
 
 
 def readings(found: FrameSet, poses: dict[str, tuple[Poses, Poses]], model: np.ndarray, solver: str) -> dict:
@@ -193,20 +188,20 @@ def readings(found: FrameSet, poses: dict[str, tuple[Poses, Poses]], model: np.n
 
     The last two go beyond what was published; `model` (68, 3) and `solver` are for the smoothed landmarks.
     """
-    train = ((found.table["split"] == "train") & (found.table["label"] == 0)).to_numpy()
     width = np.ptp(found.points[:, :17, 0], axis=1)[:, None]  # of the face, pixels
-    own, mirrored = poses["own"], poses["own, mirrored"]
-    both = [pose_features.yang_feature(*own), pose_features.yang_feature(*mirrored)]
-    left = np.hstack([pose_features.residuals(*own), pose_features.residuals(*mirrored)]) / width
-    steady = pnp.whole_and_central(frames.smoothed(found), found.sizes, model, solver)
+    features = {name: pose_features.yang_feature(*both) for name, both in poses.items()}
+    both = [features["own"], features["own, mirrored"]]
+    left = [pose_features.residuals(*poses[name]) / width for name in ("own", "own, mirrored")]
+    steady = replace(found, points=frames.smoothed(found))
+    shape = pose_features.aligned_shape(found.points, found.points[real_training(found)].mean(0))
     return {
-        "pose_right_model": both[0],
-        "pose_mirrored_model": both[1],
-        "pose_model_from_faces": pose_features.yang_feature(*poses["from real faces"]),
-        "residuals_of_both_fits": left,
-        "shape_without_pose": pose_features.aligned_shape(found.points, found.points[train].mean(0)),
-        "both_poses_and_residuals": np.hstack([*both, left]),
-        "pose_of_smoothed_landmarks": pose_features.yang_feature(*steady),
+        "pose_right_model": features["own"],
+        "pose_mirrored_model": features["own, mirrored"],
+        "pose_model_from_faces": features["from real faces"],
+        "residuals_of_both_fits": np.hstack(left),
+        "shape_without_pose": shape,
+        "both_poses_and_residuals": np.hstack([*both, *left]),
+        "pose_of_smoothed_landmarks": pose_features.frame_features(steady, model, solver),
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
 import os
 import re
 import tarfile
@@ -12,13 +11,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
 from dfdlib.core import cache, disk, paths, training
 from dfdlib.core.errors import DfdError
-from dfdlib.core.studies import Study
-from dfdlib.resnet import architectures, classifier
+from dfdlib.core.studies import ResNetParams, Study
+from dfdlib.resnet import architectures, classifier, finetune
 
 SIZE, BATCH, EPOCHS, PEAK = 56, 64, 20, 0.1  # windows of 56 of the 64 pixels; the rest as for one cycle
 HELD_OUT = 20  # images of each class
@@ -36,8 +36,9 @@ def archive() -> Path | None:
 
 def _is_tar(path: Path) -> bool:
     try:
-        return path.is_file() and tarfile.is_tarfile(path)
-    except (lzma.LZMAError, *disk.DAMAGED):
+        with disk.decoding():
+            return path.is_file() and tarfile.is_tarfile(path)
+    except disk.DAMAGED:
         return False
 
 
@@ -55,7 +56,7 @@ def read_archive(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
             if names[-1] is None or images[-1] is None:
                 what = "has no class in its name" if names[-1] is None else "is not an image of 64 x 64 pixels"
                 raise DfdError(f"{name} in {path} {what}; get the archive again.")
-    except (tarfile.TarError, lzma.LZMAError, *disk.DAMAGED) as error:
+    except disk.DAMAGED as error:
         raise DfdError(f"{path} is damaged or no tar archive ({disk.why(error)}); get it again.") from None
     if not images:
         raise DfdError(f"{path} holds no image <class>/<image>.JPEG; get the archive again.")
@@ -65,7 +66,7 @@ def read_archive(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
 
 def _members(path: Path) -> Iterator[tuple[str, bytes]]:
     """Names and bytes of the regular files that are called an image; ValueError for a member that is too large."""
-    with tarfile.open(path) as tar:
+    with disk.decoding(), tarfile.open(path) as tar:
         for member in tar:
             if member.size > MOST_BYTES:
                 raise ValueError(f"a member of {member.size} bytes, too many to take")
@@ -88,41 +89,21 @@ def tiny_imagenet(study: Study, path: Path) -> tuple[Path, float]:
     params = replace(study.resnet, input_size=SIZE, batch=BATCH, weights="")
     key = cache.key(__name__, params, study.seed, path)
     folder = paths.runs() / "pretrained" / f"{params.arch}-{key[:12]}"
-    done = folder / f"epoch_{EPOCHS:02d}.safetensors"
+    done = training.weights_of(folder, EPOCHS)
     if not done.is_file():
-        _train(study, params, read_archive(path), folder)
+        _train(study.seed, params, read_archive(path), folder)
     return done, float(training.epoch_arrays(folder, EPOCHS)["top1"])
 
 
-def _train(study: Study, params, data: tuple, folder: Path) -> None:  # noqa: ANN001
+def _train(seed: int, params: ResNetParams, data: tuple[np.ndarray, np.ndarray, list[str]], folder: Path) -> None:
     images, labels, classes = data
-    rank = np.concatenate([np.arange((labels == c).sum()) for c in range(len(classes))])
-    rank = rank[np.argsort(np.argsort(labels, kind="stable"), kind="stable")]  # an image's number in its class
-    kept, held = np.flatnonzero(rank >= HELD_OUT), np.flatnonzero(rank < HELD_OUT)
-    torch.manual_seed(study.seed)
-    model = architectures.create(params.arch)
-    model.fc = nn.Linear(model.fc.in_features, len(classes))
-    model = model.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(model.parameters(), lr=PEAK, momentum=params.momentum, weight_decay=5e-4)
-    steps = len(range(0, len(kept) - 1, BATCH))
-
-    def batches(epoch: int):  # noqa: ANN202
-        how = classifier.Augment(study.seed)
-        for step, batch in enumerate(classifier.crop_batches(images[kept], labels[kept], params, epoch, how)):
-            optimizer.param_groups[0]["lr"] = training.rate((epoch - 1 + step / steps) / EPOCHS, PEAK)
-            yield batch
+    held = pd.Series(labels).groupby(labels).cumcount().to_numpy() < HELD_OUT  # the first images of each class
+    torch.manual_seed(seed)
+    model = architectures.build(params, len(classes))[0]
+    batches = classifier.epochs_of(images[~held], labels[~held], params, seed)
 
     def evaluate(model: nn.Module) -> tuple[dict, dict]:
         top1 = float((classifier.logits(model, images[held], params).argmax(1) == labels[held]).mean())
         return {"top1": top1}, {"top1": np.array(top1)}
 
-    training.fit(
-        model,
-        optimizer,
-        batches,
-        lambda m, x, y: classifier.cross_entropy_loss(m, x, y, params),
-        evaluate,
-        EPOCHS,
-        folder,
-    )
-    training.prune(folder, {EPOCHS})
+    finetune.descend(model, finetune.Recipe(PEAK, EPOCHS, *batches, weight_decay=5e-4), params, evaluate, folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -20,7 +20,7 @@ from dfdlib.core.studies import FaceParams, ResNetParams, Study, SuperResParams
 from dfdlib.evaluation import intervals
 from dfdlib.faces import detection, geometry
 from dfdlib.faces.frames import FrameSet
-from dfdlib.headpose import pnp, pose_features, worldmodel
+from dfdlib.headpose import pose_features, worldmodel
 from dfdlib.resnet import classifier, finetune
 from dfdlib.superres import enlarging, lr_hr
 
@@ -38,7 +38,7 @@ class Cell:
 
 
 def conditions(study: Study) -> list[Cell]:
-    """The study's conditions; at the crops' own height there is nothing to enlarge, and one way stands for all."""
+    """The study's conditions; at the crops' own height there is nothing to enlarge, and one way counts for all."""
     sweep, own = study.sweep, study.faces.size
     small = [Cell(*levels) for levels in itertools.product(sweep.heights, WAYS, sweep.qualities)]
     return small + [Cell(own, "bicubic", quality) for quality in sweep.qualities]
@@ -46,16 +46,15 @@ def conditions(study: Study) -> list[Cell]:
 
 def degraded(crop: np.ndarray, cell: Cell, model: torch.nn.Module) -> np.ndarray:
     """A crop (S, S, 3) made small, compressed and brought back to its size by the cell's way."""
-    size = crop.shape[1::-1]
     small = cv2.resize(crop, (cell.height, cell.height), interpolation=cv2.INTER_AREA)
     if cell.quality:
-        small = cv2.imdecode(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, cell.quality])[1], cv2.IMREAD_COLOR)
+        small = geometry.jpeg(small, cell.quality)
     if cell.way == "as small as it is":
         return _framed(small, crop.shape)
     if cell.way == "FSRCNN":
         small = enlarging.upscale(small, model=model)
     how = cv2.INTER_NEAREST if cell.way == "nearest" else cv2.INTER_CUBIC
-    return cv2.resize(small, size, interpolation=how)
+    return cv2.resize(small, crop.shape[1::-1], interpolation=how)
 
 
 def _framed(small: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -71,7 +70,7 @@ def landmarks(crops: np.ndarray, cell: Cell, params: FaceParams) -> np.ndarray:
     The search starts from the crop without its margin, which needs no detector: a face of 16 pixels has none.
     """
     size = params.size
-    inner = cell.height if cell.way == WAYS[0] else size  # how large the face's crop now stands in its canvas
+    inner = cell.height if cell.way == WAYS[0] else size  # the side of the face's crop in its canvas
     start, share = (size - inner) // 2, params.margin / (1 + 2 * params.margin)
     box = start + inner * np.array([share, share, 1 - share, 1 - share])
     found = np.stack([detection.landmarks(crop, box) for crop in crops])
@@ -89,33 +88,24 @@ def _measured(
     """Per test crop: p_fake of the network as it is and with a last layer trained on such crops, PSNR, landmarks."""
     torch.set_num_threads(1)  # cells run beside each other
     weights, params, sr_weights, sr_params = nets
-    model = enlarging.load_fsrcnn(sr_weights, sr_params)
-    (x_crops, y), crops = trained, tested
-    seen, learned = (np.stack([degraded(c, cell, model) for c in found]) for found in (crops, x_crops))
-    x, logits = _read(seen, weights, params)
-    head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(_read(learned, weights, params)[0], y)
+    enlarger, network = enlarging.load_fsrcnn(sr_weights, sr_params), finetune.network(weights, params)
+    learned, seen = (np.stack([degraded(crop, cell, enlarger) for crop in crops]) for crops in (trained[0], tested))
+    (x, _), (features, logits) = (classifier.features_and_logits(network, crops, params) for crops in (learned, seen))
+    last_layer = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(x, trained[1])
+    pairs = ([lr_hr.luminance(crop) for crop in pair] for pair in zip(seen, tested, strict=True))
     return {
         "test only": classifier.p_fake(logits),
-        "train and test": head.predict_proba(x)[:, 1],
-        "psnr": np.array([_psnr(a, b) for a, b in zip(seen, crops, strict=True)]),
+        "train and test": last_layer.predict_proba(features)[:, 1],
+        "psnr": np.array([lr_hr.psnr(*pair) for pair in pairs]),
         "points": landmarks(seen, cell, face),
     }
 
 
-def _read(crops: np.ndarray, weights: Path, params: ResNetParams) -> tuple[np.ndarray, np.ndarray]:
-    return classifier.features_and_logits(finetune.network(weights, params), crops, params)
-
-
-def _psnr(a: np.ndarray, b: np.ndarray) -> float:
-    error = np.mean((lr_hr.luminance(a) - lr_hr.luminance(b)) ** 2)
-    return float(10 * np.log10(255**2 / max(error, 1e-3)))
-
-
-def measure_cells(study: Study, frames: FrameSet) -> dict[Cell, dict[str, np.ndarray]]:
+def measure_cells(study: Study, found: FrameSet) -> dict[Cell, dict[str, np.ndarray]]:
     """What `_measured` finds in every cell; cells run side by side, are cached one by one, and resume."""
     small = finetune.small(study)
-    network = finetune.one_cycle(small, frames)
-    trained, tested = frames.part("train", "val"), frames.part("test").crops
+    network = finetune.one_cycle(small, found)
+    trained, tested = found.part("train", "val"), found.part("test").crops
     nets = (network.weights, finetune.network_alone(small.resnet), enlarging.fsrcnn_of(study), study.superres)
     calls = [(cell, (trained.crops, trained.labels), tested, nets, study.faces) for cell in conditions(study)]
     done = [_measured.kept(*call) for call in calls]
@@ -124,46 +114,44 @@ def measure_cells(study: Study, frames: FrameSet) -> dict[Cell, dict[str, np.nda
     return dict(zip(conditions(study), done, strict=True))
 
 
-def resolution_table(study: Study, frames: FrameSet, found: dict[Cell, dict[str, np.ndarray]]) -> pd.DataFrame:
+def resolution_table(study: Study, found: FrameSet, cells: dict[Cell, dict[str, np.ndarray]]) -> pd.DataFrame:
     """One row a cell: AUC of test frames with intervals, PSNR (dB), landmark error, AUC of the head pose.
 
     The landmark error is against the same search on the unchanged crop, in percent of the distance of the outer eye
     corners. The head pose is that of Yang et al. on the landmarks found, its SVM trained on unchanged crops.
     """
-    test = frames.part("test")
-    own = found[Cell(study.faces.size, "bicubic", 0)]["points"]
-    svm, world = _pose_svm(study, frames)
+    test, own = found.part("test"), Cell(study.faces.size, "bicubic", 0)
+    world, solver = worldmodel.world_model(study.headpose.world_model), study.headpose.solver
+    train = found.part("train")
+    learned = _seen_at(landmarks(train.crops, own, study.faces), train, study.faces)
+    svm = pose_features.pose_svm(learned, world, solver)
     rows = []
-    for cell, kept in found.items():
-        points = geometry.in_frame(kept["points"], test.points, study.faces)
-        poses = pnp.whole_and_central(points, test.sizes, world, study.headpose.solver)
+    for cell, kept in cells.items():
+        features = pose_features.frame_features(_seen_at(kept["points"], test, study.faces), world, solver)
         scores = {name: kept[name] for name in ("test only", "train and test")}
-        scores["head pose"] = pose_features.p_fake(svm, pose_features.yang_feature(*poses))
+        scores["head pose"] = pose_features.p_fake(svm, features)
         psnr = np.nan if cell.way == WAYS[0] else kept["psnr"].mean()  # there is no enlarged picture to compare
-        row = vars(cell) | {"psnr": psnr, "landmark_error": geometry.landmark_error(kept["points"], own).mean()}
+        error = geometry.landmark_error(kept["points"], cells[own]["points"]).mean()
+        row = vars(cell) | {"psnr": psnr, "landmark_error": error}
         for name, p_fake in scores.items():
-            auc = intervals.estimate(test.scored(p_fake), "auc", "frames", study.bootstrap)
-            row |= {name: auc.value, f"{name}_low": auc.low, f"{name}_high": auc.high}
+            row |= intervals.estimate(test.scored(p_fake), "auc", "frames", study.bootstrap).columns(name)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _pose_svm(study: Study, frames: FrameSet) -> tuple:
-    part, world = frames.part("train"), worldmodel.world_model(study.headpose.world_model)
-    points = landmarks(part.crops, Cell(study.faces.size, "bicubic", 0), study.faces)
-    points = geometry.in_frame(points, part.points, study.faces)
-    poses = pnp.whole_and_central(points, part.sizes, world, study.headpose.solver)
-    return pose_features.SVMS["standardized"]().fit(pose_features.yang_feature(*poses), part.labels), world
+def _seen_at(points: np.ndarray, original: FrameSet, params: FaceParams) -> FrameSet:
+    """The frames with landmarks that were found in their crops (N, 68, 2), in the frames' pixels."""
+    return replace(original, points=geometry.in_frame(points, original.points, params))
 
 
-def gains(study: Study, frames: FrameSet, found: dict[Cell, dict[str, np.ndarray]]) -> pd.DataFrame:
+def gains(study: Study, found: FrameSet, cells: dict[Cell, dict[str, np.ndarray]]) -> pd.DataFrame:
     """AUC by FSRCNN minus AUC by bicubic on the same frames, with the paired interval and what could have been seen."""
-    test, rows = frames.part("test"), []
-    for cell in found:
+    test, rows = found.part("test"), []
+    for cell in cells:
         if cell.way == "FSRCNN":
-            other = found[Cell(cell.height, "bicubic", cell.quality)]
+            other = replace(cell, way="bicubic")
             for name in ("test only", "train and test"):
-                tables = (test.scored(kept[name]) for kept in (found[cell], other))
+                tables = (test.scored(cells[key][name]) for key in (cell, other))
                 gain = intervals.difference(*tables, "auc", "frames", study.bootstrap)
                 seen = intervals.detectable(gain)
                 rows.append((cell.height, cell.quality, name, gain.value, gain.low, gain.high, seen))
@@ -172,10 +160,7 @@ def gains(study: Study, frames: FrameSet, found: dict[Cell, dict[str, np.ndarray
 
 def agreement(table: pd.DataFrame) -> tuple[int, int]:
     """In how many cells the way with the higher PSNR, FSRCNN or bicubic, has the higher AUC; of those without a tie."""
-    ways = {way: table[table["way"] == way].set_index(["height", "quality"]) for way in ("FSRCNN", "bicubic")}
-    signs = {
-        name: np.sign(ways["FSRCNN"][name] - ways["bicubic"][name].reindex(ways["FSRCNN"].index))
-        for name in ("psnr", "test only")
-    }
-    told = (signs["psnr"] != 0) & (signs["test only"] != 0)
-    return int((signs["psnr"] == signs["test only"])[told].sum()), int(told.sum())
+    wide = table.pivot(index=["height", "quality"], columns="way", values=["psnr", "test only"])
+    psnr, auc = (np.sign(wide[name]["FSRCNN"] - wide[name]["bicubic"]).dropna() for name in ("psnr", "test only"))
+    told = (psnr != 0) & (auc != 0)
+    return int((psnr == auc)[told].sum()), int(told.sum())

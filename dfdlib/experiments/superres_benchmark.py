@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from dfdlib.core import cache, paths, repro
+from dfdlib.core import cache, paths, repro, training
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
 from dfdlib.evaluation import intervals, results
@@ -77,9 +78,8 @@ def train_on_t91(
     if network == "fsrcnn" and scale != 2:
         model = networks.at_scale(train_on_t91(network, 2, recipe, say)[0], scale)
     epochs = recipe.epochs if (network, scale) == ("fsrcnn", 2) else recipe.fewer
-    squares = [
-        pair for pair in benchmark_pairs(image_files("T91"), scale, COPIES) if min(pair[0].shape) >= recipe.patch
-    ]
+    pairs = benchmark_pairs(image_files("T91"), scale, COPIES)
+    squares = [(lr, hr) for lr, hr in pairs if min(lr.shape) >= recipe.patch]
     key = cache.key(fsrcnn_training.__name__, recipe, name, squares)[:12]
 
     def batches(epoch: int) -> Iterator:
@@ -91,9 +91,8 @@ def train_on_t91(
         say(f"{name} epoch {row['epoch']:2d} of {epochs}: training error {row['train_loss']:.6f}, {row['seconds']} s")
 
     folder = paths.runs() / "superres" / f"{name}-{key}"
-    with cache.locked(folder):
-        fsrcnn_training.adam(model, recipe.lr, batches, lambda model: ({}, {}), epochs, folder, on_epoch)
-    return model, folder / f"epoch_{epochs:02d}.safetensors"
+    fsrcnn_training.adam(model, recipe.lr, batches, lambda model: ({}, {}), epochs, folder, on_epoch)
+    return model, training.weights_of(folder, epochs)
 
 
 SHELF = [("fsrcnn", 2), ("fsrcnn", 3), ("fsrcnn", 4), ("fsrcnn_s", 2), ("espcn", 2), ("srcnn", 2)]
@@ -118,23 +117,20 @@ def benchmark(study: Study) -> pd.DataFrame:
     y = np.random.default_rng(0).integers(16, 235, (1, 128, 128)).astype(np.uint8)
     rows, jobs = [], {}
     for network, scale in [("bicubic", scale) for scale in SCALES] + SHELF:
-        model = None if network == "bicubic" else enlarging.shipped_network(scale, "t91", network)
-        enlarge = (lambda y, s=scale: bicubic(y, s)) if model is None else (lambda y, m=model: enlarging.enlarge(m, y))
-        found = set5(lambda lr, e=enlarge: e(lr[None])[0], scale)
+        if network == "bicubic":
+            enlarge, size = functools.partial(bicubic, scale=scale), {}
+        else:
+            model = enlarging.shipped_network(scale, "t91", network)
+            enlarge = functools.partial(enlarging.enlarge, model)
+            size = {"weights": networks.count_weights(model), "operations": networks.operations(model)}
+        found = set5(enlarge, scale)
         psnr = intervals.mean_over_people(found["psnr"].to_numpy(), found["image"], "images", study.bootstrap)
         results.record(study.name, f"{network}.x{scale}.set5_psnr", psnr)
-        size = (
-            {}
-            if model is None
-            else {"weights": networks.count_weights(model), "operations": networks.operations(model)}
-        )
         score = {"psnr": psnr.value, "low": psnr.low, "high": psnr.high, "ssim": found["ssim"].mean()}
         rows.append({"network": network, "scale": scale} | size | score)
-        jobs[network, scale] = lambda e=enlarge: e(y)
-    found = pd.DataFrame(rows)
-    keys = list(zip(found["network"], found["scale"], strict=True))
+        jobs[network, scale] = functools.partial(enlarge, y)
     taken = milliseconds(jobs)
-    return found.assign(published=[PUBLISHED.get(k) for k in keys], milliseconds=[taken[k] for k in keys])
+    return pd.DataFrame(rows).assign(published=[PUBLISHED.get(key) for key in jobs], milliseconds=taken.values())
 
 
 def bicubic(lr: np.ndarray, scale: int) -> np.ndarray:
@@ -143,10 +139,10 @@ def bicubic(lr: np.ndarray, scale: int) -> np.ndarray:
 
 
 def set5(enlarge: Callable[[np.ndarray], np.ndarray], scale: int) -> pd.DataFrame:
-    """PSNR (dB) and SSIM of each image of Set5; `enlarge` takes luminance (h, w) to (scale * h, scale * w), uint8."""
-    found = benchmark_pairs(image_files("Set5"), scale)
-    quality = [lr_hr.quality(enlarge(lr)[None], hr[None], scale) for lr, hr in found]
-    return pd.concat(quality, ignore_index=True).assign(image=[path.stem for path in image_files("Set5")])
+    """PSNR (dB) and SSIM of each image of Set5; `enlarge` takes uint8 luminance (1, h, w) to `scale` times the size."""
+    files = image_files("Set5")
+    quality = [lr_hr.quality(enlarge(lr[None]), hr[None], scale) for lr, hr in benchmark_pairs(files, scale)]
+    return pd.concat(quality, ignore_index=True).assign(image=[path.stem for path in files])
 
 
 def displacement(model: nn.Module) -> float:

@@ -18,16 +18,15 @@ from dfdlib.core.studies import Study, SuperResParams
 from dfdlib.data import sources
 from dfdlib.evaluation import intervals, results
 from dfdlib.evaluation.intervals import Estimate
-from dfdlib.faces import detection
+from dfdlib.faces import detection, geometry
 from dfdlib.superres import enlarging, lr_hr
 from dfdlib.superres.networks import FSRCNN, SCALES
 
 
 def score(enlarged: dict[str, np.ndarray], hr: np.ndarray, scale: int, people: pd.Series) -> pd.DataFrame:
     """The quality of several ways to enlarge the same images: columns way, person, psnr (dB), ssim."""
-    tables = [
-        lr_hr.quality(images, hr, scale).assign(way=way, person=people.to_numpy()) for way, images in enlarged.items()
-    ]
+    found = {way: lr_hr.quality(images, hr, scale) for way, images in enlarged.items()}
+    tables = [table.assign(way=way, person=people.to_numpy()) for way, table in found.items()]
     return pd.concat(tables, ignore_index=True)[["way", "person", "psnr", "ssim"]]
 
 
@@ -99,9 +98,10 @@ PLAIN = {
     "bicubic": cv2.INTER_CUBIC,
     "Lanczos": cv2.INTER_LANCZOS4,
 }
-MEASURES = {"psnr": "PSNR in dB", "ssim": "SSIM", "landmark_error": "landmark error in %", "identity": "identity"}
+MEASURES = ("psnr", "ssim", "landmark_error", "identity")  # in dB, 1 at most, in percent, 1 at most
+UPSAMPLE = 1  # dlib looks at twice the size: CelebA's half-size faces are small for it
+SHIPPED = ("T91", "CelebA")  # what the shipped networks were trained on
 FACES = (27, 400)  # test faces looked at: of the embedded stills, of CelebA
-OUTER_EYE_CORNERS = (36, 45)  # of the 68 landmarks, from 0
 
 
 def face_quality(study: Study) -> pd.DataFrame:
@@ -111,13 +111,11 @@ def face_quality(study: Study) -> pd.DataFrame:
     """
     test = sources.stills(study).query("split == 'test'")
     test = test.iloc[:: max(1, len(test) // FACES[study.dataset == "uadfv"])]
-    parts = []
+    parts, folder = [], paths.assets() / "superres"
     for scale in SCALES:
-        folder = paths.assets() / "superres"
-        networks = {"FSRCNN, T91": folder / f"t91_fsrcnn_x{scale}.safetensors"}
-        networks["FSRCNN, CelebA"] = folder / f"celeba_fsrcnn_x{scale}.safetensors"
+        networks = {f"FSRCNN, {name}": folder / f"{name.lower()}_fsrcnn_x{scale}.safetensors" for name in SHIPPED}
         if scale == study.superres.scale and study.dataset != "uadfv":  # whose own is the shipped one
-            networks["FSRCNN, this study"] = enlarging.fsrcnn_path(study.name)
+            networks["FSRCNN, this study"] = enlarging.fsrcnn_path(study)
         table = compare_ways(test, networks, replace(SuperResParams(), scale=scale))
         parts.append(quality_gains(table, study.bootstrap).assign(scale=scale))
     found = pd.concat(parts, ignore_index=True)
@@ -140,11 +138,11 @@ def compare_ways(stills: pd.DataFrame, networks: dict[str, Path], params: SuperR
     SSIM only.
     """
     images = tuple(zip(stills["path"], stills["person"], strict=True))
-    return _compare(images, tuple(networks.items()), params)
+    return _compare_images(images, tuple(networks.items()), params)
 
 
 @cache.stage
-def _compare(images: tuple, networks: tuple, params: SuperResParams) -> pd.DataFrame:
+def _compare_images(images: tuple, networks: tuple, params: SuperResParams) -> pd.DataFrame:
     rows = Parallel(n_jobs=2)(delayed(_image)(path, person, networks, params) for path, person in images)
     return pd.DataFrame([row for found in rows for row in found])
 
@@ -155,12 +153,12 @@ def _image(path: Path, person: str, networks: tuple, params: SuperResParams) -> 
     small = lr_hr.downsample(original, params.scale)
     ways = {name: cv2.resize(small, original.shape[1::-1], interpolation=how) for name, how in PLAIN.items()}
     ways |= {name: enlarging.upscale(small, model=enlarging.load_fsrcnn(file, params)) for name, file in networks}
-    box = _largest(original)
+    box = detection.largest(original, UPSAMPLE)
     points = None if box is None else detection.landmarks(original, box)
     identity = None if box is None else embedding(original, points)
     rows = []
     for name, image in ways.items():
-        a, b = (lr_hr.luminance(picture).round().astype(np.uint8) for picture in (image, original))
+        a, b = lr_hr.luminances([image, original])
         quality = {"psnr": lr_hr.psnr(a, b, params.scale), "ssim": lr_hr.ssim(a, b, params.scale)}
         same = {} if box is None else _same_face(image, box, points, identity)
         rows.append({"image": path.stem, "way": name, "person": person} | quality | same)
@@ -168,17 +166,10 @@ def _image(path: Path, person: str, networks: tuple, params: SuperResParams) -> 
 
 
 def _same_face(image: np.ndarray, box: np.ndarray, points: np.ndarray, identity: np.ndarray) -> dict[str, float]:
-    found = detection.landmarks(image, box)
-    left, right = points[list(OUTER_EYE_CORNERS)]
-    error = np.linalg.norm(found - points, axis=1).mean() / np.linalg.norm(right - left)
-    cosine = float(embedding(image, found) @ identity)
-    return {"landmark_error": 100 * float(error), "identity": cosine, "found": float(_largest(image) is not None)}
-
-
-def _largest(image: np.ndarray) -> np.ndarray | None:
-    """The largest face that dlib finds in the image at twice its size: CelebA's half-size faces are small for it."""
-    boxes = detection.detect(image, upsample=1)
-    return max(boxes, key=lambda box: box[2] - box[0], default=None)
+    seen, found = detection.landmarks(image, box), detection.largest(image, UPSAMPLE)
+    error = float(geometry.landmark_error(seen[None], points[None])[0])
+    cosine = float(embedding(image, seen) @ identity)
+    return {"landmark_error": error, "identity": cosine, "found": float(found is not None)}
 
 
 def embedding(image: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -200,8 +191,8 @@ def quality_gains(table: pd.DataFrame, resamples: int, against: str = "bicubic")
     """One row a way and measure: mean, and the paired difference to `against` with its interval over people."""
     rows = []
     for measure in MEASURES:
-        wide = table.pivot(index=["image"], columns="way", values=measure).dropna()
-        people = table.drop_duplicates("image").set_index("image").loc[wide.index, "person"].reset_index(drop=True)
+        wide = table.pivot(index=["image", "person"], columns="way", values=measure).dropna()
+        people = wide.reset_index()["person"]
         for way in table["way"].unique():
             gain = (wide[way] - wide[against]).to_numpy()
             found = intervals.mean_over_people(gain, people, "images", resamples)

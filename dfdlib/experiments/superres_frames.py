@@ -59,51 +59,37 @@ def register(image: np.ndarray, onto: np.ndarray) -> np.ndarray:
     return cv2.remap(source, x + flow[..., 0], y + flow[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
+@cache.stage
 def compare_fusion(clips: list[Clip], weights: Path, params: SuperResParams) -> pd.DataFrame:
-    """PSNR (dB) of single and fused frames around the faces of clips, by FSRCNN's weights and bicubic. Cached.
+    """PSNR (dB) of single and fused frames around the faces of clips, by FSRCNN's weights and bicubic.
 
     One row a window and way: columns clip_id, person, window, way, psnr. The frames are made small by scikit-image, as
     CelebA's images are.
     """
-    known = tuple((clip.clip_id, clip.person, clip.path) for clip in clips)
-    return _compare(known, weights, params)
-
-
-@cache.stage
-def _compare(clips: tuple, weights: Path, params: SuperResParams) -> pd.DataFrame:
     model, scale = enlarging.load_fsrcnn(weights, params), params.scale
     ways = {
         "bicubic": lambda lr: lr_hr.enlarge_bicubic(lr, scale),
         "FSRCNN": lambda lr: enlarging.enlarge(model, lr),
     }
     rows = []
-    for clip_id, person, path in clips:
-        for number, hr in enumerate(windows(path, scale)):
-            lr, truth = (np.stack([_y(image) for image in images]) for images in (_smaller(hr, scale), hr))
+    for clip in clips:
+        for number, hr in enumerate(windows(clip.path, scale)):
+            lr, truth = lr_hr.luminances(lr_hr.downsample(image, scale) for image in hr), lr_hr.luminances(hr)
             for name, enlarge in ways.items():
                 for way, image in ((name, enlarge(lr[NEIGHBOURS, None])[0]), (f"{name}, fused", fuse(lr, enlarge))):
-                    psnr = lr_hr.psnr(image, truth[NEIGHBOURS], scale)
-                    rows.append({"clip_id": clip_id, "person": person, "window": number, "way": way, "psnr": psnr})
-    return pd.DataFrame(rows)
-
-
-def _smaller(images: np.ndarray, scale: int) -> list[np.ndarray]:
-    return [lr_hr.downsample(image, scale) for image in images]
-
-
-def _y(image: np.ndarray) -> np.ndarray:
-    return lr_hr.luminance(image).round().astype(np.uint8)
+                    rows.append((clip.clip_id, clip.person, number, way, lr_hr.psnr(image, truth[NEIGHBOURS], scale)))
+    return pd.DataFrame(rows, columns=["clip_id", "person", "window", "way", "psnr"])
 
 
 def windows(path: Path, scale: int) -> Iterator[np.ndarray]:
     """WINDOWS runs of 2 * NEIGHBOURS + 1 frames of a clip, cut to the largest face of the middle one: (T, H, W, 3)."""
     known, length = video.index(path), 2 * NEIGHBOURS + 1
-    count = len(known)
-    starts = np.linspace(0, count - length, WINDOWS).round().astype(int) if count >= length else []
+    last = len(known) - length
+    starts = np.linspace(0, last, WINDOWS).round().astype(int) if last >= 0 else []
     wanted = {int(start) + offset for start in starts for offset in range(length)}
     images = dict(video.frames(path, known, wanted)) if wanted else {}
     for start in starts:
-        box = max(detection.detect(images[start + NEIGHBOURS]), key=lambda found: found[2] - found[0], default=None)
+        box = detection.largest(images[start + NEIGHBOURS])
         if box is not None:
             cut = _around(box, images[start].shape, scale)
             yield np.stack([images[start + offset][cut] for offset in range(length)])
@@ -124,9 +110,8 @@ def fusion_gains(study: Study) -> pd.DataFrame:
     """
     if study.dataset == "uadfv" and not os.environ.get("DFD_VIDEOS"):
         return results.committed_table("uadfv", "superres_frames")
-    clips = (
-        sources.video_folder() if study.dataset == "uadfv" else [c for c in frames.clips(study) if c.split == "test"]
-    )
+    own = study.dataset != "uadfv"
+    clips = [c for c in frames.clips(study) if c.split == "test"] if own else sources.clips(Study("yours", "folder"))
     weights = paths.assets() / "superres" / "celeba_fsrcnn_x2.safetensors"
     table = compare_fusion([clip for clip in clips if clip.label == 0], weights, SuperResParams(scale=2))
     wide = table.pivot(index=["clip_id", "person", "window"], columns="way", values="psnr").reset_index()

@@ -1,10 +1,11 @@
-"""Other data than a study trained on: does what was learned hold there?"""
+"""Data other than those a study trained on: do its networks and SVMs work there too?"""
 
 from __future__ import annotations
 
 import itertools
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,15 @@ from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams, Study
 from dfdlib.data import sources
 from dfdlib.evaluation import intervals, metrics, results
+from dfdlib.evaluation.intervals import Estimate
 from dfdlib.faces import detection, frames, geometry
 from dfdlib.faces.frames import COLUMNS, FrameSet
-from dfdlib.headpose import pnp, pose_features, worldmodel
+from dfdlib.headpose import pose_features, worldmodel
 from dfdlib.headpose.pose_features import StoredSvm
 from dfdlib.resnet import finetune
 
 FEWEST_PEOPLE = 5  # below this an interval over people means nothing
-ENDS = {"": "value", "_low": "low", "_high": "high"}  # of a column's name, and what stands there
+UNKNOWN = Estimate(np.nan, np.nan, np.nan, 0, "")
 PRESS = 500  # photographs of CelebA that are looked at
 Expert = Callable[[FrameSet], pd.DataFrame]  # frames -> their score table
 
@@ -48,7 +50,7 @@ def elsewhere(study: Study, own: FrameSet) -> dict[str, FrameSet]:
 def photographs(params: FaceParams) -> FrameSet:
     """Real faces on the first PRESS photographs of DFD_CELEBA, each taken as a person of its own; cached.
 
-    Photographs without a face that dlib finds are left out; how many are left says the table's length.
+    Photographs in which dlib finds no face are left out; the table's length says how many are left.
     """
     files = tuple(sorted(paths.celeba().glob("*.jpg"))[:PRESS])
     points, crops, sizes = found_on(files, params)
@@ -61,9 +63,9 @@ def found_on(files: tuple[Path, ...], params: FaceParams) -> tuple[np.ndarray, n
     """Landmarks (N, 68, 2), crops (N, S, S, 3) and sizes (N, 2) of the largest face of each image that has one."""
     points, crops, sizes = [], [], []
     for image in map(detection.read_image, files):
-        boxes = detection.detect(image, upsample=1)  # the faces are smaller than dlib's 80 pixels
-        if boxes:
-            points.append(detection.landmarks(image, max(boxes, key=lambda b: b[2] - b[0])))
+        box = detection.largest(image, upsample=1)  # the faces are smaller than dlib's 80 pixels
+        if box is not None:
+            points.append(detection.landmarks(image, box))
             crops.append(geometry.crop(image, geometry.face_rectangle(points[-1], params.margin), params.size)[0])
             sizes.append(image.shape[1::-1])
     if not points:
@@ -73,24 +75,15 @@ def found_on(files: tuple[Path, ...], params: FaceParams) -> tuple[np.ndarray, n
 
 def pose_scores(svm: StoredSvm | Pipeline, tested: FrameSet, model: np.ndarray, solver: str) -> pd.DataFrame:
     """The score table of frames by an SVM on the feature of Yang et al."""
-    poses = pnp.whole_and_central(tested.points, tested.sizes, model, solver)
-    return tested.scored(pose_features.p_fake(svm, pose_features.yang_feature(*poses)))
-
-
-def _shape_expert(learned: FrameSet) -> Expert:
-    part = learned.part("train")
-    reference = part.points[part.labels == 0].mean(0)
-    svm = pose_features.SVMS["standardized"]().fit(pose_features.aligned_shape(part.points, reference), part.labels)
-    return lambda t: t.scored(pose_features.p_fake(svm, pose_features.aligned_shape(t.points, reference)))
+    return tested.scored(pose_features.p_fake(svm, pose_features.frame_features(tested, model, solver)))
 
 
 def experts(study: Study) -> dict[str, Expert]:
     """What a study trained, by name: its ResNet in two ways, a small one without fakes, and two SVMs on landmarks."""
-    found = frames.of_study(study)
+    found, small = frames.of_study(study), finetune.small(study)
     world, solver = worldmodel.world_model(study.headpose.world_model), study.headpose.solver
     paper = finetune.paper_recipe(study, found)
     cycle, svm = finetune.one_cycle(study, found), pose_features.pose_svm(found, world, solver)
-    small = finetune.small(study)
     without = finetune.no_fakes(small, found)
     name = {"resnet18": "ResNet-18", "resnet18_slim": "slim ResNet-18"}.get(small.resnet.arch, small.resnet.arch)
     same = {f"{name}, one cycle": finetune.one_cycle(small, found)}  # what `without` must be compared with
@@ -105,10 +98,17 @@ def experts(study: Study) -> dict[str, Expert]:
     }
 
 
+def _shape_expert(learned: FrameSet) -> Expert:
+    part = learned.part("train")
+    reference = part.points[part.labels == 0].mean(0)
+    svm = pose_features.SVMS["standardized"]().fit(pose_features.aligned_shape(part.points, reference), part.labels)
+    return lambda t: t.scored(pose_features.p_fake(svm, pose_features.aligned_shape(t.points, reference)))
+
+
 def matrix(study: Study, tests: dict[str, FrameSet]) -> pd.DataFrame:
     """Everything that was trained on the study's data or on the embedded ones, on every test; one row a combination.
 
-    Columns network, learned, tested and those of `measure`.
+    Columns network, learned, tested and those of `test_row`.
     """
     learned_from = (study,) if study.dataset == "embedded" else (study, studies.load("embedded"))
     trained = {found.name: experts(found) for found in learned_from}
@@ -128,13 +128,12 @@ def test_row(scores: pd.DataFrame, resamples: int) -> dict[str, float]:
     row = {"frames": len(scores), "people": scores["person"].nunique()}
     for label, name in ((0, "real_called_fake"), (1, "fake_called_fake")):
         chosen = scores[scores["label"] == label].assign(label=1)  # "right" is then "called fake"
-        share = intervals.estimate(chosen, "acc", "frames", resamples) if len(chosen) else None
-        ends = ENDS if row["people"] >= FEWEST_PEOPLE else {"": "value"}
-        row |= {f"{name}{end}": getattr(share, ends.get(end, ""), np.nan) for end in ENDS}
-    enough = tells(scores)
+        share = intervals.estimate(chosen, "acc", "frames", resamples) if len(chosen) else UNKNOWN
+        few = row["people"] < FEWEST_PEOPLE
+        row |= (replace(share, low=np.nan, high=np.nan) if few else share).columns(name)
     for unit, table in (("frame", scores), ("video", metrics.to_videos(scores))):
-        found = intervals.estimate(table, "auc", f"{unit}s", resamples) if enough else None
-        row |= {f"{unit}_auc{end}": getattr(found, part, np.nan) for end, part in ENDS.items()}
+        found = intervals.estimate(table, "auc", f"{unit}s", resamples) if tells(scores) else UNKNOWN
+        row |= found.columns(f"{unit}_auc")
     return row
 
 
@@ -147,8 +146,7 @@ def text(found: pd.DataFrame) -> str:
     """The matrix for reading: shares and AUC of frames, each with its interval where it has one."""
     table = found[["network", "learned", "tested", "people"]].copy()
     for name in ("real_called_fake", "fake_called_fake", "frame_auc"):
-        ends = zip(found[name], found[f"{name}_low"], found[f"{name}_high"], strict=True)
-        table[name] = [with_interval(*numbers) for numbers in ends]
+        table[name] = [with_interval(*numbers) for numbers in found[[name, f"{name}_low", f"{name}_high"]].to_numpy()]
     return table.to_string(index=False)
 
 
@@ -160,7 +158,7 @@ def with_interval(value: float, low: float, high: float, digits: int = 2) -> str
 
 
 def record(study: Study, key: str, scores: pd.DataFrame) -> str:
-    """Record AUC of frames and videos under `key` and say them; of few people only the clips' mean p_fake."""
+    """Record AUC of frames and videos under `key` and say them; for few people only the clips' mean p_fake."""
     if scores["person"].nunique() < FEWEST_PEOPLE:
         means = metrics.to_videos(scores)
         return "; ".join(f"{row.clip_id} mean p_fake {row.p_fake:.2f}" for row in means.itertuples())

@@ -24,6 +24,11 @@ def detect(image: np.ndarray, upsample: int = 0) -> list[np.ndarray]:
     ]
 
 
+def largest(image: np.ndarray, upsample: int = 0) -> np.ndarray | None:
+    """The box (4,) of the largest face that `detect` finds; None where it finds none."""
+    return max(detect(image, upsample), key=lambda box: box[2] - box[0], default=None)
+
+
 def landmarks(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     """The 68 iBUG landmarks (68, 2) float32 of the face in `box`, in pixels of the uint8 RGB image."""
     shape = _predictor()(image, dlib.rectangle(*(int(v) for v in box)))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import io
 import json
 import os
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +21,12 @@ from dfdlib.core.studies import FaceParams
 from dfdlib.core.values import storable
 from dfdlib.data import sources, truth
 from dfdlib.data.catalogue import Clip
-from dfdlib.faces import detection, geometry, video
-from dfdlib.faces.tracking import Seen
+from dfdlib.faces import detection, geometry, tracking, video
+from dfdlib.faces.tracking import Seen, TrackParams
 
-SAME_FACE_IOU = 0.3  # boxes of neighbouring sampled frames that overlap more belong to one face
+AHEAD_BYTES = 64 << 20  # of frames decoded before they are looked at
+# Arrays of a prepared file, and the shape of what they hold of a frame
+SHAPES = {"frames": (), "boxes": (4,), "points": (68, 2), "corners": (2,), "scale": ()}
 
 
 @storable
@@ -53,44 +53,33 @@ def track(clip: Clip, params: FaceParams) -> FaceTrack:
 
 @cache.stage
 def _track_video(clip_id: str, path: Path, params: FaceParams) -> FaceTrack:
-    images, found = {}, []
-    for index, image in video.sample(path, params.max_frames):
-        images[index] = image
-        found += [(index, box) for box in detection.detect(image, params.upsample)]
-    face = largest_track(found)
-    if not face:
-        raise DfdError(f"No face was found in the {len(images)} sampled frames of {path}; leave the clip out.")
-    points = [detection.landmarks(images[index], box) for index, box in face]
-    return _assemble(clip_id, images, [index for index, _ in face], points, params)
+    return _in_memory(clip_id, path, _look(path, params), params)
 
 
-def _assemble(clip_id: str, images: dict, frames: list[int], points: list, params: FaceParams) -> FaceTrack:
-    cut = [
-        geometry.crop(images[i], geometry.face_rectangle(p, params.margin), params.size)
-        for i, p in zip(frames, points, strict=True)
-    ]
-    height, width = next(iter(images.values())).shape[:2]
-    crops, corners, scale = (np.stack(part) for part in zip(*cut, strict=True))
-    points = np.stack(points).astype(np.float32)
-    return FaceTrack(clip_id, np.array(frames), points, crops, corners, scale, (width, height), len(images))
+def _look(path: Path, params: FaceParams, follow: bool = False) -> Iterator[Seen]:
+    """At most `max_frames` frames of a video (0: all), evenly spaced, each with its face."""
+    known = video.index(path)
+    wanted = video.sample_indices(len(known), params.max_frames)
+    depth = max(1, min(4, AHEAD_BYTES // (3 * known.size[0] * known.size[1] + 1)))
+    upsample = max(params.upsample, int(follow))  # in the small region that following searches it costs little
+    how = TrackParams(anew=not follow, upsample=upsample)
+    return tracking.follow(lambda: video.ahead(video.frames(path, known, wanted), depth), how)
 
 
-def largest_track(found: Iterable[tuple[int, np.ndarray]]) -> list[tuple[int, np.ndarray]]:
-    """Join (frame, box) detections that overlap from frame to frame; the track with the largest summed area."""
-    tracks: list[list[tuple[int, np.ndarray]]] = []
-    for frame, box in found:
-        ends = [t for t in tracks if t[-1][0] < frame and geometry.iou(t[-1][1], box) > SAME_FACE_IOU]
-        if ends:
-            max(ends, key=lambda t: (t[-1][0], geometry.iou(t[-1][1], box))).append((frame, box))
-        else:
-            tracks.append([(frame, box)])
-    return max(tracks, key=lambda t: sum(geometry.area(box) for _, box in t), default=[])
-
-
-def found_table(tracks: Iterable[FaceTrack]) -> pd.DataFrame:
-    """Per clip: frames sampled, frames with a face, frames without one."""
-    rows = [(t.clip_id, t.sampled, len(t.frames), t.sampled - len(t.frames)) for t in tracks]
-    return pd.DataFrame(rows, columns=["clip_id", "sampled", "with face", "without face"])
+@cache.stage
+def _track_folder(clip_id: str, folder: Path, marks: Path, params: FaceParams) -> FaceTrack:
+    known = landmark_table(marks)
+    files = sorted(folder.glob("*.jpg"))
+    files = [files[i] for i in video.sample_indices(len(files), params.max_frames)]
+    marked = {file: known.get(f"{folder.parent.name}/{folder.name}/{file.stem}") for file in files}
+    marked = {file: points for file, points in marked.items() if points is not None}
+    if not marked:
+        raise DfdError(f"{folder} holds no .jpg frame with landmarks in {marks}; add them.")
+    seen = (
+        Seen(int(f.stem), detection.read_image(f), geometry.face_rectangle(marked[f], 0), marked[f], "given")
+        for f in sources.readable(list(marked))
+    )
+    return replace(_in_memory(clip_id, folder, seen, params), sampled=len(files))
 
 
 def _landmark_file(folder: Path) -> Path:
@@ -100,23 +89,6 @@ def _landmark_file(folder: Path) -> Path:
     return path
 
 
-@cache.stage
-def _track_folder(clip_id: str, folder: Path, marks: Path, params: FaceParams) -> FaceTrack:
-    known = landmark_table(marks)
-    files = [f for f in sorted(folder.glob("*.jpg"))]
-    files = [files[i] for i in video.sample_indices(len(files), params.max_frames)]
-    marked = {int(f.stem): f for f in files if f"{folder.parent.name}/{folder.name}/{f.stem}" in known}
-    if not marked:
-        raise DfdError(f"{folder} holds no .jpg frame with landmarks in {marks}; add them.")
-    sound = set(sources.readable(list(marked.values())))
-    marked = {index: file for index, file in marked.items() if file in sound}
-    images = {index: detection.read_image(file) for index, file in marked.items()}
-    points = [known[f"{folder.parent.name}/{folder.name}/{f.stem}"] for f in marked.values()]
-    whole = _assemble(clip_id, images, list(images), points, params)
-    return FaceTrack(**{**vars(whole), "sampled": len(files)})
-
-
-@functools.lru_cache(maxsize=1)
 def landmark_table(path: Path) -> dict[str, np.ndarray]:
     """Landmarks (68, 2) by frame key from an npz with `frame` (N,) and `points` (N, 68, 2); DfdError for others."""
     table = disk.npz_arrays(path, ("frame", "points"))
@@ -130,99 +102,41 @@ def landmark_table(path: Path) -> dict[str, np.ndarray]:
     return dict(zip(frames.tolist(), points.astype(np.float32), strict=True))
 
 
-ARRAYS = ("frames", "boxes", "points", "corners", "scale")
+def _in_memory(clip_id: str, path: Path, seen: Iterable[Seen], params: FaceParams) -> FaceTrack:
+    crops: list[np.ndarray] = []
+    arrays, about = _gathered(path, seen, params, lambda _, crop: crops.append(crop))
+    return _face_track(clip_id, arrays, np.stack(crops), about)
 
 
-@dataclass
-class TrackWriter:
-    """Takes a clip's frames one after the other; holds numbers in memory and the pictures on disk."""
+def _gathered(
+    path: Path, seen: Iterable[Seen], params: FaceParams, keep: Callable[[int, np.ndarray], None]
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays of SHAPES, of the frames with a face; the size of the first frame, and how many were looked at.
 
-    archive: zipfile.ZipFile
-    size: int  # side of a crop, pixels
-    margin: float
-    rows: list[tuple] = field(default_factory=list)
-    looked_at: int = 0
-
-    def add(self, seen: Seen) -> None:
-        """Keep a frame's crop and numbers where it shows a face; count it where not."""
-        self.looked_at += 1
-        if seen.points is None:
-            return
-        crop, corner, scale = geometry.crop(seen.image, geometry.face_rectangle(seen.points, self.margin), self.size)
-        png = cv2.imencode(".png", crop[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
-        self.archive.writestr(f"crops/{seen.frame:07d}.png", png.tobytes())
-        self.rows.append((seen.frame, seen.box.astype(np.float32), seen.points, corner, scale))
-
-    def close(self, about: dict[str, Any]) -> None:
-        """Write the numbers and what the file is about (JSON)."""
-        for name, values in zip(ARRAYS, zip(*self.rows, strict=True), strict=True):
-            buffer = io.BytesIO()
-            np.save(buffer, np.stack(values), allow_pickle=False)
-            self.archive.writestr(f"{name}.npy", buffer.getvalue())
-        self.archive.writestr("about.json", json.dumps(about | {"looked_at": self.looked_at}))
-
-
-@contextlib.contextmanager
-def writing_track(path: Path, size: int, margin: float) -> Iterator[TrackWriter]:
-    """A Writer to a file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = partial_track(path)
-    try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-            yield TrackWriter(archive, size, margin)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def partial_track(path: Path) -> Path:
-    """Where a file is until it is whole."""
-    return path.with_name(path.name[:-4] + ".partial")
-
-
-def read_track(path: Path, clip_id: str) -> FaceTrack:
-    """The face track in a file; DfdError where it is missing, cut, changed by a bit, or something else.
-
-    zip's checksums cover every crop and array.
+    `keep` takes each frame's number and crop. DfdError where no frame shows a face.
     """
-    if not path.is_file():
-        raise DfdError(f"There is no {path}; prepare the clip again.")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            about = json.loads(archive.read("about.json"))
-            arrays = {name: _array_of(archive.read(f"{name}.npy")) for name in ARRAYS}
-            crops = [_png(archive.read(f"crops/{frame:07d}.png")) for frame in arrays["frames"]]
-            return _checked(clip_id, arrays, np.stack(crops), about)
-    except (cv2.error, *disk.DAMAGED) as error:
-        what = f"damaged or no prepared clip ({disk.why(error)})"
-        raise DfdError(f"{path} is {what}; delete it and prepare it again.") from None
+    rows, about = [], {"looked_at": 0}
+    for one in seen:
+        about = {"size": one.image.shape[1::-1]} | about | {"looked_at": about["looked_at"] + 1}
+        if one.points is not None:
+            box = geometry.face_rectangle(one.points, params.margin)
+            crop, corner, scale = geometry.crop(one.image, box, params.size)
+            keep(one.frame, crop)
+            rows.append((one.frame, one.box.astype(np.float32), one.points, corner, scale))
+    if not rows:
+        raise DfdError(f"No face was found in the {about['looked_at']} sampled frames of {path}; leave the clip out.")
+    return dict(zip(SHAPES, map(np.stack, zip(*rows, strict=True)), strict=True)), about
 
 
-def _array_of(data: bytes) -> np.ndarray:
-    return disk.npy_array(data)
+def _face_track(clip_id: str, arrays: dict[str, np.ndarray], crops: np.ndarray, about: dict[str, Any]) -> FaceTrack:
+    kept = {name: array for name, array in arrays.items() if name != "boxes"}
+    return FaceTrack(clip_id, crops=crops, size=tuple(about["size"]), sampled=about["looked_at"], **kept)
 
 
-def _png(data: bytes) -> np.ndarray:
-    disk.check_image(data, whole=False)  # zip's checksum has found every cut
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError("a crop is no picture")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
-def _checked(clip_id: str, arrays: dict[str, np.ndarray], crops: np.ndarray, about: dict) -> FaceTrack:
-    count = len(crops)
-    shapes = {"frames": (count,), "boxes": (count, 4), "points": (count, 68, 2), "corners": (count, 2)}
-    for name, shape in (shapes | {"scale": (count,)}).items():
-        if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
-            raise ValueError(f"{name} has shape {arrays[name].shape} or holds no numbers, expected {shape}")
-    width, height = (int(side) for side in about["size"])
-    kept = {name: arrays[name] for name in ("frames", "points", "corners", "scale")}
-    return FaceTrack(clip_id, crops=crops, size=(width, height), sampled=int(about["looked_at"]), **kept)
-
-
-INNER = slice(17, 68)  # points 18-68; the jaw's 17 slide along the outline and have no fixed place on the head
-EYE_CORNERS = (36, 45)  # the outer ones, points 37 and 46; their distance is the usual yardstick of iBUG-68 errors
+def found_table(tracks: Iterable[FaceTrack]) -> pd.DataFrame:
+    """Per clip: frames sampled, frames with a face, frames without one."""
+    rows = [(t.clip_id, t.sampled, len(t.frames), t.sampled - len(t.frames)) for t in tracks]
+    return pd.DataFrame(rows, columns=["clip_id", "sampled", "with face", "without face"])
 
 
 def landmark_errors(clips: Sequence[Clip], tracks: Sequence[FaceTrack]) -> pd.DataFrame:
@@ -233,7 +147,81 @@ def landmark_errors(clips: Sequence[Clip], tracks: Sequence[FaceTrack]) -> pd.Da
 
 def _errors(clip: Clip, track: FaceTrack) -> pd.DataFrame:
     known = truth.points(clip.clip_id)[track.frames]  # (T, 68, 2)
-    far = np.linalg.norm(track.points - known, axis=2)[:, INNER].mean(1)  # (T,) px
-    eyes = np.linalg.norm(known[:, EYE_CORNERS[0]] - known[:, EYE_CORNERS[1]], axis=1)  # (T,) px
     values = {"clip_id": clip.clip_id, "label": clip.label, "person": clip.person, "frame": track.frames}
-    return pd.DataFrame(values | {"error_percent": 100 * far / eyes})
+    return pd.DataFrame(values | {"error_percent": geometry.landmark_error(track.points, known, geometry.INNER)})
+
+
+def write_track(path: Path, target: Path, params: FaceParams, follow: bool = False) -> tuple[int, int]:
+    """Write the track of a video's face to a file; (frames looked at, frames with a face).
+
+    The file appears whole or not at all, and crops go to it one by one, so that a long clip needs no more memory than a
+    short one. `follow` is faster for neighbouring frames, and moves landmarks a little. DfdError as by `track`.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_track(target)
+    try:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
+            arrays, about = _gathered(path, _look(path, params, follow), params, functools.partial(_put_crop, archive))
+            for name, values in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, values, allow_pickle=False)
+            about |= {"source": path.name, "params": vars(params) | {"follow": follow}}
+            archive.writestr("about.json", json.dumps(about))
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return about["looked_at"], len(arrays["frames"])
+
+
+def partial_track(path: Path) -> Path:
+    """Where a file is until it is whole."""
+    return path.with_name(path.name[:-4] + ".partial")
+
+
+def _put_crop(archive: zipfile.ZipFile, frame: int, crop: np.ndarray) -> None:
+    png = cv2.imencode(".png", crop[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+    archive.writestr(f"crops/{frame:07d}.png", png.tobytes())
+
+
+def read_track(path: Path, clip_id: str) -> FaceTrack:
+    """The face track in a file; DfdError where it is missing, cut, changed by a bit, or something else.
+
+    zip's checksums cover every crop and array.
+    """
+    if not path.is_file():
+        raise DfdError(f"There is no {path}; prepare the clip again.")
+    try:
+        with disk.unzipped(path) as member:
+            about = _about(member("about.json"))
+            arrays = {name: disk.npy_array(member(f"{name}.npy")) for name in SHAPES}
+            _check(arrays)
+            crops = [_png(member(f"crops/{frame:07d}.png")) for frame in arrays["frames"]]
+        return _face_track(clip_id, arrays, np.stack(crops), about)
+    except (cv2.error, *disk.DAMAGED) as error:
+        what = f"damaged or no prepared clip ({disk.why(error)})"
+        raise DfdError(f"{path} is {what}; delete it and prepare it again.") from None
+
+
+def _about(data: bytes) -> dict[str, Any]:
+    with disk.decoding():
+        about = json.loads(data)
+    match about:
+        case {"size": [int(), int()], "looked_at": int()}:
+            return about
+    raise ValueError("about.json names no size or no number of frames")
+
+
+def _check(arrays: dict[str, np.ndarray]) -> None:
+    """ValueError where the arrays are not those of SHAPES."""
+    for name, array in arrays.items():
+        shape = (arrays["frames"].size, *SHAPES[name])
+        if array.dtype.kind not in "iuf" or array.shape != shape or not np.isfinite(array).all():
+            raise ValueError(f"{name} has shape {array.shape} or holds no numbers, expected {shape}")
+
+
+def _png(data: bytes) -> np.ndarray:
+    disk.check_image(data, whole=False)  # zip's checksum has found every cut
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError("a crop is no picture")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,9 +14,9 @@ from joblib import Parallel, delayed
 
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams, Study
-from dfdlib.data import sources, splits
+from dfdlib.data import sources
 from dfdlib.data.catalogue import Clip
-from dfdlib.faces import detection, face_tracks, video
+from dfdlib.faces import detection, face_tracks, geometry, video
 from dfdlib.faces.face_tracks import FaceTrack
 
 COLUMNS = ["clip_id", "frame", "label", "pair", "person", "split"]
@@ -53,7 +56,7 @@ class FrameSet:
 
 def clips(study: Study) -> list[Clip]:
     """The study's clips with their part of the split, checked."""
-    return splits.split(sources.clips(study), study.seed)
+    return sources.split(study, sources.clips(study))
 
 
 def tracks(study: Study, found: Sequence[Clip]) -> list[FaceTrack]:
@@ -67,14 +70,15 @@ def _track(clip: Clip, params: FaceParams) -> FaceTrack:
     if clip.path.suffix != ".npz":
         return face_tracks.track(clip, params)
     track = face_tracks.read_track(clip.path, clip.clip_id)
-    if track.crops.shape[1] != params.size:
+    same_margin = np.array_equal(track.corners, geometry.squares(track.points, params)[0][:, 0])
+    if track.crops.shape[1] != params.size or not same_margin:
+        options = f"--size {params.size} --margin {params.margin}"
         raise DfdError(
-            f"{clip.path} has crops of {track.crops.shape[1]} px and the study takes {params.size}; prepare it again "
-            f"with --size {params.size}."
+            f"{clip.path} has crops of another size or margin than the study's; prepare it again: {options}."
         )
     keep = video.sample_indices(len(track.frames), params.max_frames)
     kept = {name: getattr(track, name)[keep] for name in ("frames", "points", "crops", "corners", "scale")}
-    return replace(track, **kept)
+    return replace(track, sampled=track.sampled - len(track.frames) + len(keep), **kept)
 
 
 def stack(found: Sequence[Clip], tracked: Sequence[FaceTrack]) -> FrameSet:
@@ -99,14 +103,20 @@ def of_study(study: Study) -> FrameSet:
 
 
 def image(study: Study, row: pd.Series) -> np.ndarray:
-    """The whole image, uint8 RGB, of a row of the study's table (columns clip_id, frame)."""
-    clip = next(c for c in clips(study) if c.clip_id == row["clip_id"])
-    if clip.path.is_dir():
-        return detection.read_image(clip.path / f"{row['frame']:03d}.jpg")
-    if clip.path.suffix == ".npz":  # the frames themselves stayed with the videos
-        track = face_tracks.read_track(clip.path, clip.clip_id)
+    """The whole image (a prepared clip's crop), uint8 RGB, of a row of the study's table (columns clip_id, frame)."""
+    path = _places(study, tuple(sorted(v for v in os.environ.items() if v[0].startswith("DFD_"))))[row["clip_id"]]
+    if path.is_dir():
+        return detection.read_image(path / f"{row['frame']:03d}.jpg")
+    if path.suffix == ".npz":  # the frames themselves stayed with the videos
+        track = face_tracks.read_track(path, row["clip_id"])
         return track.crops[track.frames.tolist().index(row["frame"])]
-    return next(found for index, found in video.sample(clip.path, study.faces.max_frames) if index == row["frame"])
+    return next(found for _, found in video.frames(path, video.index(path), [row["frame"]]))
+
+
+@functools.lru_cache(maxsize=4)
+def _places(study: Study, variables: tuple[tuple[str, str], ...]) -> dict[str, Path]:  # noqa: ARG001
+    """Where each clip lies; listed once for a study and its folders' variables, because that may hash every video."""
+    return {clip.clip_id: clip.path for clip in sources.clips(study)}
 
 
 def side_by_side(frames: FrameSet, count: int) -> pd.DataFrame:

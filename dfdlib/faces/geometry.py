@@ -8,6 +8,9 @@ import numpy as np
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams
 
+EYE_CORNERS = (36, 45)  # the outer ones, points 37 and 46
+INNER = slice(17, 68)  # points 18-68; the jaw's 17 slide along the outline and have no fixed place on the head
+
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:
     """Intersection over union of two boxes (4,)."""
@@ -34,8 +37,8 @@ def crop(image: np.ndarray, box: np.ndarray, size: int) -> tuple[np.ndarray, np.
 
     Beyond the image's border the border pixel is repeated. Shrinking averages areas, so that it does not alias.
     """
-    x0, y0 = np.floor(box[:2]).astype(int)
-    side = max(int(np.ceil(box[2] - box[0])), 1)
+    corner, side = _square(box)
+    x0, y0, side = *corner.astype(int), int(side)
     rows = np.clip(np.arange(y0, y0 + side), 0, image.shape[0] - 1)
     columns = np.clip(np.arange(x0, x0 + side), 0, image.shape[1] - 1)
     square = np.ascontiguousarray(image[rows[:, None], columns])
@@ -44,25 +47,39 @@ def crop(image: np.ndarray, box: np.ndarray, size: int) -> tuple[np.ndarray, np.
     return resized, np.array([x0, y0], np.float32), np.float32(size / side)
 
 
+def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """A uint8 RGB image (H, W, 3) after JPEG of a quality from 1 to 100."""
+    # OpenCV takes and gives BGR: in the wrong order JPEG would weigh red as blue and lose other details.
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
 def in_crop(points: np.ndarray, params: FaceParams) -> np.ndarray:
-    """Landmarks (T, 68, 2) in pixels of the crops that `geometry.crop` cut around them."""
-    return np.stack([_in_one_crop(p, params) for p in points])
-
-
-def _in_one_crop(points: np.ndarray, params: FaceParams) -> np.ndarray:
-    box = face_rectangle(points, params.margin)
-    side = max(int(np.ceil(box[2] - box[0])), 1)
-    return (points - np.floor(box[:2]) + 0.5) * (params.size / side) - 0.5  # pixel centres
+    """Landmarks (N, 68, 2) of frames, in pixels of the crops that `crop` cuts around them."""
+    corner, side = squares(points, params)
+    return (points - corner + 0.5) * (params.size / side) - 0.5  # a pixel's coordinates are those of its centre
 
 
 def in_frame(points: np.ndarray, original: np.ndarray, params: FaceParams) -> np.ndarray:
     """Landmarks (N, 68, 2) found in crops, in pixels of the frames that the crops around `original` were cut from."""
-    box = np.stack([face_rectangle(p, params.margin) for p in original])
-    side = np.maximum(np.ceil(box[:, 2] - box[:, 0]), 1)[:, None, None]
-    return (points + 0.5) * side / params.size - 0.5 + np.floor(box[:, None, :2])
+    corner, side = squares(original, params)
+    return (points + 0.5) * side / params.size - 0.5 + corner
 
 
-def landmark_error(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Mean distance of landmarks (N, 68, 2) per face, in percent of the reference's outer eye corners' distance."""
-    eyes = np.linalg.norm(reference[:, 36] - reference[:, 45], axis=-1)
-    return 100 * np.linalg.norm(points - reference, axis=-1).mean(1) / eyes
+def squares(points: np.ndarray, params: FaceParams) -> tuple[np.ndarray, np.ndarray]:
+    """Corner (N, 1, 2) and side (N, 1, 1) in the frame of the crop around each face's landmarks (N, 68, 2)."""
+    corner, side = _square(np.stack([face_rectangle(p, params.margin) for p in points]))
+    return corner[:, None], side[:, None, None]
+
+
+def _square(box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The whole pixels that a crop of a square box (..., 4) covers: corner (..., 2) and side (...,), at least 1."""
+    return np.floor(box[..., :2]), np.maximum(np.ceil(box[..., 2] - box[..., 0]), 1)
+
+
+def landmark_error(points: np.ndarray, reference: np.ndarray, which: slice = slice(None)) -> np.ndarray:
+    """Mean distance (N,) of landmarks (N, 68, 2), or some of them, in percent of the distance of the reference's outer
+    eye corners, which is the usual measure for iBUG-68.
+    """
+    eyes = np.linalg.norm(reference[:, EYE_CORNERS[0]] - reference[:, EYE_CORNERS[1]], axis=-1)
+    return 100 * np.linalg.norm(points - reference, axis=-1)[:, which].mean(1) / eyes

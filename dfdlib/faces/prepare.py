@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import dataclasses
 import errno
 import hashlib
 import json
@@ -13,56 +12,27 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
+import filelock
+import joblib
+from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from dfdlib.core import cache, disk
 from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import FaceParams
 from dfdlib.data import catalogue
-from dfdlib.faces import face_tracks, tracking, video, workers
-from dfdlib.faces.tracking import TrackParams
+from dfdlib.faces import face_tracks
 
-VIDEOS = (
-    ".mp4",
-    ".m4v",
-    ".mov",
-    ".avi",
-    ".mkv",
-    ".webm",
-    ".mpg",
-    ".mpeg",
-    ".ts",
-    ".wmv",
-    ".flv",
-    ".3gp",
-    ".mxf",
-    ".gif",
-)
+VIDEOS = tuple(".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .ts .wmv .flv .3gp .mxf .gif".split())
 LONGEST_NAME = 240  # bytes of a file name that leave room for an ending; most file systems take 255
-AHEAD_BYTES = 64 << 20  # of frames decoded before they are looked at
-STOPS = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EFBIG,
-    errno.EACCES,
-    errno.EPERM,
-)  # the next clip would fail too
-LOG = logging.getLogger(__name__)
+STOPS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM)  # the next clip fails too
 DONE, SKIPPED, STOPPED = "done", "skipped", "stopped"
-
-
-@dataclass(frozen=True)
-class PrepareParams:
-    """From a video to a face track."""
-
-    max_frames: int = 32  # looked at, evenly spaced over the clip; 0 is all
-    every: int = 1  # of these only every so-many-th
-    margin: float = 0.1  # added on each side of the landmarks' rectangle, as a share of its size
-    size: int = 128  # side of the square crop in pixels
-    track: TrackParams = field(default_factory=TrackParams)
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -78,53 +48,70 @@ class Row:
     looked_at: int = 0
     with_face: int = 0
     seconds: float = 0.0
+    trace: str = ""  # of a defect in here, from the process where it showed; it goes to the log
 
 
-def prepare_clip(path: Path, target: Path, params: PrepareParams) -> tuple[int, int]:
-    """Write a clip's face track; (frames looked at, frames with a face). DfdError where there is none to write."""
-    cv2.setNumThreads(1)
-    known = video.index(path)
-    wanted = video.sample_indices(len(known), params.max_frames or len(known))[:: params.every]
-    depth = max(1, min(4, AHEAD_BYTES // (3 * known.size[0] * known.size[1] + 1)))
-    size = known.size
-    with face_tracks.writing_track(target, params.size, params.margin) as writer:
-        for seen in tracking.follow(video.ahead(video.frames(path, known, wanted), depth), params.track):
-            writer.add(seen)
-            size = seen.image.shape[1::-1]
-        if not writer.rows:
-            raise DfdError(f"No face was found in the {writer.looked_at} frames of {path}; leave the clip out.")
-        writer.close({"source": path.name, "size": size, "params": dataclasses.asdict(params)})
-        return writer.looked_at, len(writer.rows)
+@dataclass(frozen=True)
+class _Job:
+    """A clip to prepare."""
+
+    path: Path
+    target: Path
+    file: str
+    stamp: str
+    params: FaceParams
+    follow: bool
 
 
 def prepare_folder(
     source: Path,
     out: Path,
-    params: PrepareParams,
+    params: FaceParams,
     jobs: int = 1,
     scheduler: str = "",
     show: Callable[[Iterable[Row], int], Iterable[Row]] = lambda rows, total: rows,
+    follow: bool = False,
 ) -> list[Row]:
     """Prepare every video below `source`; one row a clip, those of earlier runs included.
 
-    `jobs` processes on this machine, or all workers of a Dask cluster at `scheduler` ("tcp://host:port"), which must
-    see both folders. A bad clip is skipped with its reason; a full disk stops the run. Either way what is done stays,
-    and the next run goes on. Where `source` has a clips.csv, only what it lists is prepared, and `out` gets its own.
-    `show` may report on the rows as they come; it gets their number as well.
+    A study with the same `params` then finds in `out` what it finds in the videos; `follow` is faster where all frames
+    are looked at, and moves the landmarks a little. `jobs` processes on this machine, or all workers of a Dask cluster
+    at `scheduler` ("tcp://host:port"), which must see both folders.
+    A bad clip is skipped with its reason; a full disk stops the run. Either way what is done stays, and the next run
+    goes on. Where `source` has a clips.csv, only what it lists is prepared, and `out` gets its own.
+    `show` may report on the rows as they come; it gets their number as well. DfdError where another run writes there.
     """
+    with _alone(out):
+        key = cache.key(__name__, params, follow)
+        stamps = {name: stamp(source / name, key) for name in find_videos(source)}
+        known = {n: row for n, row in ledger(out).items() if stamps.get(n) == row.stamp and _there(row, out)}
+        waiting = {
+            name: _Job(source / name, out / target_of(name), name, stamps[name], params, follow)
+            for name in stamps
+            if name not in known
+        }
+        for row in show(_rows(waiting, jobs, scheduler), len(waiting)):
+            if row.status == STOPPED:
+                raise DfdError(row.reason)
+            LOG.info("%s: %s%s", row.file, row.status, f" ({row.reason})" if row.reason else "")
+            if row.trace:
+                LOG.error("%s\n%s", row.file, row.trace)
+            known[row.file] = replace(row, trace="")
+            add_to_ledger(out, [known[row.file]])
+        _write_clips(source, out, known)
+        return [known[name] for name in stamps]
+
+
+@contextlib.contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Refuse at once to write where another run does: each would take the other's files for its own."""
     out.mkdir(parents=True, exist_ok=True)
-    key = cache.key(__name__, params)
-    stamps = {name: stamp(source / name, key) for name in find_videos(source)}
-    known = {n: row for n, row in ledger(out).items() if stamps.get(n) == row.stamp and _there(row, out)}
-    waiting = {name: stamps[name] for name in stamps if name not in known}
-    for row in show(_rows(source, out, waiting, params, jobs, scheduler), len(waiting)):
-        if row.status == STOPPED:
-            raise DfdError(row.reason)
-        LOG.info("%s: %s%s", row.file, row.status, f" ({row.reason})" if row.reason else "")
-        add_to_ledger(out, [row])
-        known[row.file] = row
-    _write_clips(source, out, known)
-    return [known[name] for name in stamps]
+    try:
+        held = filelock.FileLock(out / "prepare.lock").acquire(timeout=0)
+    except filelock.Timeout:
+        raise DfdError(f"Another run writes into {out}; wait for its end or name another folder.") from None
+    with held:
+        yield
 
 
 def find_videos(source: Path) -> list[str]:
@@ -136,15 +123,11 @@ def find_videos(source: Path) -> list[str]:
         for name in listed:  # what is written goes by the same names below the output folder
             catalogue.check_inside(source, name)
         return listed
-    found = [
-        os.path.relpath(os.path.join(place, name), source)
-        for place, _, names in os.walk(source)
-        for name in names
-        if name.lower().endswith(VIDEOS)
-    ]
+    files = (os.path.join(place, name) for place, _, names in os.walk(source) for name in names)
+    found = sorted(os.path.relpath(file, source) for file in files if file.lower().endswith(VIDEOS))
     if not found:
         raise DfdError(f"{source} holds no video ({', '.join(VIDEOS)}); name the folder that holds them.")
-    return sorted(found)
+    return found
 
 
 def stamp(path: Path, key: str) -> str:
@@ -172,15 +155,13 @@ def add_to_ledger(out: Path, rows: Iterable[Row]) -> None:
     with (out / "prepared.jsonl").open("ab+") as book:
         book.seek(max(book.tell() - 1, 0))
         book.write(b"\n" * (book.read(1) not in (b"", b"\n")))
-        book.writelines(json.dumps(dataclasses.asdict(row)).encode() + b"\n" for row in rows)
+        book.writelines(json.dumps(vars(row)).encode() + b"\n" for row in rows)
 
 
 def _there(row: Row, out: Path) -> bool:
-    """Whether what a row tells of is still so: its file lies there, in its length."""
-    if row.status != DONE:
-        return row.status == SKIPPED
+    """Whether a row is still true: its file is there and as long as it was."""
     path = out / row.out
-    return path.is_file() and path.stat().st_size == row.out_bytes
+    return row.status == SKIPPED or (path.is_file() and path.stat().st_size == row.out_bytes)
 
 
 def target_of(name: str) -> str:
@@ -192,48 +173,85 @@ def target_of(name: str) -> str:
     return os.path.join(place, f"{file}.npz")
 
 
-def _rows(
-    source: Path, out: Path, todo: dict[str, str], params: PrepareParams, jobs: int, scheduler: str
-) -> Iterator[Row]:
-    work = {name: (source / name, out / target_of(name), name, stamped, params) for name, stamped in todo.items()}
+def _rows(waiting: dict[str, _Job], jobs: int, scheduler: str) -> Iterator[Row]:
+    """The row of each clip, as they are done: in `jobs` processes (1: in this one), or on a cluster.
 
-    def crashed(name: str) -> Row:
-        face_tracks.partial_track(work[name][1]).unlink(missing_ok=True)
-        reason = f"{source / name} makes the decoder crash; convert it to another format."
-        return Row(name, todo[name], SKIPPED, reason)
+    When a process dies, the clips that were begun are tried once more, each alone; one that kills its process again is
+    skipped. (A cluster tries them again by itself.)
+    """
+    left = dict(waiting)
+    try:
+        with _backend(scheduler):
+            parallel = Parallel(-1 if scheduler else jobs, return_as="generator_unordered", batch_size=1)
+            for row in parallel(delayed(_safely)(job) for job in waiting.values()):
+                del left[row.file]
+                yield row
+        return
+    except TerminatedWorkerError:
+        LOG.warning("a worker process died; what it was at is tried again alone")
+    begun = [name for name in left if face_tracks.partial_track(left[name].target).exists()]
+    for job in [left.pop(name) for name in begun or list(left)]:
+        try:
+            with _backend(""):
+                yield from Parallel(2)([delayed(_safely)(job)])
+        except TerminatedWorkerError:
+            face_tracks.partial_track(job.target).unlink(missing_ok=True)
+            reason = f"{job.path} makes the decoder crash; convert it to another format."
+            yield Row(job.file, job.stamp, SKIPPED, reason)
+    yield from _rows(left, jobs, scheduler)
 
-    begun = lambda name: face_tracks.partial_track(work[name][1]).exists()  # noqa: E731
-    yield from (row for _, row in workers.in_processes(_safely, work, jobs, scheduler, begun, crashed))
+
+@contextlib.contextmanager
+def _backend(scheduler: str) -> Iterator[None]:
+    if not scheduler:
+        with joblib.parallel_config("loky", inner_max_num_threads=1):
+            yield
+        return
+    with connected(scheduler) as client, joblib.parallel_config("dask", client=client, wait_for_workers_timeout=60):
+        yield
 
 
-def _safely(path: Path, target: Path, name: str, stamped: str, params: PrepareParams) -> Row:
+def connected(scheduler: str) -> Any:
+    """A client of the Dask cluster at `scheduler`; DfdError where Dask isn't installed or nothing answers."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise DfdError("A cluster needs Dask; install it: pip install 'dask[distributed]'.") from None
+    try:
+        return Client(scheduler, timeout=20)
+    except (OSError, ValueError) as error:
+        raise DfdError(f"No Dask scheduler answers at {scheduler} ({error}); start one or correct it.") from None
+
+
+def _safely(job: _Job) -> Row:
     """The row of a clip, whatever it holds."""
     start = time.perf_counter()
+    row = Row(job.file, job.stamp, SKIPPED)
     try:
-        looked_at, with_face = prepare_clip(path, target, params)
+        cv2.setNumThreads(1)
+        looked_at, with_face = face_tracks.write_track(job.path, job.target, job.params, job.follow)
     except DfdError as error:
-        return Row(name, stamped, SKIPPED, str(error))
+        return replace(row, reason=str(error))
     except OSError as error:
-        if error.errno in STOPS and error.filename != str(path):
-            reason = f"{target.parent} can't be written to ({error.strerror}); free space or name another folder."
-            return Row(name, stamped, STOPPED, reason)
-        return Row(name, stamped, SKIPPED, f"{path} can't be read ({error.strerror}); copy it again.")
-    except Exception as error:  # a defect here must not cost the other clips
-        LOG.warning("%s\n%s", path, traceback.format_exc())
-        return Row(name, stamped, SKIPPED, f"{path} failed ({type(error).__name__}: {error}); report this.")
+        if error.errno in STOPS and error.filename != str(job.path):
+            where = f"{job.target.parent} can't be written to ({error.strerror})"
+            return replace(row, status=STOPPED, reason=f"{where}; free space or name another folder.")
+        return replace(row, reason=f"{job.path} can't be read ({error.strerror}); copy it again.")
+    except Exception as error:  # a defect in here must not cost the other clips
+        what = f"{job.path} failed ({type(error).__name__}: {error}); report this."
+        return replace(row, reason=what, trace=traceback.format_exc())
     seconds = round(time.perf_counter() - start, 3)
-    return Row(name, stamped, DONE, "", target_of(name), target.stat().st_size, looked_at, with_face, seconds)
+    size = job.target.stat().st_size
+    return Row(job.file, job.stamp, DONE, "", target_of(job.file), size, looked_at, with_face, seconds)
 
 
 def _write_clips(source: Path, out: Path, known: dict[str, Row]) -> None:
-    """A clips.csv for the prepared clips, where the videos have one: the study reads it as it reads that."""
+    """Where the videos have a clips.csv, one for the prepared clips, under the same clip_id: the study reads it."""
     if not (source / "clips.csv").is_file():
         return
-    rows = disk.read_table(source / "clips.csv", {"file"})
-    kept = [row | {"file": known[row["file"]].out} for row in rows if known[row["file"]].status == DONE]
-    partial = out / "clips.csv.partial"
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [name for name in rows[0] if name is not None])
+    listed = [{"clip_id": Path(row["file"]).stem} | row for row in disk.read_table(source / "clips.csv", {"file"})]
+    done = [row | {"file": known[row["file"]].out} for row in listed if known[row["file"]].status == DONE]
+    with disk.replacing(out / "clips.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(listed[0]))
         writer.writeheader()
-        writer.writerows(kept)
-    partial.replace(out / "clips.csv")
+        writer.writerows(done)

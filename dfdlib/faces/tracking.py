@@ -1,21 +1,23 @@
-"""Follow one face through every frame: search the whole picture rarely, a small region mostly, nothing where it rests.
+"""A clip's face, in one of two gaits.
 
-The boxes are those of dlib's detector on the whole frame, because the region is laid onto the grid of the same level
-of its pyramid; only the search is shorter.
+Anew: dlib searches each frame as a whole, and of the faces that it finds the one that is largest over all frames is
+taken. Followed, for neighbouring frames: the whole picture is searched rarely, a small region mostly, and nothing where
+the face rests. The boxes are those of dlib's detector on the whole frame, because the region is laid onto the grid of
+the same level of its pyramid; only the search is shorter.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
-import dlib
 import numpy as np
 
-from dfdlib.faces import detection
+from dfdlib.faces import detection, geometry
 
+SAME_FACE_IOU = 0.3  # boxes of neighbouring frames that overlap more belong to one face
 WINDOW = 74.65  # side in pixels of dlib's frontal detector at its finest level: boxes seen are WINDOW * STEP ** level
 STEP = 1.2  # of dlib's pyramid, each level 5/6 of the one before
 CELL = 8  # pixels of a histogram of gradients; boxes lie on a grid of cells
@@ -26,8 +28,9 @@ REACH = 0.75  # of a box's side around it: further out dlib's landmarks don't lo
 
 @dataclass(frozen=True)
 class TrackParams:
-    """How a face is followed."""
+    """How a face is looked for; all but the first two are about following."""
 
+    anew: bool = False  # search each frame as a whole instead of following
     upsample: int = 1  # as of dlib's detector: 1 finds faces from about 40 pixels, at four times the cost of a search
     region: float = 2.0  # side of the region searched around the last box, in box sides
     rests: float = 0.03  # landmarks that move by less than this share of the box, centre and extent, rest
@@ -46,17 +49,44 @@ class Seen:
     image: np.ndarray  # (H, W, 3) uint8 RGB
     box: np.ndarray | None
     points: np.ndarray | None
-    how: str  # rests, region, sweep (what gave the box) or lost (no face)
+    how: str  # anew, rests, region, sweep (what gave the box) or lost (no face)
 
 
-def follow(frames: Iterable[tuple[int, np.ndarray]], params: TrackParams) -> Iterator[Seen]:
-    """The face of each of a clip's frames, (frame index, uint8 RGB (H, W, 3)), in their order; one frame is held.
+def follow(frames: Callable[[], Iterable[tuple[int, np.ndarray]]], params: TrackParams) -> Iterator[Seen]:
+    """The face of each of a clip's frames, in their order; only one frame is held.
 
-    It is the one with the largest box where the search began or a sweep found a larger one.
+    `frames` gives them, (frame index, uint8 RGB (H, W, 3)), from the first each time it is called: once to follow,
+    twice to search anew. Anew, the face is the one with the largest summed area; followed, the one with the largest box
+    where the search began, or a larger one that a sweep has found.
     """
+    return (_anew if params.anew else _followed)(frames, params)
+
+
+def _anew(frames: Callable, params: TrackParams) -> Iterator[Seen]:
+    found = [(number, box) for number, image in frames() for box in detection.detect(image, params.upsample)]
+    largest = dict(_largest_track(found))
+    for number, image in frames():  # once more, because only now is the face known and frames are too large to keep
+        box = largest.get(number)
+        points = None if box is None else detection.landmarks(image, box)
+        yield Seen(number, image, box, points, "lost" if box is None else "anew")
+
+
+def _largest_track(found: Iterable[tuple[int, np.ndarray]]) -> list[tuple[int, np.ndarray]]:
+    """Join (frame, box) detections that overlap from frame to frame; the track with the largest summed area."""
+    tracks: list[list[tuple[int, np.ndarray]]] = []
+    for frame, box in found:
+        ends = [t for t in tracks if t[-1][0] < frame and geometry.iou(t[-1][1], box) > SAME_FACE_IOU]
+        if ends:
+            max(ends, key=lambda t: (t[-1][0], geometry.iou(t[-1][1], box))).append((frame, box))
+        else:
+            tracks.append([(frame, box)])
+    return max(tracks, key=lambda t: sum(geometry.area(box) for _, box in t), default=[])
+
+
+def _followed(frames: Callable, params: TrackParams) -> Iterator[Seen]:
     last: _Face | None = None
     since, age, lost = 0, 0, 0
-    for number, image in frames:
+    for number, image in frames():
         since, age = since + 1, age + 1
         how, face = "rests", _rests(image, last, params) if last and age <= params.renew else None
         if face is None or since >= params.sweep:
@@ -74,10 +104,6 @@ class _Face:
     points: np.ndarray
     measure: np.ndarray  # (4,) of the landmarks where the box was found: centre and extent
     thumb: np.ndarray  # (THUMB, THUMB) green values of the box at that moment
-
-    @property
-    def side(self) -> float:
-        return float(np.mean(self.box[2:] - self.box[:2]))
 
 
 def _marked(image: np.ndarray, box: np.ndarray) -> _Face:
@@ -117,7 +143,7 @@ def _rests(image: np.ndarray, last: _Face, params: TrackParams) -> _Face | None:
         return None
     points = _landmarks(image, last.box)
     moved = np.abs(_measure(points) - last.measure).max()
-    return _Face(last.box, points, last.measure, last.thumb) if moved < params.rests * last.side else None
+    return _Face(last.box, points, last.measure, last.thumb) if moved < params.rests * _side(last.box) else None
 
 
 def _search(
@@ -147,7 +173,8 @@ def _in_region(image: np.ndarray, box: np.ndarray, params: TrackParams) -> np.nd
     x0, y0, x1, y1 = _inside(np.concatenate([np.round(low), centre + half]), image)
     width, height = (max(round(float(v) * scale), 1) for v in (x1 - x0, y1 - y0))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    found = _best(cv2.resize(image[y0:y1, x0:x1], (width, height), interpolation=how), 0)
+    near = _boxes(cv2.resize(image[y0:y1, x0:x1], (width, height), interpolation=how), 0)
+    found = max(near, key=lambda scored: scored[0])[1] if near else None  # the one that the detector is surest of
     return None if found is None else found * np.tile([(x1 - x0) / width, (y1 - y0) / height], 2) + [x0, y0, x0, y0]
 
 
@@ -156,10 +183,12 @@ def _level(side: float, params: TrackParams) -> int:
     return round(np.log(side * 2**params.upsample / WINDOW) / np.log(STEP))
 
 
-def _best(image: np.ndarray, upsample: int) -> np.ndarray | None:
-    """The box (4,) float that dlib's detector is surest of."""
+def _boxes(image: np.ndarray, upsample: int) -> list[tuple[float, np.ndarray]]:
+    """The score and the box (4,) float of each face that dlib's detector finds, on all colours."""
     found, scores, _ = detection.frontal_detector(threading.get_ident()).run(image, upsample, 0.0)
-    return _floats(found[int(np.argmax(scores))]) if found else None
+    return [
+        (s, np.array([b.left(), b.top(), b.right(), b.bottom()], float)) for b, s in zip(found, scores, strict=True)
+    ]
 
 
 def _in_all(image: np.ndarray, params: TrackParams, upsample: bool, quick: bool) -> np.ndarray | None:
@@ -170,12 +199,9 @@ def _in_all(image: np.ndarray, params: TrackParams, upsample: bool, quick: bool)
     sizes += [(1.0, params.upsample)] * (upsample and not quick and params.upsample > 0)
     for factor, times in sizes:
         small = image if factor == 1 else cv2.resize(image, None, fx=1 / factor, fy=1 / factor, interpolation=3)
-        found, scores, _ = detection.frontal_detector(threading.get_ident()).run(small, times, 0.0)
-        sure = [_floats(box) * factor for box, score in zip(found, scores, strict=True) if score > SURE * max(scores)]
+        found = _boxes(small, times)
+        best = max((score for score, _ in found), default=0.0)
+        sure = [box * factor for score, box in found if score > SURE * best]
         if sure:
             return max(sure, key=_side)
     return None
-
-
-def _floats(box: dlib.rectangle) -> np.ndarray:
-    return np.array([box.left(), box.top(), box.right(), box.bottom()], float)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import queue
-import threading
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -50,8 +50,8 @@ def sample(path: Path, max_frames: int) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def sample_indices(n_frames: int, max_frames: int) -> np.ndarray:
-    """Sorted indices of at most `max_frames` of `n_frames` frames, the first and the last among them."""
-    if n_frames <= max_frames:
+    """Sorted indices of at most `max_frames` of `n_frames` frames, the first and the last among them; 0 takes all."""
+    if not 0 < max_frames < n_frames:
         return np.arange(n_frames)
     return np.unique(np.linspace(0, n_frames - 1, max_frames).round().astype(int))
 
@@ -78,10 +78,9 @@ def _packets(path: Path, container: av.container.InputContainer) -> Iterator[tup
     """(time, whether a keyframe) of each packet with a picture; one without a time takes that of the one before."""
     last = 0
     try:
-        for packet in container.demux(video=0):
-            if packet.size and not packet.is_discard:
-                last = last if packet.pts is None else packet.pts
-                yield last, packet.is_keyframe
+        for packet in _with_picture(container):
+            last = last if packet.pts is None else packet.pts
+            yield last, packet.is_keyframe
     except (av.error.FFmpegError, EOFError) as error:
         raise DfdError(f"{path} is damaged and can't be read on ({_why(error)}); copy it again.") from None
 
@@ -113,9 +112,8 @@ def _all(path: Path, known: Index) -> Iterator[tuple[int, av.VideoFrame]]:
     """Every picture that decodes, with its number: by its time, or counted where there are no times."""
     number = {int(time): i for i, time in enumerate(np.sort(known.pts))} if known.timed else {}
     with _open(path) as container:
-        container.streams.video[0].codec_context.thread_count = 1
-        packets = itertools.chain((p for p in container.demux(video=0) if p.size and not p.is_discard), [None])
-        context = container.streams.video[0].codec_context
+        context = _decoder(container)
+        packets = itertools.chain(_with_picture(container), [None])
         shown = itertools.chain.from_iterable(_tolerant(context, packet) for packet in packets)
         for count, picture in enumerate(shown):
             yield number.get(picture.pts, count), picture
@@ -127,14 +125,22 @@ def _some(path: Path, known: Index, wanted: list[int]) -> Iterator[tuple[int, av
     number = {int(known.pts[order[i]]): i for i in wanted}
     last = _last_needed(known, order[wanted])
     with _open(path) as container:
-        context = container.streams.video[0].codec_context
-        context.thread_count = 1  # the caller has clips in parallel, which scales better
-        packets = enumerate(p for p in container.demux(video=0) if p.size and not p.is_discard)
+        context, packets = _decoder(container), enumerate(_with_picture(container))
         for group, members in itertools.groupby(packets, lambda member: int(known.gop[min(member[0], len(known) - 1)])):
             taken = (packet for place, packet in members if place <= last.get(group, -1))
             for picture in _group(context, taken, number, group + 1 in last) if group in last else ():
                 if picture.pts in number:
                     yield number[picture.pts], picture
+
+
+def _with_picture(container: av.container.InputContainer) -> Iterator[av.Packet]:
+    return (packet for packet in container.demux(video=0) if packet.size and not packet.is_discard)
+
+
+def _decoder(container: av.container.InputContainer) -> av.VideoCodecContext:
+    context = container.streams.video[0].codec_context
+    context.thread_count = 1  # the caller has clips in parallel, which scales better
+    return context
 
 
 def _last_needed(known: Index, places: np.ndarray) -> dict[int, int]:
@@ -148,7 +154,9 @@ def _last_needed(known: Index, places: np.ndarray) -> dict[int, int]:
     return last
 
 
-def _group(context, packets: Iterable[av.Packet], wanted: dict, more: bool) -> Iterator[av.VideoFrame]:  # noqa: ANN001
+def _group(
+    context: av.VideoCodecContext, packets: Iterable[av.Packet], wanted: dict[int, int], more: bool
+) -> Iterator[av.VideoFrame]:
     for packet in packets:
         context.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
         yield from _tolerant(context, packet)
@@ -157,7 +165,7 @@ def _group(context, packets: Iterable[av.Packet], wanted: dict, more: bool) -> I
         context.flush_buffers()
 
 
-def _tolerant(context, packet: av.Packet | None) -> list[av.VideoFrame]:  # noqa: ANN001
+def _tolerant(context: av.VideoCodecContext, packet: av.Packet | None) -> list[av.VideoFrame]:
     """The pictures that a packet completes; none where it is damaged."""
     try:
         return context.decode(packet)
@@ -193,30 +201,12 @@ def upright(frame: av.VideoFrame) -> np.ndarray:
 
 def ahead(items: Iterable, depth: int = 4) -> Iterator:
     """The same items, made by a thread that is at most `depth` of them ahead: decoding goes on during detection."""
-    waiting: queue.Queue = queue.Queue(depth)
-    stop, end = threading.Event(), object()
-
-    def put(item: object) -> bool:
-        while not stop.is_set():
-            try:
-                waiting.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def fill() -> None:
-        try:
-            if all(put((item, None)) for item in items):
-                put((end, None))
-        except BaseException as error:  # it belongs to who takes the items
-            put((end, error))
-
-    threading.Thread(target=fill, daemon=True).start()
+    source, end = iter(items), object()
+    pool = ThreadPoolExecutor(1)  # one thread keeps the order
     try:
-        while (got := waiting.get())[0] is not end:
-            yield got[0]
-        if got[1] is not None:
-            raise got[1]
+        waiting = deque(pool.submit(next, source, end) for _ in range(depth))
+        while (item := waiting.popleft().result()) is not end:
+            waiting.append(pool.submit(next, source, end))
+            yield item
     finally:
-        stop.set()
+        pool.shutdown(cancel_futures=True)

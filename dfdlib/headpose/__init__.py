@@ -1,1 +1,1 @@
-"""Head pose from landmarks, and the SVM on it (paper, section II.B)."""
+"""Head pose by solvePnP, and its SVM (paper, section II.B)."""

@@ -73,18 +73,31 @@ def camera_matrix(width: int, height: int, focal: float = 1.0) -> np.ndarray:
     return np.array([[focal * width, 0, width / 2], [0, focal * width, height / 2], [0, 0, 1]], float)
 
 
+def whole_and_central(
+    points: np.ndarray, sizes: np.ndarray, model: np.ndarray, solver: str, focal: float = 1.0
+) -> tuple[Poses, Poses]:
+    """Poses by the whole face (a) and by its central points (c).
+
+    points: (T, 68, 2) pixels; sizes: (T, 2) width and height of each frame, pixels; model: (68, 3) mm; focal:
+    the camera's focal length as a multiple of the image's width.
+    """
+    cameras = np.array([camera_matrix(*size, focal) for size in sizes])
+    return solve(points, model, cameras, WHOLE, solver), solve(points, model, cameras, CENTRAL, solver)
+
+
 def solve(points: np.ndarray, model: np.ndarray, camera: np.ndarray, which: np.ndarray, solver: str) -> Poses:
     """Equation 1 of the paper for each of T frames, with the landmarks `which` (indices from 0).
 
-    points: (T, 68, 2) pixels; model: (68, 3) mm; camera: (3, 3). Raises DfdError for what `check_landmarks`
-    refuses and for an unknown solver.
+    points: (T, 68, 2) pixels; model: (68, 3) mm; camera: (3, 3), or (T, 3, 3) with one for each frame. Raises
+    DfdError for what `check_landmarks` refuses and for an unknown solver.
     """
     check_landmarks(points)
     if solver not in SOLVERS:
         raise DfdError(f"There is no solver {solver!r}; choose one of: {', '.join(SOLVERS)}.")
-    found = [_solve_frame(p[which].astype(float), model[which], camera, SOLVERS[solver]) for p in points]
-    rvec, tvec, residual = (np.array(part) for part in zip(*found, strict=True))
-    return Poses(rvec, tvec, residual)
+    cameras = np.broadcast_to(camera, (len(points), 3, 3))
+    frames = zip(points, cameras, strict=True)
+    found = [_solve_frame(p[which].astype(float), model[which], own, SOLVERS[solver]) for p, own in frames]
+    return Poses(*(np.array(part) for part in zip(*found, strict=True)))
 
 
 def check_landmarks(points: np.ndarray) -> None:
@@ -96,13 +109,14 @@ def check_landmarks(points: np.ndarray) -> None:
         raise DfdError(f"Landmarks have shape {points.shape}; (frames, 68, 2) is needed.")
     if not len(points):
         raise DfdError("There are no frames with landmarks; check that a face was found.")
-    bad = np.flatnonzero(~np.isfinite(points).all((1, 2)))
-    if len(bad):
-        raise DfdError(f"The landmarks of frame {bad[0]} hold values that are not numbers; leave such frames out.")
+    _refuse(~np.isfinite(points).all((1, 2)), "hold values that are not numbers")
     spread = np.linalg.svd(points - points.mean(1, keepdims=True), compute_uv=False)  # (T, 2), along and across
-    flat = np.flatnonzero(spread[:, 1] <= FLATNESS * spread[:, 0])
-    if len(flat):
-        raise DfdError(f"The landmarks of frame {flat[0]} lie on one line, which fixes no pose; leave such frames out.")
+    _refuse(spread[:, 1] <= FLATNESS * spread[:, 0], "lie on one line, which fixes no pose")
+
+
+def _refuse(bad: np.ndarray, why: str) -> None:
+    if bad.any():
+        raise DfdError(f"The landmarks of frame {np.argmax(bad)} {why}; leave such frames out.")
 
 
 def _solve_frame(p: np.ndarray, model: np.ndarray, camera: np.ndarray, solver: Solver) -> tuple:
@@ -118,29 +132,6 @@ def project(model: np.ndarray, rvec: np.ndarray, tvec: np.ndarray, camera: np.nd
     return cv2.projectPoints(model.astype(float), rvec, tvec, camera, None)[0].reshape(-1, 2)
 
 
-def whole_and_central(
-    points: np.ndarray, sizes: np.ndarray, model: np.ndarray, solver: str, focal: float = 1.0
-) -> tuple[Poses, Poses]:
-    """Poses by the whole face (a) and by its central points (c).
-
-    points: (T, 68, 2) pixels; sizes: (T, 2) width and height of each frame, pixels; model: (68, 3) mm; focal:
-    the camera's focal length as a multiple of the image's width.
-    """
-    whole, central = (_by_size(points, sizes, model, which, solver, focal) for which in (WHOLE, CENTRAL))
-    return whole, central
-
-
-def _by_size(
-    points: np.ndarray, sizes: np.ndarray, model: np.ndarray, which: np.ndarray, solver: str, focal: float
-) -> Poses:
-    kinds, kind = np.unique(sizes, axis=0, return_inverse=True)  # frames of one size share a camera
-    solved = [
-        solve(points[kind == i], model, camera_matrix(*size, focal), which, solver) for i, size in enumerate(kinds)
-    ]
-    order = np.argsort(np.concatenate([np.flatnonzero(kind == i) for i in range(len(kinds))]))
-    return join(*solved).rows(order)
-
-
 def angle_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Geodesic angle (T,) in degrees between rotations (T, 3, 3)."""
     cosine = (np.einsum("tij,tij->t", a, b) - 1) / 2
@@ -149,7 +140,7 @@ def angle_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def join(*parts: Poses) -> Poses:
     """Several poses in a row."""
-    return Poses(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("rvec", "tvec", "residual")))
+    return Poses(*(np.concatenate(values) for values in zip(*(vars(part).values() for part in parts), strict=True)))
 
 
 def behind_camera(poses: Poses) -> np.ndarray:

@@ -19,8 +19,6 @@ MIRROR = np.array([
     54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
 ])
 # fmt: on
-
-
 CHIN, NOSE_ROOT, NOSE_TIP, JAW_ENDS, EYES = 8, 27, 30, (0, 16), (36, 45)
 MOST_BYTES = 2**20  # of a file with 204 numbers
 MOST_ASYMMETRY = 0.05  # of the width; the models seen lie below 0.01, one off by an index above 0.2
@@ -52,28 +50,28 @@ def _is_file(path: Path) -> bool:
 
 def _points(path: Path) -> np.ndarray:
     text = disk.read_bytes(path, MOST_BYTES).decode("utf-8-sig")  # numpy and pandas would unpack a .gz of any size
-    if path.suffix == ".csv":
-        return pd.read_csv(io.StringIO(text))[["x", "y", "z"]].to_numpy(float)
     if not text.strip():
         raise ValueError("empty")
-    return np.loadtxt(io.StringIO(text)).reshape(3, -1).T
+    with disk.decoding():
+        if path.suffix == ".csv":
+            return pd.read_csv(io.StringIO(text))[["x", "y", "z"]].to_numpy(float)
+        return np.loadtxt(io.StringIO(text)).reshape(3, -1).T
 
 
 def mirrored(model: np.ndarray) -> np.ndarray:
-    """The model (68, 3) with z turned round: a hollow face, as in the code released with Yang et al."""
+    """The model (68, 3) with z reversed: a hollow face, as in the code released with Yang et al."""
     return model * [1, 1, -1]
 
 
 def hand_placed(model: np.ndarray, share: float, seed: int) -> np.ndarray:
     """The model (68, 3) as if placed by hand: each coordinate off by a normal error of `share` of its width."""
-    width = np.ptp(model[:, 0])
-    return model + repro.rng(seed).normal(0, share * width, model.shape)
+    return model + repro.rng(seed).normal(0, share * np.ptp(model[:, 0]), model.shape)
 
 
 def faults(model: np.ndarray) -> list[str]:
-    """What is wrong with a model (68, 3), judged by itself alone, in words; empty where nothing is.
+    """What is wrong with a model (68, 3), judged by itself alone, in words; empty where nothing is wrong.
 
-    A fit cannot tell: a mirrored model explains the landmarks of any face perfectly, by a head behind the camera.
+    A fit can't tell: a mirrored model explains the landmarks of any face perfectly, by a head behind the camera.
     """
     width = np.ptp(model[:, 0])
     found = []
@@ -83,26 +81,21 @@ def faults(model: np.ndarray) -> list[str]:
         found.append("y up: the chin must lie below the root of the nose, at greater y")
     if model[NOSE_TIP, 2] > model[list(JAW_ENDS), 2].mean():
         found.append("z mirrored: the nose must lie nearer to the camera than the jaw's ends, at smaller z")
-    asymmetry = np.linalg.norm(model[MIRROR] * [-1, 1, 1] - _centred(model), axis=1).mean()
+    mirror = model[MIRROR] * [-1, 1, 1] + [2 * model[:, 0].mean(), 0, 0]  # about the model's own middle
+    asymmetry = np.linalg.norm(mirror - model, axis=1).mean()
     if asymmetry > MOST_ASYMMETRY * width:
         found.append(f"lopsided by {100 * asymmetry / width:.0f} % of its width: points may be numbered wrongly")
     return found
 
 
-def _centred(model: np.ndarray) -> np.ndarray:
-    """The model moved sideways so that its mirror image has x around the same middle."""
-    return model - [2 * model[:, 0].mean(), 0, 0]
-
-
 def from_landmarks(points: np.ndarray, like: np.ndarray, rounds: int = 100) -> np.ndarray:
     """A head (68, 3) that explains many frames' landmarks (T, 68, 2) as one rigid body seen from afar.
 
-    Factorization into motion and shape after Tomasi and Kanade (1992), by turns: the frames' scaled-orthographic
-    poses from the shape, then the shape from the poses, which stays sound where heads turn little and people
-    differ. Every frame enters a second time as its mirror image, so
-    the head comes out symmetric. The model `like` (68, 3) is the start, and gives orientation and size, which images
-    leave open. Perspective, which such a camera knows nothing of, makes a head come out deeper: by some 15 % at
-    four times its width.
+    Factorization into motion and shape after Tomasi and Kanade (1992), by turns: the frames' scaled-orthographic poses
+    from the shape, then the shape from the poses, which stays sound where heads turn little and people differ. Every
+    frame enters a second time as its mirror image, so that the head comes out symmetric. The model `like` (68, 3) is
+    the start, and gives orientation and size, which images leave open. Such a camera has no perspective, so that a head
+    comes out deeper: by some 15 % at four times its width.
     """
     both = np.concatenate([points, points[:, MIRROR] * [-1, 1]]).astype(float)
     flat = both - both.mean(1, keepdims=True)
@@ -123,8 +116,11 @@ def _scaled_rotations(affine: np.ndarray) -> np.ndarray:
 
 
 def _laid_onto(shape: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """`shape` (68, 3) turned, scaled to the same width and moved onto `like` (68, 3)."""
-    target = like - like.mean(0)
-    u, _, vt = np.linalg.svd((shape - shape.mean(0)).T @ target)
-    turned = (shape - shape.mean(0)) @ (u * [1, 1, np.linalg.det(u @ vt)]) @ vt
+    """`shape` (68, 3) turned, scaled to the same width and moved onto `like` (68, 3).
+
+    SciPy's Rotation.align_vectors differs in the thirteenth digit, which moves EPnP's poses of every frame.
+    """
+    target, centred = like - like.mean(0), shape - shape.mean(0)
+    u, _, vt = np.linalg.svd(centred.T @ target)
+    turned = centred @ (u * [1, 1, np.linalg.det(u @ vt)]) @ vt
     return turned * np.ptp(target[:, 0]) / np.ptp(turned[:, 0]) + like.mean(0)

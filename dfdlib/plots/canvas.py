@@ -43,14 +43,20 @@ def save_figure(fig: Figure, study: Study, name: str, numbers: pd.DataFrame, dat
 
 
 def stills_mark(study: Study) -> str:
-    """What `save` should say of figures of notebook 02: all but UADFV's study take the embedded stills."""
+    """What `save_figure` should say of figures of notebook 02: all but UADFV's study take the embedded stills."""
     return "" if study.dataset == "uadfv" else SYNTHETIC
 
 
 def grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
+    """A figure of so many inches and its axes (rows, columns)."""
     with plt.rc_context(STYLE):
-        fig, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
-    return fig, axes
+        return plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
+
+
+def single(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of so many inches with one pair of axes."""
+    fig, axes = grid(1, 1, width, height)
+    return fig, axes[0, 0]
 
 
 def show_image(axis: Axes, image: np.ndarray, title: str = "") -> None:

@@ -1,8 +1,8 @@
-"""Figures of the head pose: one function a figure, in the style of `plots`."""
+"""Figures of the head pose."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from dfdlib.experiments import pose_factorial
 from dfdlib.headpose import pnp
 from dfdlib.plots import canvas
+from dfdlib.plots.canvas import FAKE, FOURTH, REAL, THIRD
 
-AXIS_MM = 90.0  # length of the axes drawn on a face
+ENDS_MM = np.array([[0, 0, 0], [0, 0, -90.0]])  # of the drawn axis: out of the face, towards the viewer
 
 
 def poses(image: np.ndarray, solved: dict[str, pnp.Poses], camera: np.ndarray) -> Figure:
@@ -39,8 +40,8 @@ def through_a_clip(images: Sequence[np.ndarray], found: Sequence[pnp.Poses], cam
 
 def _panel(axis: Axes, image: np.ndarray, both: pnp.Poses, camera: np.ndarray, title: str) -> None:
     canvas.show_image(axis, image, title)
-    for index, (label, colour) in enumerate([("v_a, whole face", canvas.REAL), ("v_c, central points", canvas.FAKE)]):
-        _draw_axis(axis, both, index, camera, colour, label)
+    for index, (label, colour) in enumerate([("v_a, whole face", REAL), ("v_c, central points", FAKE)]):
+        draw_direction(axis, both.rows([index]), camera, colour, label)
     axis.set(xlim=(0, image.shape[1]), ylim=(image.shape[0], 0))
 
 
@@ -54,22 +55,25 @@ def pose_table(solved: dict[str, tuple[pnp.Poses, pnp.Poses]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "points", "v_x", "v_y", "v_z", "t_x", "t_y", "t_z", "residual_px"])
 
 
-def _draw_axis(axis: Axes, found: pnp.Poses, index: int, camera: np.ndarray, colour: str, label: str) -> None:
-    ends = np.array([[0, 0, 0], [0, 0, -AXIS_MM]])  # out of the face, towards the viewer of a frontal head
-    start, tip = pnp.project(ends, found.rvec[index], found.tvec[index], camera)
+def draw_direction(
+    axis: Axes, pose: pnp.Poses, camera: np.ndarray, colour: str, label: str, place: Callable | None = None
+) -> None:
+    """An arrow out of the face along one pose; `place` brings the camera's pixels (2, 2) into the picture's."""
+    ends = pnp.project(ENDS_MM, pose.rvec[0], pose.tvec[0], camera)
+    start, tip = ends if place is None else place(ends)
     axis.annotate("", xy=tip, xytext=start, arrowprops={"arrowstyle": "->", "color": colour, "lw": 2.5})
     axis.plot([], [], color=colour, lw=2.5, label=label)
 
 
 def error_by_yaw(table: pd.DataFrame) -> Figure:
     """Angular error of every frame over the head's true yaw, with the median in bins of five degrees."""
-    fig, axes = canvas.grid(1, 1, 6.0, 3.8)
+    fig, axis = canvas.single(6.0, 3.8)
     bins = np.round(table["yaw"] / 5) * 5
-    for part, colour in (("whole", canvas.REAL), ("central", canvas.FAKE)):
-        axes[0, 0].plot(table["yaw"], table[part], ".", ms=3, alpha=0.3, color=colour)
-        axes[0, 0].plot(table.groupby(bins)[part].median(), "-", lw=2.5, color=colour, label=f"{part}, median")
-    axes[0, 0].set(xlabel="true yaw (degrees)", ylabel="angular error (degrees)", ylim=(0, 30))
-    axes[0, 0].legend()
+    for part, colour in (("whole", REAL), ("central", FAKE)):
+        axis.plot(table["yaw"], table[part], ".", ms=3, alpha=0.3, color=colour)
+        axis.plot(table.groupby(bins)[part].median(), "-", lw=2.5, color=colour, label=f"{part}, median")
+    axis.set(xlabel="true yaw (degrees)", ylabel="angular error (degrees)", ylim=(0, 30))
+    axis.legend()
     return fig
 
 
@@ -83,8 +87,8 @@ def factorial(cells: pd.DataFrame, score: str, xlabel: str, paper: float | None 
         for y, level in enumerate(found):
             values = np.sort(cells.loc[cells[factor] == level, score].to_numpy())
             spread = 0.3 * np.sin(np.arange(len(values)) * 2.4)  # dots beside each other, the same every time
-            axis.plot(values, y + spread, ".", ms=3, alpha=0.4, color=canvas.REAL)
-            axis.plot([np.median(values)] * 2, [y - 0.4, y + 0.4], color=canvas.FAKE, lw=2.5)
+            axis.plot(values, y + spread, ".", ms=3, alpha=0.4, color=REAL)
+            axis.plot([np.median(values)] * 2, [y - 0.4, y + 0.4], color=FAKE, lw=2.5)
         axis.axvline(0.5 if paper is None else paper, color="0.3", lw=1, ls="--")
         axis.set(yticks=range(len(found)), yticklabels=found, ylim=(len(found) - 0.5, -0.5), ylabel=factor)
         axis.set_xlim(cells[score].min() - 0.02, cells[score].max() + 0.02)
@@ -96,15 +100,15 @@ def by_feature(table: pd.DataFrame, xlabel: str) -> Figure:
     """Scores with intervals (columns group, name, value, low, high): a row a name, best first; a mark a group."""
     names = list(table.groupby("name")["value"].max().sort_values(ascending=False).index)
     groups = list(table["group"].unique())
-    fig, axes = canvas.grid(1, 1, 7.5, 0.5 * len(names) + 1.6)
-    styles = zip((canvas.REAL, canvas.FAKE, canvas.THIRD, canvas.FOURTH), "osD^", strict=True)
+    fig, axis = canvas.single(7.5, 0.5 * len(names) + 1.6)
+    styles = zip((REAL, FAKE, THIRD, FOURTH), "osD^", strict=True)
     for shift, (group, (colour, mark)) in enumerate(zip(groups, styles, strict=False)):
         rows = table[table["group"] == group]
         y = [names.index(name) + 0.18 * (shift - (len(groups) - 1) / 2) for name in rows["name"]]
         errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
-        axes[0, 0].errorbar(rows["value"], y, xerr=errors, fmt=mark, color=colour, capsize=3, label=group)
-    axes[0, 0].axvline(0.5, color="0.6", lw=1)
-    axes[0, 0].set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
-    axes[0, 0].set_xlabel(xlabel, loc="left")
-    axes[0, 0].legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(groups))
+        axis.errorbar(rows["value"], y, xerr=errors, fmt=mark, color=colour, capsize=3, label=group)
+    axis.axvline(0.5, color="0.6", lw=1)
+    axis.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
+    axis.set_xlabel(xlabel, loc="left")
+    axis.legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(groups))
     return fig

@@ -1,4 +1,4 @@
-"""Move a face's landmarks by hand and see what its two poses, a flip and a score make of it (notebook 04).
+"""Move a face's landmarks by hand and see its two poses, whether one flips, and the score (notebook 04).
 
 `picture` needs no widget; `show` adds sliders where a kernel runs.
 """
@@ -61,7 +61,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Reading:
-    """What one solver makes of one set of landmarks."""
+    """The poses that one solver finds for one set of landmarks, and the numbers that follow."""
 
     whole: Poses  # of one frame
     central: Poses
@@ -91,16 +91,15 @@ def moved(points: np.ndarray, setting: Setting) -> np.ndarray:
 
 
 def reading(face: Face, setting: Setting, solver: str) -> Reading:
-    """Both poses of the moved landmarks by one of pnp.SOLVERS, and what is made of them."""
+    """Both poses of the moved landmarks by one of pnp.SOLVERS, and the numbers that follow."""
     sizes = np.array([face.image.shape[1::-1]])
     whole, central = pnp.whole_and_central(moved(face.points, setting)[None], sizes, face.model, solver)
-    angle = pnp.angle_between(whole.rotation, central.rotation)[0]
-    distance = pose_features.cosine_distance(whole, central)[0]
+    angle = pnp.angle_between(whole.rotation, central.rotation)
+    distance = pose_features.cosine_distance(whole, central)
     behind = pnp.behind_camera(pnp.join(whole, central)).any()
-    p_fake = pose_features.p_fake(
-        pose_features.load_svm(pose_features.shipped_svm()), pose_features.yang_feature(whole, central)
-    )[0]
-    return Reading(whole, central, float(angle), float(distance), bool(behind), float(p_fake))
+    svm = pose_features.load_svm(pose_features.shipped_svm())
+    p_fake = pose_features.p_fake(svm, pose_features.yang_feature(whole, central))
+    return Reading(whole, central, float(angle[0]), float(distance[0]), bool(behind), float(p_fake[0]))
 
 
 def picture(face: Face, setting: Setting) -> Figure:

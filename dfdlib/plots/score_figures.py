@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
 from dfdlib.plots import canvas
 from dfdlib.plots.canvas import FAKE, FOURTH, REAL, THIRD
 
+STYLES = {"as small as it is": ("0.45", "v"), "nearest": (FOURTH, "s"), "bicubic": (REAL, "o"), "FSRCNN": (FAKE, "D")}
+
 
 def training(histories: dict[str, pd.DataFrame]) -> Figure:
     """Paper Fig. 6: accuracy and loss per epoch, a column for each learning rate."""
     fig, axes = canvas.grid(2, len(histories), 4.6 * len(histories), 5.6)
-    for column, (name, history) in enumerate(histories.items()):
-        for part, colour, style in [("val", canvas.REAL, "-"), ("test", canvas.FAKE, "--")]:
-            axes[0, column].plot(history["epoch"], history[f"{part}_acc"], style, color=colour, label=part)
-            axes[1, column].plot(history["epoch"], history[f"{part}_loss"], style, color=colour, label=part)
-        axes[1, column].plot(history["epoch"], history["train_loss"], ":", color="0.3", label="train")
-        axes[0, column].axhline(0.5, color="0.6", lw=1)
-        axes[0, column].set(title=name, ylim=(0.3, 1.02), ylabel="accuracy of frames")
+    for (above, below), (name, history) in zip(axes.T, histories.items(), strict=True):
+        for part, colour, style in [("val", REAL, "-"), ("test", FAKE, "--")]:
+            above.plot(history["epoch"], history[f"{part}_acc"], style, color=colour, label=part)
+            below.plot(history["epoch"], history[f"{part}_loss"], style, color=colour, label=part)
+        below.plot(history["epoch"], history["train_loss"], ":", color="0.3", label="train")
+        above.axhline(0.5, color="0.6", lw=1)
+        above.set(title=name, ylim=(0.3, 1.02), ylabel="accuracy of frames")
         highest = history[["train_loss", "val_loss", "test_loss"]].max(axis=None)
-        axes[1, column].set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, min(2, 1.1 * highest)))
-        axes[1, column].legend(fontsize=9)
+        below.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, min(2, 1.1 * highest)))
+        below.legend(fontsize=9)
     return fig
 
 
 def two_histograms(values: np.ndarray, labels: np.ndarray, xlabel: str, bins: np.ndarray) -> Figure:
     """Shares of real and fake frames over a quantity (Yang et al., Fig. 3)."""
-    fig, axes = canvas.grid(1, 1, 5.5, 3.6)
-    for label, name, colour in [(0, "real", canvas.REAL), (1, "fake", canvas.FAKE)]:
+    fig, axis = canvas.single(5.5, 3.6)
+    for label, name, colour in [(0, "real", REAL), (1, "fake", FAKE)]:
         chosen = np.clip(values[labels == label], bins[0], bins[-1])
         weights = np.full(len(chosen), 1 / max(len(chosen), 1))
-        axes[0, 0].hist(chosen, bins, weights=weights, histtype="step", lw=2, color=colour, label=name)
-    axes[0, 0].set(xlabel=xlabel, ylabel="share of frames")
-    axes[0, 0].legend()
+        axis.hist(chosen, bins, weights=weights, histtype="step", lw=2, color=colour, label=name)
+    axis.set(xlabel=xlabel, ylabel="share of frames")
+    axis.legend()
     return fig
 
 
@@ -49,30 +52,29 @@ def unit_bins() -> np.ndarray:
 
 def roc(tables: dict[str, pd.DataFrame]) -> Figure:
     """ROC curves of score tables (columns label, p_fake), one line a branch."""
-    fig, axes = canvas.grid(1, 1, 4.6, 4.4)
-    for (name, table), colour, style in zip(
-        tables.items(), [canvas.REAL, canvas.FAKE, canvas.THIRD, canvas.FOURTH], ["-", "--", "-.", ":"], strict=False
-    ):
+    fig, axis = canvas.single(4.6, 4.4)
+    styles = zip((REAL, FAKE, THIRD, FOURTH), ("-", "--", "-.", ":"), strict=True)
+    for (name, table), (colour, style) in zip(tables.items(), styles, strict=False):
         false_alarm, hit, _ = roc_curve(table["label"], table["p_fake"])
-        axes[0, 0].plot(false_alarm, hit, style, color=colour, lw=2, label=name)
-    axes[0, 0].plot([0, 1], [0, 1], color="0.7", lw=1)
-    axes[0, 0].set(xlabel="share of real frames called fake", ylabel="share of fake frames called fake")
-    axes[0, 0].legend(fontsize=9, loc="lower right")
+        axis.plot(false_alarm, hit, style, color=colour, lw=2, label=name)
+    axis.plot([0, 1], [0, 1], color="0.7", lw=1)
+    axis.set(xlabel="share of real frames called fake", ylabel="share of fake frames called fake")
+    axis.legend(fontsize=9, loc="lower right")
     return fig
 
 
 def intervals(rows: pd.DataFrame, xlabel: str) -> Figure:
     """Numbers (columns name, value, low, high, paper) as dots with 95 % intervals; the paper's number as a cross."""
-    fig, axes = canvas.grid(1, 1, 9.0, 0.4 * len(rows) + 1.3)
+    fig, axis = canvas.single(9.0, 0.4 * len(rows) + 1.3)
     y = np.arange(len(rows))[::-1]
     errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
-    axes[0, 0].errorbar(rows["value"], y, xerr=errors, fmt="o", color=canvas.REAL, capsize=4, label="this study, 95 %")
+    axis.errorbar(rows["value"], y, xerr=errors, fmt="o", color=REAL, capsize=4, label="this study, 95 %")
     if rows["paper"].notna().any():
-        axes[0, 0].plot(rows["paper"], y, "X", ms=9, color=canvas.FAKE, label="paper")
-    axes[0, 0].axvline(0.5, color="0.6", lw=1)
-    axes[0, 0].set(yticks=y, yticklabels=rows["name"], xlim=(0.2, 1.02))
-    axes[0, 0].set_xlabel(xlabel, loc="left")
-    axes[0, 0].legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+        axis.plot(rows["paper"], y, "X", ms=9, color=FAKE, label="paper")
+    axis.axvline(0.5, color="0.6", lw=1)
+    axis.set(yticks=y, yticklabels=rows["name"], xlim=(0.2, 1.02))
+    axis.set_xlabel(xlabel, loc="left")
+    axis.legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return fig
 
 
@@ -80,35 +82,29 @@ def matrix(table: pd.DataFrame) -> Figure:
     """AUC of frames (columns network, learned, tested, frame_auc, _low, _high): trained on, down; tested on, across."""
     table = table.dropna(subset="frame_auc").assign(row=table["network"] + "\nlearned on " + table["learned"])
     shown = table.pivot(index="row", columns="tested", values="frame_auc")
-    fig, axes = canvas.grid(1, 1, 2.2 * shown.shape[1] + 3.4, 0.75 * shown.shape[0] + 1.0)
-    axes[0, 0].imshow(shown, vmin=0, vmax=1, cmap="PuOr", aspect="auto")  # one half is white, in print too
+    fig, axis = canvas.single(2.2 * shown.shape[1] + 3.4, 0.75 * shown.shape[0] + 1.0)
+    axis.imshow(shown, vmin=0, vmax=1, cmap="PuOr", aspect="auto")  # one half is white, in print too
     for cell in table.itertuples():
         place = shown.columns.get_loc(cell.tested), shown.index.get_loc(cell.row)
         text = f"{cell.frame_auc:.2f}\n[{cell.frame_auc_low:.2f}, {cell.frame_auc_high:.2f}]"
-        dark = abs(cell.frame_auc - 0.5) > 0.27
-        axes[0, 0].text(*place, text, ha="center", va="center", fontsize=9, color="white" if dark else "black")
-    axes[0, 0].set(xticks=range(shown.shape[1]), xticklabels=[f"tested on\n{name}" for name in shown.columns])
-    axes[0, 0].set(yticks=range(shown.shape[0]), yticklabels=shown.index)
-    axes[0, 0].grid(False)
+        colour = "white" if abs(cell.frame_auc - 0.5) > 0.27 else "black"
+        axis.text(*place, text, ha="center", va="center", fontsize=9, color=colour)
+    axis.set_xticks(range(shown.shape[1]), [f"tested on\n{name}" for name in shown.columns])
+    axis.set_yticks(range(shown.shape[0]), shown.index)
+    axis.grid(False)
     return fig
-
-
-COLOURS = {"as small as it is": "0.45", "nearest": FOURTH, "bicubic": REAL, "FSRCNN": FAKE}
-MARKERS = {"as small as it is": "v", "nearest": "s", "bicubic": "o", "FSRCNN": "D"}
 
 
 def reliability(tables: dict[str, pd.DataFrame]) -> Figure:
     """Share of fakes against mean p_fake per bin, a line a table of `arbiter.reliability`; dots as large as n."""
-    fig, axes = canvas.grid(1, 1, 5.2, 5.0)
-    axis = axes[0, 0]
+    fig, axis = canvas.single(5.2, 5.0)
     axis.plot([0, 1], [0, 1], color="0.6", lw=1)
     for (name, table), colour, marker in zip(tables.items(), (REAL, FAKE, THIRD, FOURTH), "oDs^", strict=False):
         axis.plot(table["p_fake"], table["fakes"], color=colour, lw=1)
         size = 200 * table["frames"] / table["frames"].sum() + 15
         axis.scatter(table["p_fake"], table["fakes"], s=size, color=colour, marker=marker, label=name, alpha=0.8)
-    axis.set(
-        xlabel="mean p_fake of the bin", ylabel="share of fakes in the bin", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03)
-    )
+    axis.set(xlabel="mean p_fake of the bin", ylabel="share of fakes in the bin")
+    axis.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
     axis.legend(fontsize=9, loc="upper left", markerscale=0.6)
     return fig
 
@@ -117,28 +113,25 @@ def resolution(table: pd.DataFrame) -> Figure:
     """AUC of frames over the face's height: columns without and with JPEG, rows for what was trained; a line a way."""
     parts, qualities = ("test only", "train and test", "head pose"), sorted(table["quality"].unique())
     fig, axes = canvas.grid(len(parts), len(qualities), 4.8 * len(qualities), 2.7 * len(parts))
-    for row, part in enumerate(parts):
-        for column, quality in enumerate(qualities):
-            axis, chosen = axes[row, column], table[table["quality"] == quality]
-            _ways(axis, chosen, part)
-            axis.set_title(f"{part}, {f'JPEG {quality}' if quality else 'no JPEG'}", fontsize=10)
+    for axis, (part, quality) in zip(axes.flat, itertools.product(parts, qualities), strict=True):
+        _ways(axis, table[table["quality"] == quality], part)
+        axis.set_title(f"{part}, {f'JPEG {quality}' if quality else 'no JPEG'}", fontsize=10)
     axes[-1, 0].set_xlabel("height of the face's crop in pixels", loc="left")
     axes[1, 0].set_ylabel("AUC of frames")
     axes[0, 0].legend(fontsize=8, loc="lower right")
     return fig
 
 
-def _ways(axis: plt.Axes, table: pd.DataFrame, part: str) -> None:
-    own = table["height"].max()
-    for shift, (way, colour) in enumerate(COLOURS.items()):
-        rows = table[(table["way"] == way) | (table["height"] == own)].sort_values("height")
+def _ways(axis: Axes, table: pd.DataFrame, part: str) -> None:
+    ticks = sorted(table["height"].unique())
+    for shift, (way, (colour, marker)) in enumerate(STYLES.items()):
+        rows = table[(table["way"] == way) | (table["height"] == ticks[-1])].sort_values("height")
         x = rows["height"] * 1.02 ** (shift - 1.5)  # beside each other, so that the intervals can be told apart
         ends = [rows[part] - rows[f"{part}_low"], rows[f"{part}_high"] - rows[part]]
-        axis.errorbar(x, rows[part], ends, fmt=f"{MARKERS[way]}-", ms=4, lw=1.2, capsize=2, color=colour, label=way)
+        axis.errorbar(x, rows[part], ends, fmt=f"{marker}-", ms=4, lw=1.2, capsize=2, color=colour, label=way)
     axis.axhline(0.5, color="0.6", lw=1)
-    ticks = sorted(table["height"].unique())
     axis.set(xscale="log", ylim=(0.15, 1.03))
-    axis.set_xticks(ticks, [str(t) for t in ticks])
+    axis.set_xticks(ticks, [str(tick) for tick in ticks])
     axis.minorticks_off()
 
 
@@ -146,12 +139,12 @@ def gains(table: pd.DataFrame) -> Figure:
     """Heat maps of FSRCNN's gain in AUC over bicubic: height by JPEG quality, one for each way of training."""
     fig, axes = canvas.grid(1, 2, 9.0, 0.7 * table["quality"].nunique() + 1.9)
     for axis, (name, part) in zip(axes[0], table.groupby("trained", sort=False), strict=True):
-        cells = part.pivot(index="quality", columns="height", values="gain")
-        ends = {key: part.pivot(index="quality", columns="height", values=key).to_numpy() for key in ("low", "high")}
+        wide = part.pivot(index="quality", columns="height", values=["gain", "low", "high"])
+        cells, clear = wide["gain"], ((wide["low"] > 0) | (wide["high"] < 0)).to_numpy()
         axis.imshow(cells, cmap="PuOr", vmin=-0.2, vmax=0.2, aspect="auto")
         for (i, j), value in np.ndenumerate(cells.to_numpy()):
-            clear = ends["low"][i, j] > 0 or ends["high"][i, j] < 0
-            axis.text(j, i, f"{value:+.3f}", ha="center", va="center", fontsize=9, weight="bold" if clear else "normal")
+            weight = "bold" if clear[i, j] else "normal"
+            axis.text(j, i, f"{value:+.3f}", ha="center", va="center", fontsize=9, weight=weight)
         axis.set_xticks(range(cells.shape[1]), cells.columns)
         axis.set_yticks(range(cells.shape[0]), [f"JPEG {q}" if q else "none" for q in cells.index])
         axis.set_title(name, fontsize=10)
@@ -161,12 +154,11 @@ def gains(table: pd.DataFrame) -> Figure:
 
 
 def maps(crops: Sequence[np.ndarray], cams: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
-    """Crops (s, s, 3) above the same with their map (s, s) in [0, 1] laid over."""
+    """Crops (s, s, 3), and below them the same with their maps (s, s) in [0, 1] laid over."""
     fig, axes = canvas.grid(2, len(crops), 1.5 * len(crops), 3.5)
-    for axis, crop, title in zip(axes[0], crops, titles, strict=True):
-        canvas.show_image(axis, crop, title)
-        axis.title.set_fontsize(8)
-    for axis, crop, cam in zip(axes[1], crops, cams, strict=True):
-        canvas.show_image(axis, crop)
-        axis.imshow(cam, cmap="viridis", alpha=0.55, vmin=0, vmax=1)
+    for (above, below), crop, cam, title in zip(axes.T, crops, cams, titles, strict=True):
+        canvas.show_image(above, crop, title)
+        above.title.set_fontsize(8)
+        canvas.show_image(below, crop)
+        below.imshow(cam, cmap="viridis", alpha=0.55, vmin=0, vmax=1)
     return fig

@@ -1,4 +1,4 @@
-"""The classifier's network by name, and where its first weights come from."""
+"""The classifier's networks: how each is made, where its last layer and its last map are, and its public weights."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import contextlib
 import functools
 import io
 import socket
-import urllib.error
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from urllib.parse import urlsplit
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,25 @@ from torch.utils.flop_counter import FlopCounterMode
 from dfdlib.core import weight_files
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import ResNetParams
+
+
+@dataclass(frozen=True)
+class Public:
+    """Weights that somebody published for a network."""
+
+    name: str
+    file: Callable[[], Path]  # where they are in the cache, downloaded where they are not; OSError without a network
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network, as ARCHITECTURES has it."""
+
+    create: Callable[[], nn.Module]  # with random weights and the 1000 outputs of ImageNet
+    last_layer: str  # the module that turns features into logits, linear or a 1 x 1 convolution
+    last_map: str  # the module whose output is averaged over the picture before the last layer
+    parameters: int  # as documented, with 1000 outputs
+    imagenet: Public | None = None
 
 
 @functools.cache
@@ -40,11 +60,44 @@ def _define_missing_operators() -> torch.library.Library:
     return library
 
 
-TORCHVISION = ("resnet18", "resnet34", "resnet50", "resnet101")
-ARCHITECTURES = (*TORCHVISION, "resnetv2_50", "resnet20", "resnet18_slim")
-SLIMMER = ("resnet20", "resnet18_slim")  # than a ResNet-18; nobody published ImageNet weights of them
-SLIM = (24, 48, 96, 192)  # channels of the slim ResNet-18's four stages, where ResNet-18 has 64 to 512
-RANDOM = "random weights: no ImageNet weights were at hand"
+def _of_torchvision(arch: str, parameters: int) -> Architecture:
+    def create() -> nn.Module:
+        return torchvision().models.get_model(arch, weights=None, zero_init_residual=True)
+
+    public = Public("torchvision's ImageNet weights IMAGENET1K_V1", lambda: _from_torchvision(arch))
+    return Architecture(create, "fc", "layer4", parameters, public)
+
+
+def _from_torchvision(arch: str) -> Path:
+    url = torchvision().models.get_model_weights(arch).IMAGENET1K_V1.url
+    path = Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sha256 = torch.hub.HASH_REGEX.search(path.name)[1]  # the file's name has its first digits
+        torch.hub.download_url_to_file(url, str(path), sha256, progress=False)
+    return path
+
+
+def _of_timm(arch: str, **more: object) -> nn.Module:
+    torchvision()  # timm imports it, and where it needs help to load, this has to come first
+    import timm
+
+    return timm.create_model(arch, zero_init_last=True, **more)
+
+
+def _from_timm(repository: str, name: str = "model.safetensors") -> Path:
+    import huggingface_hub as hub
+    from huggingface_hub import constants, errors
+
+    found = hub.try_to_load_from_cache(repository, name)
+    if not isinstance(found, str):
+        # Fails at once without a network, where the download would try for a minute.
+        socket.getaddrinfo(urlsplit(constants.ENDPOINT).hostname, 443)
+        try:
+            found = hub.hf_hub_download(repository, name)
+        except errors.HTTPError as error:
+            raise OSError(str(error)) from None
+    return Path(found)
 
 
 class ResNet20(nn.Module):
@@ -72,7 +125,7 @@ class _Block(nn.Module):
         self.step, self.more = after // before, after - before
         first = nn.Conv2d(before, after, 3, self.step, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(True)
         self.branch = nn.Sequential(*first, nn.Conv2d(after, after, 3, 1, 1, bias=False), nn.BatchNorm2d(after))
-        nn.init.zeros_(self.branch[-1].weight)  # as in `create`
+        nn.init.zeros_(self.branch[-1].weight)  # as in ARCHITECTURES
 
     def forward(self, x: Tensor) -> Tensor:
         kept = x[:, :, :: self.step, :: self.step]
@@ -80,95 +133,105 @@ class _Block(nn.Module):
         return functional.relu(kept + self.branch(x))
 
 
-def create(arch: str) -> nn.Module:
-    """The network with random weights and the 1000 outputs of ImageNet.
-
-    Residual branches start at zero, which keeps a deep network trainable from random weights (Goyal et al.,
-    arXiv 1706.02677, section 5.1). Raises DfdError for a name that is not in ARCHITECTURES.
-    """
-    if arch not in ARCHITECTURES:
-        raise DfdError(f"There is no network {arch!r}; choose one of: {', '.join(ARCHITECTURES)}.")
-    if arch in TORCHVISION:
-        return torchvision().models.get_model(arch, weights=None, zero_init_residual=True)
-    return {"resnetv2_50": _timm, "resnet20": ResNet20, "resnet18_slim": _slim}[arch]()
-
-
-def _timm(arch: str = "resnetv2_50", pretrained: bool = False, **more: Any) -> nn.Module:
-    torchvision()  # timm imports it, and where it needs help to load, this has to come first
-    import timm
-
-    return timm.create_model(arch, pretrained=pretrained, zero_init_last=True, **more)
-
-
 def _slim() -> nn.Module:
-    """ResNet-18 with 24 instead of 64 channels and three 3 x 3 layers for the first one: 1.6 million parameters.
+    """ResNet-18 with 24 to 192 instead of 64 to 512 channels and three 3 x 3 layers for the first one.
 
     About a sixth of the arithmetic, for two cores without a GPU, and 3 MB in 16 bit.
     """
-    return _timm("resnet18", channels=SLIM, stem_type="deep", stem_width=SLIM[0] // 2)
+    return _of_timm("resnet18", channels=(24, 48, 96, 192), stem_type="deep", stem_width=12)
 
 
-def last_layer(model: nn.Module) -> nn.Module:
-    """The last layer, which turns features into logits."""
-    return model.fc if hasattr(model, "fc") else model.head.fc
+# Residual branches start at zero, which keeps a deep network trainable from random weights (Goyal et al.,
+# arXiv 1706.02677, section 5.1).
+ARCHITECTURES = {
+    "resnet18": _of_torchvision("resnet18", 11_689_512),
+    "resnet34": _of_torchvision("resnet34", 21_797_672),
+    "resnet50": _of_torchvision("resnet50", 25_557_032),
+    "resnet101": _of_torchvision("resnet101", 44_549_160),
+    "resnetv2_50": Architecture(
+        lambda: _of_timm("resnetv2_50"),
+        "head.fc",
+        "norm",
+        25_549_352,
+        Public("timm's ImageNet weights a1h_in1k", lambda: _from_timm("timm/resnetv2_50.a1h_in1k")),
+    ),
+    "resnet20": Architecture(ResNet20, "fc", "blocks", 334_072),
+    "resnet18_slim": Architecture(_slim, "fc", "layer4", 1_769_884),
+}
 
 
-def build(params: ResNetParams) -> tuple[nn.Module, str]:
-    """The network with two outputs (logits of real and fake), and in words where its first weights come from.
+def architecture(name: str) -> Architecture:
+    """The entry of ARCHITECTURES; DfdError for a name that is not there."""
+    if name not in ARCHITECTURES:
+        raise DfdError(f"There is no network {name!r}; choose one of: {', '.join(ARCHITECTURES)}.")
+    return ARCHITECTURES[name]
+
+
+def last_layer(model: nn.Module, arch: str) -> nn.Module:
+    """The layer that turns features into logits."""
+    return model.get_submodule(architecture(arch).last_layer)
+
+
+def last_map(model: nn.Module, arch: str) -> nn.Module:
+    """The module whose output is averaged over the picture before the last layer."""
+    return model.get_submodule(architecture(arch).last_map)
+
+
+def build(params: ResNetParams, outputs: int = 2) -> tuple[nn.Module, str]:
+    """The network with a new last layer (logits of real and fake), and in words where its first weights come from.
 
     Order: the file named in the parameters (sha256 checked), the public ImageNet weights where they are cached or
     can be downloaded, then random weights, which the second value says plainly.
+    Raises DfdError for an unknown network, and for a file or a download that is damaged or of another network.
     """
-    model = create(params.arch)
+    model = architecture(params.arch).create()
     origin = _load_first_weights(model, params)
-    if hasattr(model, "fc"):
-        model.fc = nn.Linear(model.fc.in_features, 2)
-    else:
-        model.reset_classifier(2)
+    old = last_layer(model, params.arch)
+    linear = isinstance(old, nn.Linear)
+    new = nn.Linear(old.in_features, outputs) if linear else nn.Conv2d(old.in_channels, outputs, 1)
+    model.set_submodule(architecture(params.arch).last_layer, new)
     return model.to(memory_format=torch.channels_last), origin
 
 
 def _load_first_weights(model: nn.Module, params: ResNetParams) -> str:
+    public = architecture(params.arch).imagenet
     if params.weights == "":
         return "random weights, as the study asks"
-    if params.weights != "imagenet":
-        path = Path(params.weights)
-        load_trunk(model, weight_files.read_weights(path, params.weights_sha256), f"{path.name} for {params.arch}")
-        return f"the file {path.name}"
-    if params.arch in SLIMMER:
+    if params.weights == "imagenet" and public is None:
         return "random weights: nobody published ImageNet weights of this network"
+    path = _fetched(public) if params.weights == "imagenet" else Path(params.weights)
+    if path is None:
+        return "random weights: no ImageNet weights were at hand"
+    sha256 = "" if params.weights == "imagenet" else params.weights_sha256
+    _load_trunk(model, params.arch, weight_files.read_state(path, sha256), f"{path.name} for {params.arch}")
+    return public.name if params.weights == "imagenet" else f"the file {path.name}"
+
+
+def _fetched(public: Public) -> Path | None:
+    """The file of public weights, or None where they are neither cached nor to be had."""
     try:
-        found, origin = _imagenet(params.arch)
-    except (urllib.error.URLError, OSError):
-        return RANDOM
-    model.load_state_dict(found)
-    return origin
+        with contextlib.redirect_stderr(io.StringIO()):  # the downloaders print addresses and paths there
+            return public.file()
+    except OSError:
+        return None
+    except RuntimeError as error:  # of torch: the sha256 is another
+        what = f"The download of {public.name} is damaged ({error})"
+        raise DfdError(f"{what}; try again, or name a file of your own in the study's `weights`.") from None
 
 
-def _imagenet(arch: str) -> tuple[dict[str, Tensor], str]:
-    with contextlib.redirect_stderr(io.StringIO()):  # the downloaders print addresses and paths there
-        if arch in TORCHVISION:
-            weights = torchvision().models.get_model_weights(arch).IMAGENET1K_V1
-            found = weights.get_state_dict(progress=False, check_hash=True)
-            return found, "torchvision's ImageNet weights IMAGENET1K_V1"
-        socket.getaddrinfo("huggingface.co", 443)  # fails at once without a network; the downloader tries for a minute
-        return _timm(arch, pretrained=True).state_dict(), "timm's ImageNet weights a1h_in1k"
-
-
-def load_trunk(model: nn.Module, found: dict[str, Tensor], what: str) -> None:
+def _load_trunk(model: nn.Module, arch: str, found: dict[str, Tensor], what: str) -> None:
     """Load everything but the last layer; DfdError where the tensors are those of another network."""
-    last = {f"{name}." for name, module in model.named_modules() if module is last_layer(model)}
-    own = {key: value for key, value in model.state_dict().items() if not key.startswith(tuple(last))}
-    own = {key: value for key, value in own.items() if not key.endswith("num_batches_tracked")}  # old files lack it
-    for key, value in own.items():
-        if key not in found or found[key].shape != value.shape:
+    last, own = f"{architecture(arch).last_layer}.", model.state_dict()
+    trunk = [key for key in own if not key.startswith(last) and not key.endswith("num_batches_tracked")]
+    for key in trunk:  # without the batches' number, which old files lack
+        if getattr(found.get(key), "shape", None) != own[key].shape:
             raise DfdError(f"The weights in {what} are those of another network ({key} differs); name the right file.")
-    model.load_state_dict({key: found[key] for key in own}, strict=False)
+    model.load_state_dict({key: found[key] for key in trunk}, strict=False)
 
 
 def parameters_and_gmacs(arch: str, size: int) -> tuple[int, float]:
     """Parameters with the 1000-class head, and billions of multiply-adds for one image of `size` x `size` pixels."""
-    model = create(arch).eval()
+    model = architecture(arch).create().eval()
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         model(torch.zeros(1, 3, size, size))
     return sum(p.numel() for p in model.parameters()), counter.get_total_flops() / 2e9

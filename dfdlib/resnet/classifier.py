@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dfdlib.core import repro
+from dfdlib.core import repro, training
+from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import ResNetParams
 from dfdlib.resnet import architectures
 
@@ -33,8 +34,18 @@ def to_tensor(crops: np.ndarray) -> Tensor:
     return ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
+def check_size(crops: np.ndarray, size: int) -> None:
+    """DfdError where crops (N, S, S, ...) are smaller than the network's input."""
+    if min(crops.shape[1:3]) < size:
+        raise DfdError(
+            f"The network reads {size} x {size} pixels and the crops have {crops.shape[1]} x {crops.shape[2]}; "
+            "give larger crops (faces.size in a study) or a smaller resnet.input_size."
+        )
+
+
 def centre(crops: np.ndarray, size: int) -> np.ndarray:
-    """The central `size` x `size` pixels of crops (N, S, S, 3)."""
+    """The central `size` x `size` pixels of crops (N, S, S, 3) or masks (N, S, S); DfdError where S is less."""
+    check_size(crops, size)
     start = (crops.shape[1] - size) // 2
     return crops[:, start : start + size, start : start + size]
 
@@ -47,6 +58,13 @@ def augmented(crop: np.ndarray, size: int, rng: np.random.Generator, how: Augmen
         window = window[:, ::-1]
     factor = rng.uniform(1 - how.brightness, 1 + how.brightness)
     return np.clip(window * factor, 0, 255).astype(np.uint8)
+
+
+def epochs_of(crops: np.ndarray, labels: np.ndarray, params: ResNetParams, seed: int) -> tuple[training.Batches, int]:
+    """`crop_batches` of every epoch, and how many an epoch has; DfdError for crops that are too small."""
+    check_size(crops, params.input_size)
+    steps = len(range(0, len(crops) - 1, params.batch))
+    return lambda epoch: crop_batches(crops, labels, params, epoch, Augment(seed)), steps
 
 
 def crop_batches(crops: np.ndarray, labels: np.ndarray, params: ResNetParams, epoch: int, how: Augment) -> Iterator:
@@ -82,11 +100,10 @@ def features_and_logits(
     device = next(model.parameters()).device
     crops = centre(crops, params.input_size)
     features, found = [], []
-    hook = architectures.last_layer(model).register_forward_pre_hook(lambda _, read: features.append(_flat(read[0])))
-    for start in range(0, len(crops), batch):
-        with _autocast(params, device):
+    last = architectures.last_layer(model, params.arch)
+    with last.register_forward_pre_hook(lambda _, read: features.append(_flat(read[0]))), _autocast(params, device):
+        for start in range(0, len(crops), batch):
             found.append(_flat(model(to_tensor(crops[start : start + batch]).to(device))))
-    hook.remove()
     return torch.cat(features).numpy(), torch.cat(found).numpy()
 
 

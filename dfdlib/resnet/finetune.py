@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
+from torch.optim import lr_scheduler
 
-from dfdlib.core import cache, paths, training
+from dfdlib.core import cache, paths, training, weight_files
 from dfdlib.core.studies import ResNetParams, Study
 from dfdlib.faces import geometry
 from dfdlib.faces.frames import FrameSet
@@ -22,13 +22,15 @@ from dfdlib.resnet import architectures, classifier, selfblend
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained."""
+    """How a network is trained: SGD on cross-entropy, at a rate that cycles once, or falls by a factor an epoch."""
 
-    lr: float  # the highest learning rate
+    lr: float  # of one cycle its peak, else the first
     epochs: int
-    schedule: Callable[[float], float]  # share of the training done, in [0, 1) -> learning rate
-    batches: Callable[[int], Iterator]  # epoch (from 1) -> batches of crops and labels
+    batches: training.Batches  # of crops and labels
     steps: int  # batches an epoch
+    cycle: bool = True
+    decay: float = 1.0  # the factor where it does not cycle
+    weight_decay: float = 0.0
     more: tuple = ()  # what else tells this recipe from others
 
 
@@ -63,99 +65,17 @@ class Run:
     @property
     def weights(self) -> Path:
         """The file with the weights of the best epoch on validation."""
-        return self.folder / f"epoch_{self.best:02d}.safetensors"
+        return training.weights_of(self.folder, self.best)
 
 
-def fine_tune(study: Study, frames: FrameSet, lr: float, on_epoch: Callable = lambda row: None) -> Run:
+def fine_tune(study: Study, frames: FrameSet, lr: float) -> Run:
     """Train with SGD at `lr` for the study's epochs (paper, section II.A); resumes, and ends at once when done.
 
     After each epoch validation and test frames are scored. The test scores take no part in any choice but
     that of `Run.best_on_test`, which imitates the paper.
     """
-    part = frames.part("train")
-    recipe = Recipe(lr, study.resnet.epochs, lambda done: lr, *labelled(part, study))
-    return run_recipe(study, frames, frames.part("val", "test"), recipe, on_epoch)
-
-
-def labelled(part: FrameSet, study: Study) -> tuple[Callable[[int], Iterator], int]:
-    """Batches of crops with their labels, and how many an epoch has."""
-    how = classifier.Augment(study.seed)
-    steps = len(range(0, len(part.labels) - 1, study.resnet.batch))
-    return lambda epoch: classifier.crop_batches(part.crops, part.labels, study.resnet, epoch, how), steps
-
-
-def one_cycle(study: Study, frames: FrameSet, on_epoch: Callable = lambda row: None) -> Run:
-    """Train the same network with a rate that rises and falls once (Smith and Topin, arXiv 1708.07120).
-
-    Nothing is chosen, neither an epoch (the last one counts) nor anything else, so validation frames train too.
-    """
-    part, held_out = frames.part("train", "val"), frames.part("test")
-    return run_recipe(study, frames, held_out, cycle_recipe(study, labelled(part, study)), on_epoch)
-
-
-def one_cycle_validated(study: Study, frames: FrameSet) -> Run:
-    """The same training without the validation frames, which it scores as its test part: to look without the test."""
-    held_out = frames.part("val")
-    held_out = replace(held_out, table=held_out.table.assign(split="test"))
-    recipe = cycle_recipe(study, labelled(frames.part("train"), study), "validated")
-    return run_recipe(study, frames, held_out, recipe)
-
-
-def cycle_recipe(study: Study, batches: tuple, *more: object) -> Recipe:
-    peak, epochs = study.one_cycle.peak, study.one_cycle.epochs
-    return Recipe(peak, epochs, lambda done: training.rate(done, peak), *batches, (study.one_cycle, *more))
-
-
-def small(study: Study) -> Study:
-    """The study with a ResNet-18 (its own network where that is slimmer) from random weights, which trains faster."""
-    arch = study.resnet.arch if study.resnet.arch in architectures.SLIMMER else "resnet18"
-    return replace(study, resnet=replace(study.resnet, arch=arch, weights=""))
-
-
-def no_fakes(study: Study, frames: FrameSet) -> Run:
-    """Train by one cycle on real frames alone, against fakes that `selfblend` makes of them; score the test part."""
-    part, held_out = frames.part("train", "val"), frames.part("test")
-    real = part.rows(np.flatnonzero(part.labels == 0))
-    points = geometry.in_crop(real.points, study.faces)
-    steps = math.ceil(len(real.labels) / max(study.resnet.batch // 2, 1))
-
-    def batches(epoch: int) -> Iterator:
-        return selfblend.blend_batches(real.crops, points, study.resnet, epoch, study.seed)
-
-    return run_recipe(study, frames, held_out, cycle_recipe(study, (batches, steps), "no fakes"))
-
-
-def run_recipe(
-    study: Study, frames: FrameSet, held_out: FrameSet, recipe: Recipe, on_epoch: Callable = lambda row: None
-) -> Run:
-    """Train a network by a recipe and score `held_out` after each epoch; `frames` tell this run from others.
-
-    Resumes after the last whole epoch, and ends at once where a run of the same inputs and code is finished.
-    """
-    torch.manual_seed(study.seed)  # the last layer's first weights
-    model, origin = architectures.build(study.resnet)
-    optimizer = torch.optim.SGD(model.parameters(), lr=recipe.lr, momentum=study.resnet.momentum)
-
-    def batches(epoch: int) -> Iterator:
-        for step, batch in enumerate(recipe.batches(epoch)):
-            optimizer.param_groups[0]["lr"] = recipe.schedule((epoch - 1 + step / recipe.steps) / recipe.epochs)
-            yield batch
-
-    folder = paths.runs() / study.name / f"resnet-{_key(study, frames, recipe, origin)}"
-    with cache.locked(folder):  # another notebook may want the same run: it waits, and finds it finished
-        history = training.fit(
-            model,
-            optimizer,
-            batches,
-            lambda model, images, labels: classifier.cross_entropy_loss(model, images, labels, study.resnet),
-            lambda model: _evaluate(model, held_out, study),
-            recipe.epochs,
-            folder,
-            on_epoch,
-        )
-        run = Run(recipe.lr, history, folder, origin, held_out)
-        training.prune(folder, {run.best})
-    return run
+    recipe = Recipe(lr, study.resnet.epochs, *labelled(frames.part("train"), study), cycle=False)
+    return run_recipe(study, frames, frames.part("val", "test"), recipe)
 
 
 def paper_recipe(study: Study, frames: FrameSet) -> Run:
@@ -168,21 +88,98 @@ def choose(runs: Sequence[Run]) -> Run:
     return max(runs, key=lambda run: run.history["val_acc"].max())
 
 
-def network_alone(params: ResNetParams) -> ResNetParams:
-    """The parameters that tell what the network computes, without those of its training and first weights."""
-    return replace(params, weights="", weights_sha256="", learning_rates=())
+def one_cycle(study: Study, frames: FrameSet) -> Run:
+    """Train the same network with a rate that rises and falls once (Smith and Topin, arXiv 1708.07120).
+
+    Nothing is chosen, neither an epoch (the last one counts) nor anything else, so validation frames train too.
+    """
+    recipe = cycle_recipe(study, labelled(frames.part("train", "val"), study))
+    return run_recipe(study, frames, frames.part("test"), recipe)
 
 
-def network(weights: Path, params: ResNetParams) -> nn.Module:
-    """The network of a finished run from its weight file."""
-    model, _ = architectures.build(network_alone(params))
-    model.load_state_dict(load_file(weights))
-    return model
+def one_cycle_validated(study: Study, frames: FrameSet) -> Run:
+    """The same training without the validation frames, which it scores as its test part: to look without the test."""
+    recipe = cycle_recipe(study, labelled(frames.part("train"), study), "validated")
+    return run_recipe(study, frames, as_test(frames.part("val")), recipe)
 
 
-@cache.stage
-def _p_fake(crops: np.ndarray, weights: Path, params: ResNetParams) -> np.ndarray:
-    return classifier.p_fake(classifier.logits(network(weights, params), crops, params))
+def no_fakes(study: Study, frames: FrameSet) -> Run:
+    """Train by one cycle on real frames alone, against fakes that `selfblend` makes of them; score the test part."""
+    part = frames.part("train", "val")
+    real = part.rows(np.flatnonzero(part.labels == 0))
+    classifier.check_size(real.crops, study.resnet.input_size)
+    points = geometry.in_crop(real.points, study.faces)
+    steps = math.ceil(len(real.labels) / max(study.resnet.batch // 2, 1))
+
+    def batches(epoch: int) -> Iterator:
+        return selfblend.blend_batches(real.crops, points, study.resnet, epoch, study.seed)
+
+    return run_recipe(study, frames, frames.part("test"), cycle_recipe(study, (batches, steps), "no fakes"))
+
+
+def fwa(study: Study, frames: FrameSet) -> Run:
+    """Train by the schedule of FWA's code (in its repository's history): rate 0.001, 5 % less an epoch, no momentum.
+
+    The last epoch counts. Only the schedule is FWA's: here the fakes are the data set's, there they are made.
+    """
+    study = replace(study, resnet=replace(study.resnet, momentum=0.0))
+    batches = labelled(frames.part("train", "val"), study)
+    recipe = Recipe(0.001, study.resnet.epochs, *batches, cycle=False, decay=0.95)
+    return run_recipe(study, frames, frames.part("test"), recipe)
+
+
+def small(study: Study) -> Study:
+    """The study with a ResNet-18 (its own network where that is slimmer) from random weights, which trains faster."""
+    own, resnet18 = (architectures.architecture(arch).parameters for arch in (study.resnet.arch, "resnet18"))
+    arch = study.resnet.arch if own < resnet18 else "resnet18"
+    return replace(study, resnet=replace(study.resnet, arch=arch, weights=""))
+
+
+def labelled(part: FrameSet, study: Study) -> tuple[training.Batches, int]:
+    """Batches of a part's crops with their labels, and how many an epoch has."""
+    return classifier.epochs_of(part.crops, part.labels, study.resnet, study.seed)
+
+
+def as_test(part: FrameSet) -> FrameSet:
+    """The same frames as a test part."""
+    return replace(part, table=part.table.assign(split="test"))
+
+
+def cycle_recipe(study: Study, batches: tuple[training.Batches, int], *more: object) -> Recipe:
+    """One cycle of the study's length and peak."""
+    return Recipe(study.one_cycle.peak, study.one_cycle.epochs, *batches, more=more)
+
+
+def run_recipe(
+    study: Study, frames: FrameSet, held_out: FrameSet, recipe: Recipe, on_epoch: training.OnEpoch = lambda row: None
+) -> Run:
+    """Train a network by a recipe and score `held_out` after each epoch; `frames` tell this run from others.
+
+    Resumes after the last whole epoch, and ends at once where a run of the same inputs and code is finished.
+    """
+    torch.manual_seed(study.seed)  # the last layer's first weights
+    model, origin = architectures.build(study.resnet)
+    folder = paths.runs() / study.name / f"resnet-{_key(study, frames, recipe, origin)}"
+    run = Run(recipe.lr, pd.DataFrame(), folder, origin, held_out)
+    told = {"on_epoch": on_epoch, "keep": lambda history: replace(run, history=history).best}
+    history = descend(model, recipe, study.resnet, lambda model: _evaluate(model, held_out, study), folder, **told)
+    return replace(run, history=history)
+
+
+def descend(
+    model: nn.Module, recipe: Recipe, params: ResNetParams, evaluate: training.Evaluate, folder: Path, **more: Callable
+) -> pd.DataFrame:
+    """Train a model in place by a recipe; its history. Also takes `on_epoch` and `keep` of `training.fit`."""
+
+    def loss(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+        return classifier.cross_entropy_loss(model, images, labels, params)
+
+    optimizer = torch.optim.SGD(model.parameters(), recipe.lr, params.momentum, weight_decay=recipe.weight_decay)
+    if recipe.cycle:
+        more["by_batch"] = training.one_cycle(optimizer, recipe.lr, recipe.epochs * recipe.steps)
+    else:
+        more["by_epoch"] = lr_scheduler.ExponentialLR(optimizer, recipe.decay)
+    return training.fit(model, optimizer, recipe.batches, loss, evaluate, recipe.epochs, folder, **more)
 
 
 def _evaluate(model: nn.Module, held_out: FrameSet, study: Study) -> tuple[dict, dict]:
@@ -202,17 +199,22 @@ def _key(study: Study, frames: FrameSet, recipe: Recipe, origin: str) -> str:
     first = "random weights" if origin.startswith("random weights") else origin
     if Path(study.resnet.weights).is_file() and not study.resnet.weights_sha256:
         first = cache.sha256(Path(study.resnet.weights))
-    what = network, study.seed, recipe.lr, first, frames.crops, frames.table, *recipe.more
-    return cache.key(__name__, *what)[:12]
+    how = recipe.lr, recipe.epochs, recipe.cycle, recipe.decay, recipe.weight_decay, *recipe.more
+    return cache.key(__name__, network, study.seed, first, frames.crops, frames.table, *how)[:12]
 
 
-def fwa(study: Study, frames: FrameSet) -> Run:
-    """Train by the schedule of FWA's code (in its repository's history): rate 0.001, 5 % less an epoch, no momentum.
+def network_alone(params: ResNetParams) -> ResNetParams:
+    """The parameters that tell what the network computes, without those of its training and first weights."""
+    return replace(params, weights="", weights_sha256="", learning_rates=())
 
-    The last epoch counts. Only the schedule is FWA's: here the fakes are the data set's, there they are made.
-    """
-    study = replace(study, resnet=replace(study.resnet, momentum=0.0))
-    part, held_out, epochs = frames.part("train", "val"), frames.part("test"), study.resnet.epochs
-    schedule: Callable[[float], float] = lambda done: 0.001 * 0.95 ** int(done * epochs + 1e-6)  # noqa: E731
-    recipe = Recipe(0.001, epochs, schedule, *labelled(part, study), ("fwa",))
-    return run_recipe(study, frames, held_out, recipe)
+
+def network(weights: Path, params: ResNetParams) -> nn.Module:
+    """The network of a finished run from its weight file; DfdError where that is missing or damaged."""
+    model, _ = architectures.build(network_alone(params))
+    model.load_state_dict(weight_files.read(weights, f"delete {weights.parent} and train again")[0])
+    return model
+
+
+@cache.stage
+def _p_fake(crops: np.ndarray, weights: Path, params: ResNetParams) -> np.ndarray:
+    return classifier.p_fake(classifier.logits(network(weights, params), crops, params))

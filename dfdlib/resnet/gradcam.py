@@ -18,9 +18,8 @@ from dfdlib.evaluation import intervals, metrics
 from dfdlib.evaluation.intervals import Estimate
 from dfdlib.faces import geometry
 from dfdlib.faces.frames import FrameSet
-from dfdlib.resnet import classifier
+from dfdlib.resnet import architectures, classifier
 
-LAST_MAP = ("layer4", "norm", "blocks")  # of torchvision's ResNets, of timm's resnetv2_50, of architectures.ResNet20
 BATCH = 32  # frames at a time, which bounds the memory
 
 
@@ -34,7 +33,7 @@ def grad_cam(model: nn.Module, crops: np.ndarray, params: ResNetParams, signed: 
     weights gives many maps that are all zero.
     crops: uint8 RGB (N, S, S, 3), S >= s, of which the central s x s pixels count, as in `classifier.logits`. It
     computes in float32 whatever params.bfloat16 says, and leaves the model as it was: mode, hooks and gradients.
-    Raises DfdError for crops of another kind and for a network without a known last map.
+    Raises DfdError for crops of another kind and for a model that is not of params.arch.
     """
     if crops.ndim != 4 or crops.dtype != np.uint8 or crops.shape[3] != 3 or min(crops.shape[1:3]) < params.input_size:
         raise DfdError(f"Crops are {crops.dtype} {crops.shape}; give uint8 RGB (N, S, S, 3), S >= {params.input_size}.")
@@ -44,13 +43,14 @@ def grad_cam(model: nn.Module, crops: np.ndarray, params: ResNetParams, signed: 
     maps = np.empty(images.shape[:3], np.float32)
     for start in range(0, len(images), BATCH):
         part = slice(start, start + BATCH)
-        maps[part] = _maps(still, classifier.to_tensor(images[part]).to(device), signed).cpu().numpy()
+        pixels = classifier.to_tensor(images[part]).to(device)
+        maps[part] = _maps(still, architectures.last_map(still, params.arch), pixels, signed).cpu().numpy()
     return maps
 
 
-def _maps(model: nn.Module, images: Tensor, signed: bool) -> Tensor:
+def _maps(model: nn.Module, last: nn.Module, images: Tensor, signed: bool) -> Tensor:
     """Maps (B, s, s) as `grad_cam` gives them, of normalized images (B, 3, s, s)."""
-    features, gradients = _last_features(model, images)
+    features, gradients = _last_features(model, last, images)
     cam = (gradients.mean((2, 3), keepdim=True) * features).sum(1, keepdim=True)
     cam = cam if signed else cam.relu()
     cam = nn.functional.interpolate(cam, images.shape[2:], mode="bilinear", align_corners=False)[:, 0]
@@ -58,22 +58,14 @@ def _maps(model: nn.Module, images: Tensor, signed: bool) -> Tensor:
     return cam / torch.where(top > 0, top, 1)
 
 
-def _last_features(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+def _last_features(model: nn.Module, last: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
     """The last feature map (B, C, h, w) and the gradient of each frame's final logit with respect to it."""
     found: list[Tensor] = []
-    hook = last_map(model).register_forward_hook(lambda *call: found.append(call[-1].requires_grad_()))
+    hook = last.register_forward_hook(lambda *call: found.append(call[-1].requires_grad_()))
     with hook, torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
         logits = model(images).flatten(1)
         final = (logits[:, 1] - logits[:, 0]).sum()  # no frame's logits depend on another's map in evaluation mode
         return found[0].detach(), torch.autograd.grad(final, found[0])[0]
-
-
-def last_map(model: nn.Module) -> nn.Module:
-    """The module whose output is averaged over the picture before the last layer; DfdError where it is not known."""
-    for name in LAST_MAP:
-        if hasattr(model, name):
-            return getattr(model, name)
-    raise DfdError(f"{type(model).__name__} has no known last map; add the name of its module to gradcam.LAST_MAP.")
 
 
 def swap_masks(frames: FrameSet, study: Study) -> np.ndarray:

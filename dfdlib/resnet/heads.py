@@ -45,7 +45,7 @@ def gru(study: Study, frames: FrameSet, run: Run) -> pd.DataFrame:
         windows = np.stack([_window(rows, rng) for rows in clips])[rng.permutation(len(clips))]
         return _tensors(x, frames.labels, windows, BATCH)
 
-    model = _fitted(study, lambda: GruHead(x.shape[1]), batches, LR, (x, frames.labels, kept))
+    model = _trained(study, lambda: GruHead(x.shape[1]), batches, LR, (x, frames.labels, kept))
     found = pd.Series(0.0, index=test)
     for rows in frames.table.iloc[test].groupby("clip_id").indices.values():
         found.iloc[rows] = _p_fake(model, x[test[rows]][None])
@@ -60,12 +60,13 @@ def linear(study: Study, frames: FrameSet) -> pd.DataFrame:
     """
     x = of_first_weights(frames.crops, study.resnet, study.seed)
     kept, test = _sides(frames)
-    batches = _linear_batches(x, frames.labels, kept, study.seed)
-    model = _fitted(study, lambda: nn.Linear(x.shape[1], 2), batches, LINEAR_LR, (x, frames.labels, kept))
+    batches = linear_batches(x, frames.labels, kept, study.seed)
+    model = _trained(study, lambda: nn.Linear(x.shape[1], 2), batches, LINEAR_LR, (x, frames.labels, kept))
     return frames.part("test").scored(_p_fake(model, x[test]))
 
 
-def _linear_batches(x: np.ndarray, y: np.ndarray, kept: np.ndarray, seed: int) -> Callable[[int], Iterator]:
+def linear_batches(x: np.ndarray, y: np.ndarray, kept: np.ndarray, seed: int) -> training.Batches:
+    """Batches of the features x (N, F) and labels y (N,) of the rows `kept`, in an order that each epoch draws."""
     return lambda epoch: _tensors(x, y, repro.rng(seed, epoch).permutation(kept), LINEAR_BATCH)
 
 
@@ -86,15 +87,17 @@ def _tensors(x: np.ndarray, y: np.ndarray, index: np.ndarray, batch: int) -> Ite
         yield torch.from_numpy(x[rows]), torch.from_numpy(y[rows].astype(np.int64))
 
 
-def _fitted(study: Study, create: Callable, batches: Callable[[int], Iterator], lr: float, data: tuple) -> nn.Module:
+def _trained(
+    study: Study, create: Callable[[], nn.Module], batches: training.Batches, lr: float, data: tuple
+) -> nn.Module:
+    """A new head after EPOCHS epochs of Adam on cross-entropy; `data` tell this training from others."""
     torch.manual_seed(study.seed)
     model = create()
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     key = cache.key(__name__, type(model).__name__, data, study.seed)[:12]
     folder = paths.runs() / study.name / f"head-{key}"
     training.fit(model, optimizer, batches, _loss, lambda model: ({}, {}), EPOCHS, folder)
-    training.prune(folder, {EPOCHS})
-    return training.load_epoch(model, folder, EPOCHS)
+    return model
 
 
 def _loss(model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
@@ -102,8 +105,9 @@ def _loss(model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def _p_fake(model: nn.Module, inputs: np.ndarray) -> np.ndarray:
-    return classifier.p_fake(model.eval()(torch.from_numpy(inputs)).flatten(0, -2).numpy())
+def _p_fake(model: nn.Module, x: np.ndarray) -> np.ndarray:
+    inputs = torch.from_numpy(x).to(next(model.parameters()).device)
+    return classifier.p_fake(model.eval()(inputs).flatten(0, -2).cpu().numpy())
 
 
 @cache.stage

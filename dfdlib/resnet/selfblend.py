@@ -15,6 +15,7 @@ import torch
 
 from dfdlib.core import repro
 from dfdlib.core.studies import ResNetParams
+from dfdlib.faces import geometry
 from dfdlib.resnet import classifier
 
 
@@ -67,12 +68,6 @@ def _nudge(size: int, centre: np.ndarray, rng: np.random.Generator, how: Blend) 
     )
 
 
-def jpeg(crop: np.ndarray, quality: int) -> np.ndarray:
-    """The image after JPEG of a quality from 1 to 100."""
-    done = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]  # channel order does not matter here
-    return cv2.imdecode(done, cv2.IMREAD_COLOR)
-
-
 def blend_batches(crops: np.ndarray, points: np.ndarray, params: ResNetParams, epoch: int, seed: int) -> Iterator:
     """One epoch over real crops, points (N, 68, 2) in their pixels: batches of each crop and a fake made of it.
 
@@ -89,6 +84,6 @@ def blend_batches(crops: np.ndarray, points: np.ndarray, params: ResNetParams, e
             quality = int(repro.rng(seed, epoch, i, 2).integers(*how.quality))
             for label, crop in enumerate((crops[i], fake)):
                 window = classifier.augmented(crop, params.input_size, repro.rng(seed, epoch, i), augment)
-                images.append(jpeg(window, quality))
+                images.append(geometry.jpeg(window, quality))
                 labels.append(label)
         yield classifier.to_tensor(np.stack(images)), torch.tensor(labels)

@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from dfdlib.core import cache, paths, weight_files
@@ -25,30 +24,27 @@ TILE, MARGIN = 256, 16  # pixels of the small image; a network looks no further 
 def enlarge(model: FSRCNN, lr: np.ndarray, batch: int = 8) -> np.ndarray:
     """Luminance (N, h, w) uint8 enlarged by the network to (N, sh, sw) uint8."""
     model.eval()
-    parts = [model(lr_hr.to_tensor(lr[i : i + batch]))[:, 0] for i in range(0, len(lr), batch)]
-    return (torch.cat(parts) * 255).round().clamp(0, 255).to(torch.uint8).numpy()
+    device = next(model.parameters()).device
+    parts = [model(lr_hr.to_tensor(lr[i : i + batch]).to(device))[:, 0] for i in range(0, len(lr), batch)]
+    return (torch.cat(parts) * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
-def fsrcnn_path(study: str) -> Path:
+def fsrcnn_path(study: Study) -> Path:
     """Where notebook 02 leaves the study's trained network and notebook 05 finds it."""
-    return paths.runs() / study / "fsrcnn_x2.safetensors"
+    return paths.runs() / study.name / f"fsrcnn_x{study.superres.scale}.safetensors"
 
 
-def save_fsrcnn(model: nn.Module, study: str) -> Path:
-    """Write the network's weights to `weights_path`."""
-    path = fsrcnn_path(study)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({key: value.contiguous() for key, value in model.state_dict().items()}, path)
-    return path
+def save_fsrcnn(model: FSRCNN, study: Study) -> Path:
+    """Write the network's weights to `fsrcnn_path`, which is returned."""
+    return weight_files.write(fsrcnn_path(study), model.state_dict())
 
 
 def load_fsrcnn(path: Path, params: SuperResParams) -> FSRCNN:
     """The network with weights from a .safetensors file; DfdError where it is missing or of another network."""
-    if not path.is_file():
-        raise DfdError(f"There are no FSRCNN weights at {path}; run notebook 02 of this study first.")
     model = FSRCNN(params.scale, params.d, params.s, params.m)
+    state, _ = weight_files.read(path, "run notebook 02 of this study first", (torch.float32,))
     try:
-        model.load_state_dict(weight_files.read_float32(path))
+        model.load_state_dict(state)
     except RuntimeError:
         what = f"another network than FSRCNN{params.d, params.s, params.m}"
         raise DfdError(f"{path} holds the weights of {what}; run notebook 02 of this study again.") from None
@@ -105,7 +101,7 @@ def shipped_network(scale: int = 2, images: str = "t91", network: str = "fsrcnn"
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.safetensors")))
         raise DfdError(f"No weights of {path.stem} are shipped; choose one of: {known}.")
     model = networks.NETWORKS[network](scale)
-    model.load_state_dict(weight_files.read_float32(path))
+    model.load_state_dict(weight_files.read(path, "check out or install dfdlib again", (torch.float32,))[0])
     return model.eval()
 
 
@@ -153,7 +149,7 @@ def small_faces(frames: FrameSet, study: Study, by_fsrcnn: bool) -> FrameSet:
 
 def fsrcnn_of(study: Study) -> Path:
     """The file of the study's FSRCNN."""
-    path = fsrcnn_path(study.name)
+    path = fsrcnn_path(study)
     load_fsrcnn(path, study.superres)  # says so where they are missing or of another network
     return path
 

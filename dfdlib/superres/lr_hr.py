@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import cv2
@@ -10,17 +10,24 @@ import numpy as np
 import pandas as pd
 import torch
 from skimage.color import rgb2ycbcr
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage.metrics import mean_squared_error, structural_similarity
 from skimage.transform import resize
 from torch import Tensor, nn
 
 from dfdlib.core.errors import DfdError
 from dfdlib.faces import detection
 
+LEAST_ERROR = 1e-3  # a mean squared error below it counts as this: equal images have no PSNR
+
 
 def luminance(image: np.ndarray) -> np.ndarray:
     """Y (H, W) float in [16, 235] of a uint8 RGB image (ITU-R BT.601), as super-resolution papers score it."""
     return rgb2ycbcr(image)[..., 0]
+
+
+def luminances(images: Iterable[np.ndarray]) -> np.ndarray:
+    """Y (N, H, W) uint8 of N uint8 RGB images of one size."""
+    return np.stack([luminance(image).round().astype(np.uint8) for image in images])
 
 
 def downsample(image: np.ndarray, scale: int) -> np.ndarray:
@@ -57,12 +64,7 @@ def lr_hr_pairs(
     hr = [crop_to_multiple(detection.read_image(path), scale) for path in files]
     if len({image.shape for image in hr}) != 1:
         raise DfdError(f"{files[0].parent} holds images of several sizes; training needs one size: crop them.")
-    lr = [shrink(image, scale) for image in hr]
-    return _luminances(lr), _luminances(hr)
-
-
-def _luminances(images: list[np.ndarray]) -> np.ndarray:
-    return np.stack([luminance(image).round().astype(np.uint8) for image in images])
+    return luminances(shrink(image, scale) for image in hr), luminances(hr)
 
 
 def to_tensor(y: np.ndarray) -> Tensor:
@@ -71,25 +73,28 @@ def to_tensor(y: np.ndarray) -> Tensor:
 
 
 def enlarge_bicubic(lr: np.ndarray, scale: int) -> np.ndarray:
-    """The same by OpenCV's bicubic interpolation."""
-    height, width = lr.shape[1] * scale, lr.shape[2] * scale
-    return np.stack([cv2.resize(y, (width, height), interpolation=cv2.INTER_CUBIC) for y in lr])
+    """Luminance (N, H, W) uint8 enlarged by OpenCV's bicubic interpolation."""
+    return np.stack([cv2.resize(y, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC) for y in lr])
 
 
-def psnr(a: np.ndarray, b: np.ndarray, shave: int) -> float:
+def psnr(a: np.ndarray, b: np.ndarray, shave: int = 0) -> float:
     """Peak signal-to-noise ratio in dB of two luminances (H, W), 8 bit, without `shave` border pixels."""
-    inner = np.s_[shave : a.shape[0] - shave, shave : a.shape[1] - shave]
-    return float(peak_signal_noise_ratio(a[inner], b[inner], data_range=255))
+    return float(decibels(mean_squared_error(_inner(a, shave), _inner(b, shave))))
 
 
-def ssim(a: np.ndarray, b: np.ndarray, shave: int) -> float:
+def decibels(error: float | pd.Series) -> float | pd.Series:
+    """PSNR in dB of a mean squared error, or of many, of 8-bit luminances."""
+    return 10 * np.log10(255**2 / np.maximum(error, LEAST_ERROR))
+
+
+def ssim(a: np.ndarray, b: np.ndarray, shave: int = 0) -> float:
     """Structural similarity of two luminances (H, W), 8 bit, with Wang et al.'s Gaussian window (sigma 1.5)."""
-    inner = np.s_[shave : a.shape[0] - shave, shave : a.shape[1] - shave]
-    return float(
-        structural_similarity(
-            a[inner], b[inner], data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
-        )
-    )
+    window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    return float(structural_similarity(_inner(a, shave), _inner(b, shave), data_range=255, **window))
+
+
+def _inner(image: np.ndarray, shave: int) -> np.ndarray:
+    return image[shave : image.shape[0] - shave, shave : image.shape[1] - shave]
 
 
 def quality(enlarged: np.ndarray, hr: np.ndarray, scale: int) -> pd.DataFrame:

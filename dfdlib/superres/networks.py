@@ -43,14 +43,9 @@ class FSRCNN(nn.Module):
         The network starts as bilinear interpolation and learns what that lacks. With Dong et al.'s random
         deconvolution (std 0.001) the first thousand steps go into finding the image's brightness.
         """
+        _carry_the_image([layer for layer in self.features if isinstance(layer, nn.Conv2d)], slope=0.25)  # of PReLU
         nn.init.zeros_(self.deconvolution.weight)
         nn.init.zeros_(self.deconvolution.bias)
-        for layer in self.features:
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, a=0.25)  # PReLU starts at slope 0.25
-                nn.init.zeros_(layer.bias)
-                layer.weight[0] = 0
-                layer.weight[0, 0, layer.kernel_size[0] // 2, layer.kernel_size[1] // 2] = 1
         centre = self.deconvolution.padding[0] + (self.scale - 1) / 2  # of an input pixel among its 9 taps
         taps = (1 - (torch.arange(9) - centre).abs() / self.scale).clamp(min=0)
         self.deconvolution.weight[0, 0] = taps[:, None] * taps
@@ -129,10 +124,13 @@ def _conv(inputs: int, outputs: int, size: int) -> nn.Conv2d:
 
 
 @torch.no_grad()
-def _carry_the_image(layers: list[nn.Conv2d]) -> None:
-    """Channel 0 passes the image on, the last layer takes it alone: training starts at the interpolation's error."""
+def _carry_the_image(layers: list[nn.Conv2d], slope: float = 0.0) -> None:
+    """Random layers beside channel 0, which passes the image on, so that training starts at the interpolation's error.
+
+    `slope` is that of the activation behind each layer for negative values, at first.
+    """
     for layer in layers:
-        nn.init.kaiming_normal_(layer.weight)
+        nn.init.kaiming_normal_(layer.weight, slope)
         nn.init.zeros_(layer.bias)
         layer.weight[0] = 0
         layer.weight[0, 0, layer.kernel_size[0] // 2, layer.kernel_size[1] // 2] = 1

@@ -75,7 +75,7 @@ def wrong_files(data: Path) -> list[str]:
     """Files whose sha256 is not the manifest's, that are missing, or that no manifest names."""
     named = {}
     for table in ("clips.csv", "stills.csv"):
-        rows = pd.read_csv(data / table)
+        rows = pd.read_csv(data / table, keep_default_na=False)
         named.update(zip(rows["file"], rows["sha256"], strict=True))
     there = {str(p.relative_to(data)) for kind in ("clips", "stills") for p in (data / kind).iterdir()}
     bad = [f for f in sorted(there & set(named)) if hashlib.sha256((data / f).read_bytes()).hexdigest() != named[f]]
@@ -235,7 +235,7 @@ def report(data: Path) -> None:
         pose_errors(data, True),
         cue_auc(cues(data)),
     )
-    stills = pd.read_csv(data / "stills.csv")
+    stills = pd.read_csv(data / "stills.csv", keep_default_na=False)
     counts = f"people {table['person'].nunique()}, clips {len(table)}, frames {len(found)}, stills {len(stills)}"
     print(f"{counts}, {size(data):.1f} MB")
     print("split  " + ", ".join(f"{k} {v}" for k, v in table.groupby("split")["person"].nunique().items()))

@@ -21,6 +21,7 @@ from bs4 import BeautifulSoup
 from content import Page
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
 from dfdlib.core import errors, paths
 from dfdlib.core.errors import DfdError
 

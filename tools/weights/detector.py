@@ -1,13 +1,15 @@
-"""How the shipped classifier was trained: real faces against blends of them, so that it never saw a deepfake.
+"""How the shipped classifier was trained: DFD_UADFV=... DFD_CELEBA=... python tools/weights/detector.py uadfv
 
-`dfd train uadfv detector` does it and measures the result on data that it never saw; dfdlib/assets/detector.md is the
-card. Needs DFD_UADFV and DFD_CELEBA. The recipe was set before anything was scored, and no score chose anything.
+It learns real faces against blends of them, so that it never saw a deepfake, and is then measured on data that it never
+saw; dfdlib/assets/detector.md is the card. The recipe was set before anything was scored, and no score chose anything.
+It goes on where it stopped; from nothing it takes some hours.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,10 +17,11 @@ import cv2
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
-from dfdlib.core import cache, paths, repro
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
+from dfdlib.core import cache, errors, paths, repro, studies, training, weight_files
+from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import OneCycleParams, Study
 from dfdlib.detector import shipped
 from dfdlib.detector.shipped import NETWORK
@@ -42,7 +45,7 @@ class Recipe:
     quality: tuple[int, int] = (40, 100)  # JPEG, the same for a face and its blend
 
 
-def train(study: Study, recipe: Recipe, on_epoch: Callable = lambda row: None) -> Run:
+def train(study: Study, recipe: Recipe, on_epoch: training.OnEpoch = lambda row: None) -> Run:
     """Train on the real frames of a study's train and validation parts and on photographs; one cycle, last epoch."""
     study = replace(study, resnet=NETWORK, one_cycle=recipe.cycle)
     own = frames.of_study(study)
@@ -52,7 +55,9 @@ def train(study: Study, recipe: Recipe, on_epoch: Callable = lambda row: None) -
     def ahead(epoch: int) -> Iterator:
         return video.ahead(face_batches(crops, points, recipe, epoch, study.seed))  # blended while the network learns
 
-    what = finetune.cycle_recipe(study, (ahead, steps), "detector", recipe, cache.code_version(__name__))
+    what = finetune.cycle_recipe(
+        study, (ahead, steps), "detector", recipe, cache.code_version("tools.weights.detector")
+    )
     return finetune.run_recipe(study, own, own.part("test"), what, on_epoch)
 
 
@@ -85,7 +90,7 @@ def pair(crop: np.ndarray, points: np.ndarray, recipe: Recipe, epoch: int, seed:
         classifier.augmented(image, NETWORK.input_size, repro.rng(seed, epoch, i), classifier.Augment(seed))
         for image in (crop, fake)
     )
-    return [selfblend.jpeg(_coarse(window, share), quality) for window in windows]
+    return [geometry.jpeg(_coarse(window, share), quality) for window in windows]
 
 
 def _coarse(window: np.ndarray, share: float) -> np.ndarray:
@@ -105,11 +110,11 @@ ABOUT = {
 }
 
 
-def train_and_measure(study: Study) -> Iterator[str]:
+def train_and_measure(study: Study, on_epoch: training.OnEpoch = lambda row: None) -> Iterator[str]:
     """Train the ResNet, write it beside the runs, measure it with the shipped SVM; one line a row of the table."""
-    run = train(study, Recipe())
-    path = paths.runs() / study.name / "detector.safetensors"
-    save_resnet(of_run(run.weights), path)
+    run = train(study, Recipe(), on_epoch)
+    network = finetune.network(run.weights, NETWORK)
+    path = save_resnet(network, paths.runs() / study.name / "detector.safetensors")
     yield f"weights: {path} (sha256 {cache.sha256(path)})"
     scores = results.write_table(study.name, "detector_scores", scored(study, path))
     table = results.write_table(study.name, "detector", measure(scores, study.bootstrap))
@@ -117,7 +122,7 @@ def train_and_measure(study: Study) -> Iterator[str]:
 
 
 def scored(study: Study, weights: Path | None = None) -> pd.DataFrame:
-    """Scores of every test frame by each branch and the whole, four decimals: tested, who and what, p_fake of each.
+    """Scores of every test frame by each branch and by both, four decimals: tested, who and what, p_fake of each.
 
     Nobody in the tests was trained on, but CelebA may show a person in several photographs. The head-pose SVM learned
     UADFV's fakes (of the training part); the ResNet has learned no fake at all.
@@ -130,7 +135,7 @@ def scored(study: Study, weights: Path | None = None) -> pd.DataFrame:
 
 
 def measure(scores: pd.DataFrame, resamples: int) -> pd.DataFrame:
-    """Each branch and the whole on every test from `scored`: columns tested, branch and those of transfer.test_row."""
+    """Each branch, and both, on every test from `scored`: columns tested, branch and those of transfer.test_row."""
     rows = [
         {"tested": tested, "branch": title} | transfer.test_row(part.assign(p_fake=part[branch]), resamples)
         for tested, part in scores.groupby("tested", sort=False)
@@ -149,17 +154,28 @@ def markdown(table: pd.DataFrame) -> str:
 def _row(row: dict) -> tuple[str, ...]:
     counted = f"{row['frames']} frames of {row['people']} {'person' if row['people'] == 1 else 'people'}"
     numbers = ("frame_auc", "real_called_fake", "fake_called_fake")
-    found = (transfer.with_interval(*(row[f"{name}{end}"] for end in transfer.ENDS), digits=3) for name in numbers)
+    ends = ("", "_low", "_high")
+    found = (transfer.with_interval(*(row[name + end] for end in ends), digits=3) for name in numbers)
     return ABOUT.get(row["tested"], row["tested"]), row["branch"], counted, *found
 
 
-def save_resnet(model: nn.Module, path: Path) -> None:
-    """Write a network's tensors, numbers in 16 bit, which halves the file."""
-    tensors = {name: value.half() if value.is_floating_point() else value for name, value in model.state_dict().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.contiguous() for name, value in tensors.items()}, path)
+def save_resnet(model: nn.Module, path: Path) -> Path:
+    """Write a network's tensors, numbers in 16 bit, which halves the file; returns `path`."""
+    state = model.state_dict()
+    return weight_files.write(
+        path, {n: value.half() if value.is_floating_point() else value for n, value in state.items()}
+    )
 
 
-def of_run(weights: Path) -> nn.Module:
-    """The network of a training run."""
-    return finetune.network(weights, shipped.NETWORK)
+def main() -> None:
+    """Train and measure for the study that the command line names."""
+    if len(sys.argv) != 2:
+        raise DfdError("Name a study, whose real faces it learns: python tools/weights/detector.py uadfv")
+    study = studies.load(sys.argv[1])
+    repro.start(study.seed, study.threads)
+    for line in train_and_measure(study, lambda row: print(*(f"{name} {value:g}" for name, value in row.items()))):
+        print(line)
+
+
+if __name__ == "__main__":
+    errors.or_sentence(main)

@@ -1,15 +1,22 @@
-"""srbench tools"""
+"""How the shipped FSRCNNs and their like were trained: DFD_SR=... DFD_CELEBA=... python tools/weights/superres.py uadfv
+
+It trains every network of superres_benchmark.SHELF on T91, and FSRCNN on the study's stills for each scale, puts their
+weights into dfdlib/assets/superres, whose README.md is their card, and prints the files with their sha256. It goes on
+where it stopped; from nothing it takes some hours.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from safetensors.torch import save_file
 from torch import nn
 
-from dfdlib.core import paths
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
+from dfdlib.core import cache, errors, paths, repro, studies, weight_files
+from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
 from dfdlib.data import sources
 from dfdlib.experiments import superres_benchmark
@@ -18,16 +25,8 @@ from dfdlib.superres import fsrcnn_training, lr_hr
 from dfdlib.superres.networks import FSRCNN, SCALES
 
 
-def ship(model: nn.Module, name: str) -> Path:
-    """Put a network's weights among the library's own."""
-    path = paths.assets() / "superres" / f"{name}.safetensors"
-    path.parent.mkdir(exist_ok=True)
-    save_file({key: value.contiguous() for key, value in model.state_dict().items()}, path)
-    return path
-
-
 def train_all(study: Study, recipe: T91Recipe, say: Callable[[str], None]) -> Iterator[Path]:
-    """Train every network that is shipped, and put its weights into the library."""
+    """Train every network that is shipped, and put its weights into the library; yields the files."""
     for network, scale in superres_benchmark.SHELF:
         yield ship(superres_benchmark.train_on_t91(network, scale, recipe, say)[0], f"t91_{network}_x{scale}")
     for model in train_faces(study):
@@ -45,3 +44,22 @@ def train_faces(study: Study) -> Iterator[FSRCNN]:
         _, model = fsrcnn_training.train_fsrcnn(own, *seen, held_out, start=first)
         first = first or model
         yield model
+
+
+def ship(model: nn.Module, name: str) -> Path:
+    """Put a network's weights among the library's own."""
+    return weight_files.write(paths.assets() / "superres" / f"{name}.safetensors", model.state_dict())
+
+
+def main() -> None:
+    """Train all for the study that the command line names."""
+    if len(sys.argv) != 2:
+        raise DfdError("Name a study, whose stills FSRCNN learns from: python tools/weights/superres.py uadfv")
+    study = studies.load(sys.argv[1])
+    repro.start(study.seed, study.threads)
+    for path in train_all(study, T91Recipe(), print):
+        print(path, cache.sha256(path))
+
+
+if __name__ == "__main__":
+    errors.or_sentence(main)

@@ -1,0 +1,170 @@
+"""Figures of images: faces, landmarks and the pipeline; images made small and enlarged, and how good they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from dfdlib.headpose import pnp
+from dfdlib.plots import canvas
+from dfdlib.plots.canvas import FAKE, FOURTH, REAL, THIRD
+from dfdlib.superres import lr_hr
+from dfdlib.superres.networks import NAMES
+
+# The pipeline as the code runs it: stage, the dfdlib module that computes it.
+STAGES = {
+    "Video": "faces.video",
+    "Face and\n68 landmarks": "faces.detection",
+    "Crop": "faces.geometry",
+    "FSRCNN": "superres.enlarging",
+    "ResNet": "resnet.classifier",
+    "v_a and v_c\nby solvePnP": "headpose.pnp",
+    "SVM": "headpose.pose_features",
+    "Decision\nmaker": "evaluation.arbiter",
+}
+ERROR = 20  # grey levels of luminance at which an error map is black
+PANELS = {
+    "psnr": "PSNR against bicubic (dB)\nmore is better",
+    "landmark_error": "landmark error against bicubic\n(% of the eyes' distance), less is better",
+    "identity": "identity against bicubic\n(cosine), more is better",
+}
+
+
+def real_and_fake(reals: Sequence[np.ndarray], fakes: Sequence[np.ndarray], people: Sequence[str]) -> Figure:
+    """Paper Fig. 1: the same person real (above) and fake (below), one column a person."""
+    fig, axes = canvas.grid(2, len(reals), 1.7 * len(reals), 3.9)
+    for column, (real, fake, person) in enumerate(zip(reals, fakes, people, strict=True)):
+        canvas.show_image(axes[0, column], real, f"{person} real")
+        canvas.show_image(axes[1, column], fake, f"{person} fake")
+    return fig
+
+
+def tracked(images: Sequence[np.ndarray], boxes: Sequence[np.ndarray], names: Sequence[str]) -> Figure:
+    """Whole frames, each with the face rectangle (4,) that its crop is cut from."""
+    fig, axes = canvas.grid(1, len(images), 2.3 * len(images), 2.6)
+    for axis, image, (x0, y0, x1, y1), name in zip(axes[0], images, boxes, names, strict=True):
+        canvas.show_image(axis, image, name)
+        axis.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=THIRD, lw=2, clip_on=False)
+        axis.set(xlim=(-0.5, image.shape[1] - 0.5), ylim=(image.shape[0] - 0.5, -0.5))  # all panels of one size
+    return fig
+
+
+def pipeline() -> Figure:
+    """Paper Fig. 2: the stages of STAGES, each with the module that computes it."""
+    fig, axis = canvas.single(10.5, 3.2)
+    places = [(0, 1), (1.5, 1), (3, 1.6), (4.5, 1.6), (6, 1.6), (3, 0.4), (6, 0.4), (7.5, 1)]
+    for (name, module), (x, y) in zip(STAGES.items(), places, strict=True):
+        box = FancyBboxPatch((x - 0.55, y - 0.34), 1.1, 0.68, boxstyle="round,pad=0.03", fc="#E8F1F8", ec=REAL)
+        axis.add_patch(box)
+        axis.text(x, y + 0.07, name, ha="center", va="center", fontsize=10)
+        axis.text(x, y - 0.25, f"dfdlib.{module}", ha="center", va="center", fontsize=7, color="0.35")
+    for start, end in [(0, 1), (1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (4, 7), (6, 7)]:
+        (x, y), (to_x, to_y) = places[start], places[end]
+        arrow = {"arrowstyle": "->", "color": "0.3"}
+        axis.annotate("", xy=(to_x - 0.6, to_y), xytext=(x + 0.6, y), arrowprops=arrow)
+    axis.set(xlim=(-0.7, 8.2), ylim=(-0.1, 2.1))
+    axis.axis("off")
+    return fig
+
+
+def landmarks(image: np.ndarray, points: np.ndarray) -> Figure:
+    """Paper Fig. 3: the 68 landmarks, numbered from 1; central, contour and unused points apart."""
+    fig, axis = canvas.single(7.5, 7.5)
+    canvas.show_image(axis, image)
+    contour, unused = np.setdiff1d(pnp.WHOLE, pnp.CENTRAL), np.setdiff1d(np.arange(68), pnp.WHOLE)
+    groups = [(pnp.CENTRAL, FAKE, "central: v_c and v_a"), (contour, REAL, "contour: v_a only")]
+    for index, colour, label in [*groups, (unused, "0.85", "not used")]:
+        axis.plot(*points[index].T, "o", ms=5, mec="black", mew=0.5, color=colour, label=label)
+    for number, point in enumerate(points, 1):
+        place = (-11, -8) if number in (61, 65) else (3, 2)  # the mouth's inner corners lie beside 49 and 55
+        style = {"fontsize": 7, "color": "white", "bbox": {"fc": "black", "pad": 0.3, "lw": 0}}
+        axis.annotate(str(number), point, place, textcoords="offset points", **style)
+    low, high = points.min(0), points.max(0)
+    pad = 0.12 * (high - low).max()
+    axis.set(xlim=(low[0] - pad, high[0] + pad), ylim=(high[1] + pad, low[1] - pad))
+    axis.legend(loc="lower left", ncols=3, bbox_to_anchor=(0, -0.06), fontsize=9)
+    return fig
+
+
+def point_table(points: np.ndarray) -> pd.DataFrame:
+    """Landmarks (68, 2) as rows: number (from 1), x and y in pixels."""
+    return pd.DataFrame({"number": np.arange(1, len(points) + 1), "x": points[:, 0], "y": points[:, 1]})
+
+
+def downsampled(hr: Sequence[np.ndarray], lr: Sequence[np.ndarray], scale: int) -> Figure:
+    """Paper Fig. 4: originals above, the same images made smaller below, pixels as squares."""
+    fig, axes = canvas.grid(2, len(hr), 1.7 * len(hr), 4.4)
+    for column, (large, small) in enumerate(zip(hr, lr, strict=True)):
+        canvas.show_image(axes[0, column], large, f"{large.shape[1]} x {large.shape[0]} px")
+        canvas.show_image(axes[1, column], small, f"{small.shape[1]} x {small.shape[0]} px (1/{scale})")
+    return fig
+
+
+def enlarged(images: dict[str, np.ndarray], errors: dict[str, np.ndarray] | None = None) -> Figure:
+    """Images, each under its name (a name may carry the PSNR); below them maps of their luminance's errors, if any."""
+    fig, axes = canvas.grid(2 if errors else 1, len(images), 2.3 * len(images), 5.2 if errors else 3.0)
+    for axis, (name, image) in zip(axes[0], images.items(), strict=True):
+        canvas.show_image(axis, image, name)
+    for axis, name in zip(axes[1] if errors else (), images, strict=bool(errors)):
+        axis.axis("off")
+        if name in errors:
+            axis.imshow(np.abs(errors[name]), cmap="gray_r", vmin=0, vmax=ERROR, interpolation="nearest")
+            axis.set_title(f"error: white 0, black {ERROR}+", fontsize=9)
+    return fig
+
+
+def learning_curve(history: pd.DataFrame, bicubic_mse: float) -> Figure:
+    """FSRCNN's error on held-out images per epoch, in dB, beside bicubic interpolation."""
+    fig, axis = canvas.single(5.5, 3.6)
+    axis.plot(history["epoch"], lr_hr.decibels(history["test_mse"]), "o-", color=REAL, label="FSRCNN")
+    axis.axhline(lr_hr.decibels(bicubic_mse), color=FAKE, ls="--", label="bicubic")
+    axis.set(xlabel="epoch", ylabel="PSNR of all held-out pixels (dB)", xticks=history["epoch"])
+    axis.legend()
+    return fig
+
+
+def shelf(table: pd.DataFrame) -> Figure:
+    """Set5's PSNR at scale 2 over the work for a pixel: ours filled, what was published hollow."""
+    fig, axis = canvas.single(6.4, 4.2)
+    bicubic, chosen = (table.query(f"scale == 2 and network {sign} 'bicubic'") for sign in ("==", "!="))
+    for row, colour, marker in zip(chosen.itertuples(), (FAKE, THIRD, FOURTH, REAL), "Dos^", strict=True):
+        label = f"{NAMES[row.network]}, {row.weights:.0f} weights"
+        axis.plot(row.operations, row.psnr, marker, color=colour, label=label)
+        if row.published > 0:
+            axis.plot(row.operations, row.published, marker, color=colour, mfc="none", ms=10)
+    axis.axhline(bicubic["psnr"].item(), color="0.4", ls="--", label="bicubic")
+    axis.set(xscale="log", xlabel="operations for one pixel of the large image", ylabel="PSNR on Set5, x2 (dB)")
+    axis.set_xticks([2000, 4000, 8000, 16000], ["2,000", "4,000", "8,000", "16,000"], minor=False)
+    axis.minorticks_off()
+    axis.legend(fontsize=9)
+    return fig
+
+
+def face_gains(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Gains over bicubic interpolation with their intervals: a row a data set, a column a measure, a colour a scale."""
+    fig, axes = canvas.grid(len(tables), len(PANELS), 4.2 * len(PANELS), 2.9 * len(tables))
+    for row, (name, table) in enumerate(tables.items()):
+        ways = [way for way in table["way"].unique() if way not in ("bicubic", "nearest")]
+        for axis, (measure, title) in zip(axes[row], PANELS.items(), strict=True):
+            _gains(axis, table[table["measure"] == measure], ways)
+            axis.set_title(title if row == 0 else "", fontsize=10)
+            axis.set_yticks(range(len(ways)), ways if measure == "psnr" else [""] * len(ways))
+            axis.locator_params(axis="x", nbins=5)
+            axis.set_ylim(-0.6, len(ways) - 0.4)
+        axes[row, 0].set_ylabel(name)
+    axes[0, 0].legend(fontsize=9, title="scale", loc="lower right")
+    return fig
+
+
+def _gains(axis: Axes, table: pd.DataFrame, ways: Sequence[str]) -> None:
+    axis.axvline(0, color="0.5", lw=1)
+    for offset, (scale, colour, marker) in enumerate(zip((2, 3, 4), (REAL, FAKE, THIRD), "osD", strict=True)):
+        rows = table[table["scale"] == scale].set_index("way").reindex(ways).reset_index().dropna(subset="gain")
+        y = [ways.index(way) + 0.22 * (offset - 1) for way in rows["way"]]
+        half = np.stack([rows["gain"] - rows["low"], rows["high"] - rows["gain"]])
+        axis.errorbar(rows["gain"], y, xerr=half, fmt=marker, color=colour, ms=5, label=f"x{scale}")
