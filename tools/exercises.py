@@ -77,11 +77,12 @@ def exercise(path: Path) -> str:
 def run(path: Path) -> None:
     """Execute one notebook with solutions and keep its outputs."""
     from dfdlib.command import notebooks
+    from dfdlib.core import repro
 
     notebook = nbformat.read(path, as_version=4)
     _execute(notebook, path)
     nbformat.write(notebook, path)
-    notebooks.write_clean(path, path)
+    notebooks.write_clean(path, path, repro.machine())
 
 
 def grade(folder: Path) -> Iterator[str]:
