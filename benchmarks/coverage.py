@@ -1,4 +1,4 @@
-"""How often this study's 95 % intervals hold the truth, on simulated test parts; some minutes on two cores.
+"""How often this study's 95 % intervals cover the true score, on simulated test parts; takes minutes on two cores.
 
     make benchmarks        (or: python benchmarks/coverage.py)
 
@@ -17,19 +17,19 @@ from joblib import Parallel, delayed
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
 from dfdlib.core.repro import rng
-from dfdlib.evaluation import intervals, metrics
+from dfdlib.evaluation import metrics
 
 TRIALS = 1000
-# People, strength: 7 as in UADFV's test part, 9 as in the embedded one. A tuple counts each person's pairs of clips.
+# People, strength: 7 people as in UADFV's test part, 9 as in the embedded one. A tuple gives each person's clip pairs.
 CASES = ((7, 0.9), ((4, 3, 2, 2, 1, 1, 1), 2.0), (9, 0.9), (9, 3.0), (17, 2.0), (40, 0.9))
-FRAMES, MANY = 16, 4000  # frames a clip; people that stand for all
+FRAMES, MANY = 16, 4000  # frames per clip; people in the population
 
 
 def people(count: int | tuple[int, ...], strength: float, *key: int) -> pd.DataFrame:
-    """Scores of a real and a fake clip of each person (or of several): columns label, p_fake, person.
+    """Scores of one or several pairs of a real and a fake clip of each person: columns label, p_fake, person.
 
-    People are easy or hard for the detector and clips lean to one side, so that the frames of a person are no
-    independent witnesses. `strength` is the mean logit of p_fake for fakes, and minus that of reals.
+    People are easy or hard for the detector and clips lean to one side, so a person's frames are not independent.
+    `strength` is the mean logit of p_fake of fakes; that of reals is -`strength`.
     """
     draw, pairs = rng(*key), (count if isinstance(count, tuple) else (1,) * count)
     labels, who = np.tile(np.repeat([0, 1], FRAMES), sum(pairs)), np.repeat(np.arange(len(pairs)), pairs)
@@ -40,22 +40,22 @@ def people(count: int | tuple[int, ...], strength: float, *key: int) -> pd.DataF
 
 
 def truth(statistic: str, strength: float) -> float:
-    """The score of MANY people."""
+    """The true score, from a simulation of MANY people."""
     everybody = people(MANY, strength, 10_000)
     labels, p_fake = everybody["label"].to_numpy(), everybody["p_fake"].to_numpy()
     return float(metrics.STATISTICS[statistic](labels, p_fake, np.ones((1, len(everybody))))[0])
 
 
 def of_score(statistic: str, count: int | tuple[int, ...], strength: float, trials: int) -> dict[str, float]:
-    """Shares of `trials` test parts whose interval holds the truth: `ours`, and that of `percentiles` of the draws.
+    """Shares of `trials` test parts whose interval covers the true score: `ours`, and `percentiles` of the draws.
 
-    Also how many times longer ours is, in the mean.
+    `longer` is the ratio of the mean lengths.
     """
     true, hits, lengths = truth(statistic, strength), np.zeros((trials, 2)), np.zeros((trials, 2))
     for trial in range(trials):
         table = people(count, strength, trial)
-        found = intervals.estimate(table, statistic, "frames", 200, seed=trial)
-        draws = intervals.bootstrap(table, metrics.STATISTICS[statistic], 200, trial)
+        found = metrics.estimate(table, statistic, "frames", 200, seed=trial)
+        draws = metrics.bootstrap(table, metrics.STATISTICS[statistic], 200, trial)
         low, high = np.percentile(draws, [2.5, 97.5])
         hits[trial] = found.low <= true <= found.high, low <= true <= high
         lengths[trial] = found.high - found.low, high - low
@@ -64,11 +64,11 @@ def of_score(statistic: str, count: int | tuple[int, ...], strength: float, tria
 
 
 def of_difference(count: int | tuple[int, ...], trials: int) -> float:
-    """The same share for the paired difference of two detectors that are equally good."""
+    """The share of `trials` whose interval covers 0, for the paired difference of two equally good detectors."""
     hits = []
     for trial in range(trials):
         a, b = (people(count, 0.9, trial, side).assign(clip_id="c") for side in (0, 1))
-        found = intervals.difference(a, b, "acc", "frames", 200, trial)
+        found = metrics.difference(a, b, "acc", "frames", 200, trial)
         hits.append(found.low <= 0 <= found.high)
     return float(np.mean(hits))
 

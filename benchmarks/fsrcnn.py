@@ -1,10 +1,10 @@
-"""How much faster FSRCNN runs than a plain one, as ratios measured in turns in one run.
+"""How much faster the study's FSRCNN runs than a plain one, as ratios measured in turns in one run.
 
     make benchmarks        (or: python benchmarks/fsrcnn.py)
 
-Writes benchmarks/fsrcnn.md. The plain form is torch's `ConvTranspose2d` on planes, as most public versions have it. The
-study computes the same with the same weights as a convolution whose output channels are shuffled into place, channels
-last in memory; bfloat16 goes on top. One and two threads are measured apart.
+Writes benchmarks/fsrcnn.md. The plain form is torch's `ConvTranspose2d` on planes, as in most public versions. With the
+same weights, the study computes a convolution whose output channels are shuffled into place, with channels last in
+memory; a third form adds bfloat16. One and two threads are measured separately.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from dfdlib.data import sources
 from dfdlib.experiments import superres_benchmark
 from dfdlib.superres import enlarging, lr_hr, networks
 
-HEIGHT, WIDTH, ROUNDS = 218, 178, 15  # a CelebA image as the small one
+HEIGHT, WIDTH, ROUNDS = 218, 178, 15  # the small image has the size of CelebA's
 BATCH, PATCH = 16, 48  # of a training step
 PLAIN, FAST, BF16 = "ConvTranspose2d, planes", "sub-pixel, channels last", "the same in bfloat16"
 
 
 def plain(model: networks.FSRCNN, y: Tensor) -> Tensor:
-    """The network as it is written down: its layers one after the other."""
+    """The network as published: its layers one after the other."""
     padded = nn.functional.pad(y, [networks.BORDER] * 4, mode="replicate")
     cut = networks.BORDER * model.scale
     return model.deconvolution(model.features(padded))[..., cut:-cut, cut:-cut]
 
 
 class Bfloat16(nn.Module):
-    """The study's form with weights and pictures in bfloat16; torch's own PReLU is slow in it and is written out."""
+    """The study's form in bfloat16, with PReLU written out because torch's is slow in bfloat16."""
 
     def __init__(self, model: networks.FSRCNN) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Bfloat16(nn.Module):
 
 
 def ways(scale: int) -> dict[str, Callable[[Tensor], Tensor]]:
-    """Three ways to enlarge by the shipped network of a scale."""
+    """Three ways to enlarge with the shipped network of a scale."""
     fast = enlarging.shipped_network(scale)
     slow = networks.NETWORKS["fsrcnn"](scale).to(memory_format=torch.contiguous_format)
     slow.load_state_dict(fast.state_dict())
@@ -76,7 +76,7 @@ def ways(scale: int) -> dict[str, Callable[[Tensor], Tensor]]:
 
 
 def ratios(jobs: dict[str, Callable[[], object]]) -> pd.DataFrame:
-    """Median milliseconds of each job, measured in turns, and how many times faster than the first it is."""
+    """Median milliseconds of each job, measured in turns, and how many times faster it is than the first."""
     taken = pd.DataFrame([{name: _seconds(work) * 1e3 for name, work in jobs.items()} for _ in range(ROUNDS)])
     first = taken[next(iter(jobs))]
     rows = [(name, taken[name].median(), (first / taken[name]).median()) for name in jobs]
@@ -120,7 +120,7 @@ def training(threads: int) -> pd.DataFrame:
 
 
 def ceiling(scale: int, table: pd.DataFrame) -> str:
-    """The arithmetic of one image against what this processor's matrix product does in the same time, one thread."""
+    """The arithmetic of one image, compared with that of this processor's matrix product in equal time, one thread."""
     torch.set_num_threads(1)
     size = 1024
     a, b = torch.rand(size, size), torch.rand(size, size)
@@ -138,7 +138,7 @@ def ceiling(scale: int, table: pd.DataFrame) -> str:
 
 @torch.inference_mode()
 def same_answers() -> str:
-    """Largest difference of the forms on an image, and what bfloat16 costs on embedded stills (synthetic)."""
+    """Largest difference of the forms on an image, and the PSNR lost to bfloat16 on embedded stills (synthetic)."""
     torch.set_num_threads(1)
     found = {scale: ways(scale) for scale in networks.SCALES}
     y = torch.rand(1, 1, HEIGHT, WIDTH)
@@ -159,7 +159,7 @@ def _enlarged(way: Callable[[Tensor], Tensor], lr: np.ndarray) -> np.ndarray:
 
 
 def shelf() -> pd.DataFrame:
-    """Milliseconds of every shipped x2 network for the same image, on one thread."""
+    """Milliseconds of every shipped x2 network on the same image, with one thread."""
     torch.set_num_threads(1)
     y = np.random.default_rng(0).integers(16, 235, (1, HEIGHT, WIDTH)).astype(np.uint8)
     jobs = {"bicubic (OpenCV)": lambda: lr_hr.enlarge_bicubic(y, 2)}
@@ -170,7 +170,7 @@ def shelf() -> pd.DataFrame:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """A table for the page, numbers with two decimals."""
+    """A table as Markdown, numbers with two decimals."""
     rows = [table.columns, ["---"] * len(table.columns), *table.round(2).itertuples(index=False)]
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
 

@@ -2,7 +2,7 @@
 
     make benchmarks        (or: python benchmarks/headpose.py)
 
-Writes benchmarks/headpose.md. Ratios travel between machines, microseconds do not.
+Writes benchmarks/headpose.md. Ratios can be compared between machines, microseconds cannot.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _seconds(solver: pnp.Solver, points: np.ndarray, model: np.ndarray) -> float
 
 
 def measure() -> pd.DataFrame:
-    """Median microseconds a pose of every solver, and how many times faster than the default it is."""
+    """Median microseconds per pose of every solver, and how many times faster it is than the default."""
     cv2.setNumThreads(1)
     world = worldmodel.world_model("world_model.csv")
     known = known_poses.simulated(world, FRAMES, 1.0, seed=0)
@@ -38,7 +38,7 @@ def measure() -> pd.DataFrame:
     for part, which in known_poses.PARTS.items():
         points, model = np.ascontiguousarray(known.points[:, which]), np.ascontiguousarray(world[which])
         taken = {name: [] for name in pnp.SOLVERS}
-        for _ in range(ROUNDS):  # in turns, so that a busy moment of the machine hits all of them
+        for _ in range(ROUNDS):  # in turns, so that a busy moment of the machine affects all alike
             for name, solver in pnp.SOLVERS.items():
                 taken[name].append(_seconds(solver, points, model) / FRAMES * 1e6)
         default = np.array(taken["iterative"])

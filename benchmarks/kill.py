@@ -1,7 +1,7 @@
-"""Kill -9 at random moments, of `dfd run` and of `dfd train`, then let them finish: are the results the same?
+"""Kill `dfd run` and `dfd train` (SIGKILL) at random moments, then let them finish: are the results the same?
 
-Only the process itself is killed, as the system does when memory runs out; the notebooks' kernels and the trainings
-beside them must end by themselves or do no harm to the run that follows at once.
+Only the process itself is killed, as the system does when memory runs out. Notebook kernels and parallel trainings
+must end by themselves or do no harm to the run that follows at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ORPHANS = 30  # seconds within which a killed run's kernels must be gone
 
 
 def start(folder: Path, command: tuple[str, ...]) -> subprocess.Popen:
-    """`dfd COMMAND`, all of whose results go under `folder`."""
+    """Start `dfd COMMAND` with all its results below `folder`."""
     places = {f"DFD_{name}": str(folder / name.lower()) for name in ("CACHE", "RUNS", "RESULTS", "FIGURES")}
     kept = {key: value for key, value in os.environ.items() if not key.startswith("DFD_")}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -38,20 +38,20 @@ def start(folder: Path, command: tuple[str, ...]) -> subprocess.Popen:
 
 
 def results(folder: Path) -> dict[str, object]:
-    """Everything that a run leaves and that does not depend on time: numbers, score tables, tables, weights."""
+    """All results of a run that do not depend on time: numbers, score tables, tables, weights."""
     found: dict[str, object] = {}
     for path in sorted(folder.glob("results/**/*.csv")):
         found[str(path.relative_to(folder))] = path.read_text()
     for path in sorted(folder.glob("results/*.json")):
         found[path.name] = json.loads(path.read_text())["rows"]
     for path in sorted(folder.glob("runs/**/*.safetensors")):
-        if path.name != "previous.safetensors":  # there only where no kill came between two epochs
+        if path.name != "previous.safetensors":  # exists only if no kill came between two epochs
             found[str(path.relative_to(folder))] = weight_files.digest(load_file(path))
     return found
 
 
 def kill(process: subprocess.Popen, after: float) -> dict[str, object] | None:
-    """Kill a process after some seconds; None where it had ended. Says how long its descendants lived on."""
+    """Kill a process after `after` seconds; how long its kernels survived it, or None if it had already ended."""
     try:
         process.wait(after)
         return None
@@ -75,10 +75,10 @@ def _command(process: psutil.Process) -> str:
 def one_round(
     work: Path, name: str, expected: dict[str, object], seconds: float, left: int, rng: np.random.Generator
 ) -> list[dict]:
-    """Start, kill and start again until it ends or `left` kills are done; then finish and compare. A row a kill."""
+    """Start, kill and restart a command until it ends or `left` kills are done; finish, compare. One row per kill."""
     rows, folder = [], Path(tempfile.mkdtemp(dir=work))
     while len(rows) < left:
-        after = float(rng.uniform(0.02, 0.9) * seconds / (1 + len(rows)))  # what is left takes less and less
+        after = float(rng.uniform(0.02, 0.9) * seconds / (1 + len(rows)))  # the rest takes less each time
         told = kill(start(folder, COMMANDS[name]), after)
         if told is None:
             break
@@ -112,7 +112,7 @@ def main() -> None:
 
 
 def write(table: pd.DataFrame) -> None:
-    """The page: a summary, and each kill."""
+    """Write the page: a summary, and one row per kill."""
     equal = int((table["the finished run"] == "equal").sum())
     stayed = int(table["kernels left"].sum())
     text = (

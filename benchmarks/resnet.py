@@ -1,10 +1,10 @@
-"""How much faster the ResNet-50 runs than a plain one, as ratios measured in turns in one run.
+"""How much faster the study's ResNet-50 runs than a plain one, as ratios measured in turns in one run.
 
     make benchmarks        (or: python benchmarks/resnet.py)
 
-Writes benchmarks/resnet.md. Three ways of computing (plain float32; float32 with channels last in memory, as
-processors like it; bfloat16 on top, as the study does) and, for the quick path, an epoch of the last layer alone
-on features that are kept, against an epoch that computes them again.
+Writes benchmarks/resnet.md. Three ways of computing are compared: plain float32, float32 with channels last in memory
+(the layout in which processors are fastest), and with bfloat16 in addition, as in the study. For the quick path, an
+epoch of the last layer on kept features is compared with an epoch that recomputes them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
 from dfdlib.core import repro, studies
 from dfdlib.core.studies import ResNetParams
-from dfdlib.evaluation import intervals
+from dfdlib.evaluation import metrics
 from dfdlib.faces import frames
 from dfdlib.resnet import architectures, classifier, finetune, heads
 
@@ -67,7 +67,7 @@ def _jobs(crops: np.ndarray) -> dict[tuple[str, str], Callable[[], object]]:
 
 
 def _head_epochs(crops: np.ndarray) -> dict[tuple[str, str], Callable[[], object]]:
-    """An epoch of the last layer over CROPS crops, computing their features each time and reading kept ones."""
+    """An epoch of the last layer over CROPS crops, with features computed each time and with kept features."""
     params, labels = replace(PLAIN, bfloat16=True), np.arange(CROPS) % 2
     model = architectures.build(params)[0]
     head = torch.nn.Linear(2048, 2)
@@ -89,12 +89,12 @@ def _head_epochs(crops: np.ndarray) -> dict[tuple[str, str], Callable[[], object
 
 
 def measure() -> pd.DataFrame:
-    """Median milliseconds of each job and how many times faster than the first of its kind it is."""
+    """Median milliseconds of each job, and how many times faster it is than the first of its kind."""
     repro.start(0, 2)
     crops = np.random.default_rng(0).integers(0, 255, (CROPS, SIZE, SIZE, 3)).astype(np.uint8)
     jobs = _jobs(crops) | _head_epochs(crops)
     taken = {key: [] for key in jobs}
-    for _ in range(ROUNDS):  # in turns, so that a busy moment of the machine hits all of them
+    for _ in range(ROUNDS):  # in turns, so that a busy moment of the machine affects all alike
         for key, work in jobs.items():
             taken[key].append(_seconds(work))
     first = {kind: key for key in reversed(list(jobs)) for kind in [key[0]]}
@@ -118,7 +118,7 @@ def same_answers() -> float:
 
 
 def same_results() -> str:
-    """What the embedded study's one-cycle training (synthetic) gives in float32 and in bfloat16, and the difference."""
+    """Scores of the embedded study's one-cycle training (synthetic) in float32 and in bfloat16, and the difference."""
     study = studies.load("embedded")
     repro.start(study.seed, 2)
     found, crops = {}, frames.of_study(study)
@@ -128,11 +128,11 @@ def same_results() -> str:
         found[name] = run.scores(run.best)
     plain, fast = found["float32, channels last"], found["bfloat16, channels last"]
     lines = [
-        f"- {name}: {score} {intervals.estimate(table, score, 'frames', study.bootstrap)}"
+        f"- {name}: {score} {metrics.estimate(table, score, 'frames', study.bootstrap)}"
         for name, table in (("float32", plain), ("bfloat16", fast))
         for score in ("acc", "auc")
     ]
-    gap = intervals.difference(fast, plain, "acc", "frames", study.bootstrap)
+    gap = metrics.difference(fast, plain, "acc", "frames", study.bootstrap)
     return "\n".join([*lines, f"- bfloat16 minus float32, acc: {gap}"])
 
 

@@ -1,6 +1,6 @@
-"""What preparing many clips costs: time and memory as their number and length grow, processes, resuming, indexing.
+"""The cost of preparing many clips: time and memory as their number and length grow, processes, resuming, indexing.
 
-DFD_CLIPS names a folder of real clips, from which COUNT short ones are encoded anew, each different.
+DFD_CLIPS names a folder of real clips, from which COUNT short clips are encoded, each different.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from dfdlib.data import sources, splits
 from dfdlib.faces import prepare
 
 COUNT, STEPS = 2000, (250, 500, 1000, 2000)
-FRAMES = (40, 80)  # a short clip's length, from and to
-MINUTES = (1, 10, 30)  # of the long clips, every frame of which is looked at
+FRAMES = (40, 80)  # of a short clip, at least and at most
+MINUTES = (1, 10, 30)  # of the long clips, of which every frame is searched
 INDEXED = 100_000
 CORES = (1, 16, 256)
 CHILD = "import sys; from benchmarks import scale; scale.child(*sys.argv[1:])"
 
 
 def encode(source: list[Path], folder: Path, count: int) -> None:
-    """`count` clips of FRAMES frames, each from another start of a real clip, at another size and quality."""
+    """Encode `count` clips of FRAMES frames, each from a random start in a real clip, with random size and quality."""
     pools = [
         [frame for _, frame in zip(range(100), av.open(str(path)).decode(video=0), strict=False)] for path in source
     ]
@@ -63,7 +63,7 @@ def write(path: Path, frames: list[av.VideoFrame], size: tuple[int, int], rng: n
 
 
 def lengthen(source: Path, target: Path, minutes: int) -> None:
-    """The same clip over and over, without encoding it again."""
+    """Repeat a clip until it has some minutes, without encoding it again."""
     times = round(minutes * 60 * 25 / FRAMES[1]) + 1
     listed = target.with_suffix(".txt")
     with av.open(str(target), "w") as out:
@@ -82,9 +82,9 @@ def lengthen(source: Path, target: Path, minutes: int) -> None:
 
 
 def child(source: str, out: str, jobs: str, max_frames: str) -> None:
-    """Prepare a folder in this process and print its seconds and peak memory: its own and its largest worker's.
+    """Prepare a folder and print the seconds and the peak memory of this process and of its largest worker.
 
-    The peak is VmHWM of /proc, since `ru_maxrss` begins with that of the process that forked this one.
+    The peak is VmHWM in /proc, since `ru_maxrss` starts with that of the process that forked this one.
     """
     start = time.perf_counter()
     params = FaceParams(max_frames=int(max_frames))
@@ -97,13 +97,13 @@ def child(source: str, out: str, jobs: str, max_frames: str) -> None:
 
 
 def _peak(pid: int) -> float:
-    """The most memory, in MB, that a process has held at once."""
+    """The peak memory of a process in MB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) / 1024
 
 
 def prepared(source: Path, out: Path, jobs: int, max_frames: int, cores: int = 2) -> dict[str, float]:
-    """`child` in a fresh process on some cores."""
+    """Run `child` in a new process on `cores` cores."""
     command = [sys.executable, "-c", CHILD, str(source), str(out), str(jobs), str(max_frames)]
     every = sorted(os.sched_getaffinity(0))[-cores:]
     done = subprocess.run(
@@ -120,7 +120,7 @@ def prepared(source: Path, out: Path, jobs: int, max_frames: int, cores: int = 2
 
 
 def by_number(clips: Path, work: Path) -> list[dict]:
-    """Cost a clip as their number grows, two processes; and what finding everything done costs afterwards."""
+    """Cost per clip as their number grows, with two processes; and the cost of a second run, with all clips done."""
     rows = []
     for count in STEPS:
         part = work / f"part{count}"
@@ -139,7 +139,7 @@ def by_number(clips: Path, work: Path) -> list[dict]:
 
 
 def by_jobs(clips: Path, work: Path) -> list[dict]:
-    """One process on one core, one with a free second core to decode ahead on, and two processes, by turns."""
+    """One process on one core, one process with a second core for decoding ahead, and two processes, in turns."""
     rows, part = [], work / f"part{STEPS[0]}"
     ways = {"1 process, 1 core": (1, 1), "1 process, 2 cores": (1, 2), "2 processes, 2 cores": (2, 2)}
     taken: dict[str, list[float]] = {name: [] for name in ways}
@@ -155,7 +155,7 @@ def by_jobs(clips: Path, work: Path) -> list[dict]:
 
 
 def by_length(clips: Path, work: Path) -> list[dict]:
-    """Memory and cost a frame of one clip, all its frames looked at, as it gets longer."""
+    """Memory and cost per frame of one clip as it gets longer; all frames are searched."""
     rows = []
     for minutes in MINUTES:
         folder = work / f"long{minutes}"
@@ -208,7 +208,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def markdown(rows: list[dict]) -> str:
-    """Rows as a table."""
+    """Rows as a Markdown table."""
     table = pd.DataFrame(rows)
     cells = [[f"{v:,.2f}" if isinstance(v, float) else str(v) for v in row] for row in table.itertuples(index=False)]
     lines = [list(table.columns), ["---"] * len(table.columns), *cells]
@@ -216,14 +216,14 @@ def markdown(rows: list[dict]) -> str:
 
 
 def projection(rows: list[dict], bytes_a_clip: float) -> str:
-    """What 100,000 such clips would take, if other cores are as good as these two and storage keeps up."""
+    """The hours for 100,000 such clips, if other cores are as fast as these two and storage keeps up."""
     per_core = 2 * rows[-1]["ms a clip"] / 1e3
     lines = [{"cores": cores, "hours": INDEXED * per_core / cores / 3600} for cores in CORES]
     return markdown(lines) + f"\n\nTheir tracks would fill {INDEXED * bytes_a_clip / 1e9:.0f} GB."
 
 
 def put(page: Path, name: str, text: str) -> None:
-    """Replace what stands between a page's markers `<!-- name -->` and `<!-- end -->`."""
+    """Replace the text between a page's markers `<!-- name -->` and `<!-- end -->`."""
     before, _, rest = page.read_text().partition(f"<!-- {name} -->\n")
     page.write_text(f"{before}<!-- {name} -->\n{text}<!-- end -->{rest.partition('<!-- end -->')[2]}")
 

@@ -1,6 +1,6 @@
-"""Where the minutes of `make study` go: the embedded study from an empty cache, job by job, beside each one's limit.
+"""Where the minutes of `make study` go: the embedded study from an empty cache, with the time and limit of each job.
 
-python benchmarks/study.py [SECONDS.csv [REMARK]]: of such a run, or of one that was made before (its
+python benchmarks/study.py [SECONDS.csv [REMARK]]: for a new run, or for an earlier one (its
 build/embedded/seconds.csv), with a remark on how it was made.
 """
 
@@ -24,7 +24,7 @@ MINUTES = {"notebooks 01 to 05": 8, "all": 12}
 
 
 def run() -> pd.DataFrame:
-    """Begin and seconds of each job of a run into empty folders."""
+    """Start and duration, in seconds, of each job of a run into empty folders."""
     with tempfile.TemporaryDirectory() as folder:
         places = {f"DFD_{name}": f"{folder}/{name.lower()}" for name in ("CACHE", "RUNS", "RESULTS", "FIGURES")}
         command = [sys.executable, "-m", "dfdlib", "run", "embedded"]
@@ -33,7 +33,7 @@ def run() -> pd.DataFrame:
 
 
 def page(jobs: pd.DataFrame, remark: str) -> str:
-    """The page of a run: when the first five notebooks and all were done, and each job."""
+    """The page of a run: when the first five notebooks and all of them were done, and the times of each job."""
     ends = jobs["start"] + jobs["seconds"]
     done = {"notebooks 01 to 05": ends[jobs["name"].str[:2].isin(FIRST)].max(), "all": ends.max()}
     text = "# Minutes of `make study`\n\nThe embedded study (synthetic), empty cache, two jobs at once. "

@@ -19,7 +19,7 @@ class Hint(Exception):
 
 
 def choice(name: str, said: Any, measured: str, right: str, because: Mapping[str, str]) -> None:
-    """A prediction against what was measured; `because` holds each other answer and what speaks against it."""
+    """Check a prediction against the measurement; `because`: each other answer, with what speaks against it."""
     if said not in [measured, *because]:
         options = ", ".join(repr(option) for option in sorted({measured, *because}))
         raise _hint(name, f"{said!r} is none of the answers; return one of {options}.")
@@ -38,9 +38,9 @@ def close(
     rtol: float = 0.0,
     atol: float = 1e-6,
 ) -> None:
-    """A number or an array against one that somebody else computed, within the tolerances.
+    """Check a number or an array against an independently computed one, within the tolerances.
 
-    mistakes: hints, each with what its typical mistake gives. regions: where an answer may be wrong, in words, each
+    mistakes: hints, each with the result of its typical mistake. regions: where an answer may be wrong, in words, each
     with a mask of the shape of `expected`.
     """
     found, expected = _numbers(name, found), np.asarray(expected, float)
@@ -60,7 +60,7 @@ def named(
     right: str,
     mistakes: Mapping[str, str | Iterable[str]] | None = None,
 ) -> None:
-    """Names, in any order, against the right ones; `mistakes`: hints, each with the names a typical mistake gives."""
+    """Check names, in any order; `mistakes`: hints, each with the names that its typical mistake gives."""
     if found is None:
         raise _hint(name, "the answer is None; does your function return its result?")
     said, wanted = _names(found), _names(expected)
@@ -76,7 +76,7 @@ def named(
 
 
 def free_of(name: str, faults: Mapping[str, bool], right: str) -> None:
-    """An answer that has many right forms: `faults` holds hints, each with whether its fault was found."""
+    """Check an answer that has many right forms; `faults`: hints, each with whether its fault was found."""
     for hint, found in faults.items():
         if found:
             raise _hint(name, hint)
@@ -133,8 +133,5 @@ def _size(found: np.ndarray, expected: np.ndarray, tolerance: dict[str, float]) 
         return f"every value is {factor:.4g} times what it should be."
     off = ~np.isclose(found, expected, **tolerance)
     first = ", ".join(str(int(i)) for i in np.argwhere(off)[0])
-    return f"{off.sum()} of {off.size} values are off, the first at [{first}], the worst by {_worst(found, expected)}."
-
-
-def _worst(found: np.ndarray, expected: np.ndarray) -> str:
-    return f"{np.abs(found - expected).max():.3g}"
+    worst = np.abs(found - expected).max()
+    return f"{off.sum()} of {off.size} values are off, the first at [{first}], the worst by {worst:.3g}."

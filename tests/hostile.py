@@ -532,7 +532,7 @@ HEADERS = {
     "missing": lambda path: None,
     "folder": _first_directory,
 }
-NO_SVM, NO_WEIGHTS = "damaged|does not hold an SVM", "damaged|another network"
+NO_SVM, NO_WEIGHTS = "damaged|does not contain an SVM", "damaged|another network"
 SVMS = [
     Case("svm", "whole", _svm(), lambda svm: svm.decision_function(np.ones((4, 3))).tolist() == [2.0] * 4),
     *(Case("svm", name, make, NO_SVM) for name, make in HEADERS.items()),
@@ -666,9 +666,9 @@ TARS = [
     Case("tar", "lying_image.tar", _tar(("n01/a.JPEG", _huge_jpeg(_jpeg()), {})), "not an image of 64 x 64"),
     Case("tar", "bomb_image.tar", _tar(("n01/a.jpg", _bomb(), {})), "not an image of 64 x 64"),
     Case("tar", "cut_image.tar", _tar(("n01/a.JPEG", _half(_jpeg()), {})), "not an image of 64 x 64"),
-    Case("tar", "bomb.tar.gz", _tar(("n01/a.JPEG", bytes(64 << 20), {}), mode="w:gz"), "bytes, too many"),
-    Case("tar", "no_image.tar", _tar(("readme.txt", b"x", {})), "holds no image"),
-    Case("tar", "no_member.tar", _tar(), "holds no image"),
+    Case("tar", "bomb.tar.gz", _tar(("n01/a.JPEG", bytes(64 << 20), {}), mode="w:gz"), "bytes, which is too large"),
+    Case("tar", "no_image.tar", _tar(("readme.txt", b"x", {})), "contains no image"),
+    Case("tar", "no_member.tar", _tar(), "contains no image"),
     Case("tar", "cut.tar", _changed(_tar(GOOD), lambda data: data[:1000]), "damaged"),
     Case("tar", "cut.tar.gz", _changed(_tar(GOOD, mode="w:gz"), _half), "damaged"),
     Case("tar", "cut.tar.xz", _changed(_tar(GOOD, mode="w:xz"), _half), "damaged"),

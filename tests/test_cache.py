@@ -19,7 +19,7 @@ from dfdlib.core import cache, disk, paths, values
 from dfdlib.core.errors import DfdError
 from dfdlib.data import sources
 from dfdlib.evaluation import results
-from dfdlib.evaluation.intervals import Estimate
+from dfdlib.evaluation.metrics import Estimate
 from dfdlib.faces import detection
 from dfdlib.headpose.pnp import Poses
 
@@ -234,7 +234,7 @@ def test_what_killed_processes_left_is_swept_and_what_live_ones_write_stays(tmp_
 RACE = """
 import sys, pandas as pd
 from dfdlib.evaluation import results
-from dfdlib.evaluation.intervals import Estimate
+from dfdlib.evaluation.metrics import Estimate
 from tests.test_cache import squares
 for i in range(15):
     assert squares(50_000 + i)[-1] == (49_999 + i) ** 2

@@ -16,13 +16,13 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from rich.console import Console
 
-from dfdlib.command import cli, notebooks, progress, publish, recipes
+from dfdlib.command import cli, progress, publish, recipes
 from dfdlib.command import run as runner
 from dfdlib.command.progress import Steps
 from dfdlib.core import paths, repro
 from dfdlib.core.errors import DfdError
 from dfdlib.evaluation import results
-from dfdlib.evaluation.intervals import Estimate
+from dfdlib.evaluation.metrics import Estimate
 
 PARAMETERS = 'study: str = "embedded"  # the study to run'
 
@@ -229,7 +229,7 @@ def test_a_copy_of_uadfv_with_nothing_in_it_is_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _dfd("data", "verify", str(tmp_path), monkeypatch=monkeypatch) == 2
-    assert "is no copy of UADFV: it has neither real/ nor fake/" in capsys.readouterr().err
+    assert "is not a copy of UADFV: it has neither real/ nor fake/" in capsys.readouterr().err
     (tmp_path / "real").mkdir()
     assert _dfd("data", "verify", str(tmp_path), monkeypatch=monkeypatch) == 2
     out, err = capsys.readouterr()
@@ -267,7 +267,7 @@ def test_a_network_is_trained_beside_the_notebooks_until_that_was_done(repositor
 
 def test_printed_text_is_kept_in_one_piece() -> None:
     printed = (("stdout", "a"), ("stdout", "b"), ("stderr", "c"), ("stdout", "d"))
-    joined = notebooks._joined([new_output("stream", name=name, text=text) for name, text in printed])
+    joined = publish._joined([new_output("stream", name=name, text=text) for name, text in printed])
     assert [(output.name, output.text) for output in joined] == [("stdout", "ab"), ("stderr", "c"), ("stdout", "d")]
 
 

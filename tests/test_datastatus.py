@@ -15,7 +15,7 @@ from dfdlib.command import cli
 from dfdlib.core import paths, studies
 from dfdlib.core.studies import Study
 from dfdlib.data import sources, status
-from dfdlib.data.status import Row
+from dfdlib.data.status import SourceStatus
 from dfdlib.faces import video
 
 VARIABLES = [source.variable for source in status.all_sources()]
@@ -36,7 +36,7 @@ def _touch(folder: Path, *names: str) -> None:
         (folder / name).write_bytes(b"x")
 
 
-def _row(study: Study, name: str) -> Row:
+def _row(study: Study, name: str) -> SourceStatus:
     return next(row for row in status.status(study) if row.name == name)
 
 
@@ -169,7 +169,7 @@ def test_a_folder_that_cannot_be_read_is_a_row_and_no_traceback(tmp_path, monkey
 
 
 def test_a_name_with_markup_or_controls_is_shown_as_it_is() -> None:
-    row = Row("mine", "DFD_X", "/a/[red]\x1b", {"real": 1234}, "/a/[bold]\x1b", True, True, "this test")
+    row = SourceStatus("mine", "DFD_X", "/a/[red]\x1b", {"real": 1234}, "/a/[bold]\x1b", True, True, "this test")
     console = Console(width=160, file=io.StringIO())
     console.print(cli._data_table([row], "mine"))
     shown = console.file.getvalue()

@@ -107,7 +107,7 @@ def test_weights_that_are_not_the_networks_are_refused(tmp_path, what: str) -> N
 def test_the_tools_that_made_the_weights_run_by_name_and_ask_for_their_data(tmp_path, tool: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DFD_")}
     command = [sys.executable, str(paths.root() / "tools" / "weights" / f"{tool}.py")]
-    for words, says in (([], "Name a study"), (["uadfv"], "DFD_(UADFV|SR) is not set; set it to the folder")):
+    for words, says in (([], "The study is missing"), (["uadfv"], "DFD_(UADFV|SR) is not set; set it to the folder")):
         done = subprocess.run([*command, *words], cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert done.returncode == 2 and re.match(says, done.stderr) and done.stderr.count("\n") == 1
 

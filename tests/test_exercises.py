@@ -601,10 +601,10 @@ def test_names_are_compared_in_any_order(capsys) -> None:
 
 def test_the_tool_refuses_what_it_does_not_know(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(sys, "argv", ["exercises.py", "grade", str(tmp_path)])
-    with pytest.raises(DfdError, match="holds no <student>/ex"):
+    with pytest.raises(DfdError, match="has no <student>/ex"):
         exercises.main()
     done = subprocess.run([sys.executable, str(TOOL), "mark"], capture_output=True, text=True)
-    assert done.returncode == 2 and done.stderr.startswith("Say nothing, run, or grade FOLDER")
+    assert done.returncode == 2 and done.stderr.startswith("The arguments are not understood; use")
 
 
 def _printed(cells: list) -> list[str]:

@@ -18,7 +18,7 @@ from dfdlib.core import paths, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams, ResNetParams, Study
 from dfdlib.data import truth
-from dfdlib.evaluation import intervals
+from dfdlib.evaluation import metrics
 from dfdlib.faces import geometry, video
 from dfdlib.faces.frames import COLUMNS, FrameSet
 from dfdlib.resnet import architectures, classifier, gradcam
@@ -252,8 +252,8 @@ def test_the_excess_is_a_mean_over_people_and_leaves_empty_maps_out() -> None:
     estimate = gradcam.excess(found, pd.Series(["b", "a", "a", "c"], index=[9, 8, 7, 6]), 200)
     assert estimate.value == pytest.approx((0.4 + 0.2 + 0.1) / 3) and estimate.n == 3
     gain = (found["energy"] - found["area"])[1:].to_numpy()
-    assert estimate == intervals.mean_over_people(gain, pd.Series(["a", "a", "c"]), "frames", 200)
-    assert estimate != intervals.mean_over_people(gain, pd.Series(["b", "a", "a"]), "frames", 200), "people go along"
+    assert estimate == metrics.mean_over_people(gain, pd.Series(["a", "a", "c"]), "frames", 200)
+    assert estimate != metrics.mean_over_people(gain, pd.Series(["b", "a", "a"]), "frames", 200), "people go along"
     with pytest.raises(DfdError, match="Every map is all zero"):
         gradcam.excess(found.iloc[[0]], pd.Series(["b"]), 10)
 

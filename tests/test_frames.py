@@ -112,7 +112,7 @@ def test_rows_crops_and_sizes_stay_side_by_side() -> None:
 
 
 def test_a_pair_is_shown_by_the_middle_frames_of_its_clips() -> None:
-    shown = frames.side_by_side(frames.stack(*zip(*MADE, strict=True)), 4)
+    shown = frames.one_pair_each(frames.stack(*zip(*MADE, strict=True)), 4)
     # bela has no fake clip and is left out; of anna's real frames 0, 3 and 7 the middle one is row 1.
     assert shown[["person", "pair", "real", "fake"]].to_numpy().tolist() == [["anna", "anna", 1, 3]]
 

@@ -182,7 +182,7 @@ def test_a_fake_of_a_video_with_itself_is_left_out(ffpp) -> None:
 
 def test_missing_originals_are_counted_and_many_stop_the_run(ffpp) -> None:
     (_originals(ffpp) / "000.mp4").unlink()
-    with pytest.raises(DfdError, match="2 of 16 fakes have no original video .*000_003.mp4; copy the originals too"):
+    with pytest.raises(DfdError, match="2 of 16 fakes have no original video, .*000_003.mp4; copy the originals too"):
         _ffpp()
     with pytest.warns(UserWarning, match="1 of 8 fakes have no original video"):
         clips = _by_id(_ffpp(methods=("Deepfakes",)))
@@ -287,7 +287,7 @@ def test_the_published_test_part_stays_whole_and_no_pair_is_parted(celebdf) -> N
         ("2 YouTube-real/00170.mp4\n", 'line 1 is "2 YouTube-real/00170.mp4"'),
         ("1 Elsewhere/00170.mp4\n", "line 1 is"),
         (PUBLISHED + "1 YouTube-real/99999.mp4\n1 Celeb-real/id1_7777.mp4\n", "2 of 6 videos of .* are not there, the"),
-        (None, "List_of_testing_videos.txt is missing or no text .*; copy the published list there"),
+        (None, "List_of_testing_videos.txt is missing or not text .*; copy the published list there"),
     ],
 )
 def test_a_wrong_list_is_one_sentence(celebdf, text: str | None, words: str) -> None:
@@ -307,9 +307,7 @@ def test_a_listed_video_that_is_not_there_is_named(celebdf) -> None:
 
 def test_celebdf_without_a_folder_or_an_original(celebdf) -> None:
     (celebdf / "Celeb-real" / "id0_0000.mp4").unlink()
-    with pytest.raises(
-        DfdError, match="6 of 42 fakes have no original video beside them, the first is .*id0_id16_0000"
-    ):
+    with pytest.raises(DfdError, match="6 of 42 fakes have no original video, the first is .*id0_id16_0000"):
         _celebdf()
     shutil.rmtree(celebdf / "YouTube-real")
     with pytest.raises(DfdError, match="no folder .*YouTube-real; data/README.md says how"):
@@ -358,7 +356,7 @@ def test_videos_in_the_layout_of_ffpp_become_frames(tmp_path, monkeypatch) -> No
         (part, "-".join(sorted(pair))) for part, pair in pairs.items()
     }
     assert frames.image(study, found.part("test").table.iloc[0]).shape == (256, 256, 3)
-    assert len(frames.side_by_side(found, 3)) == 3
+    assert len(frames.one_pair_each(found, 3)) == 3
 
 
 def test_videos_in_the_layout_of_celebdf_become_frames(tmp_path, monkeypatch) -> None:

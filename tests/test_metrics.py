@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from benchmarks import coverage as simulated_coverage
 from dfdlib.core.errors import DfdError
-from dfdlib.evaluation import arbiter, intervals, metrics
+from dfdlib.evaluation import arbiter, metrics
 
 
 def _table(labels, p_fake, people=None, clips=None) -> pd.DataFrame:
@@ -67,8 +67,8 @@ def test_resamples_without_both_classes_are_left_out() -> None:
     # Two people, one all real and one all fake: half of the resamples hold one of them alone.
     table = _table([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], people=["a", "a", "b", "b"])
     for name, right in {"auc": 1, "eer": 0, "ap": 1}.items():
-        found = intervals.estimate(table, name, "frames", 80)
-        draws = intervals.bootstrap(table, metrics.STATISTICS[name], 80, 0)
+        found = metrics.estimate(table, name, "frames", 80)
+        draws = metrics.bootstrap(table, metrics.STATISTICS[name], 80, 0)
         assert found.value == right and found.people == 2, name
         assert 0.35 < np.isnan(draws).mean() < 0.65, name
 
@@ -88,7 +88,7 @@ def test_videos_are_means_of_frames() -> None:
 
 def test_wilsons_interval_of_videos() -> None:
     table = _table([0] * 14 + [1] * 14, [0.1] * 14 + [0.9] * 13 + [0.2])
-    found = intervals.estimate(table, "acc", "videos", 10)
+    found = metrics.estimate(table, "acc", "videos", 10)
     n, p, z = 28, 27 / 28, 1.959964
     centre, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     assert (found.low, found.high) == pytest.approx(
@@ -101,8 +101,8 @@ def test_frames_of_one_person_are_not_independent_witnesses() -> None:
     rng = np.random.default_rng(2)
     right = np.repeat(rng.random(20) < 0.8, 30)  # a person is right in all frames or in none
     table = _table(np.ones(600, int), np.where(right, 0.9, 0.1), people=np.repeat([f"p{i}" for i in range(20)], 30))
-    clustered = intervals.estimate(table, "acc", "frames", 500)
-    naive = intervals.estimate(table.assign(person=[f"p{i}" for i in range(600)]), "acc", "frames", 500)
+    clustered = metrics.estimate(table, "acc", "frames", 500)
+    naive = metrics.estimate(table.assign(person=[f"p{i}" for i in range(600)]), "acc", "frames", 500)
     assert clustered.high - clustered.low > 3 * (naive.high - naive.low)
 
 
@@ -121,7 +121,7 @@ def test_the_interval_of_a_mean_and_of_a_difference_cover_the_truth() -> None:
     hits = 0
     for trial in range(200):
         values = np.repeat(rng.normal(0, 1, 9), 4) + rng.normal(0, 0.3, 36)
-        found = intervals.mean_over_people(
+        found = metrics.mean_over_people(
             values, pd.Series(np.repeat(np.arange(9), 4).astype(str)), "images", 200, trial
         )
         hits += found.low <= 0 <= found.high
@@ -131,17 +131,17 @@ def test_the_interval_of_a_mean_and_of_a_difference_cover_the_truth() -> None:
 
 def test_with_a_row_for_each_person_the_interval_is_that_of_a_count() -> None:
     table = _table(np.ones(60, int), np.repeat([0.9, 0.1], [48, 12]), people=[f"p{i}" for i in range(60)])
-    found = intervals.estimate(table, "acc", "frames", 20_000)
+    found = metrics.estimate(table, "acc", "frames", 20_000)
     exact = binomtest(48, 60).proportion_ci(method="exact")
     assert (found.low, found.high) == pytest.approx((exact.low, exact.high), abs=0.005)
 
 
 def test_a_perfect_score_keeps_an_interval() -> None:
     table = _table(np.tile([0, 1], 9), np.tile([0.1, 0.9], 9), people=np.repeat([f"p{i}" for i in range(9)], 2))
-    found = intervals.estimate(table, "auc", "frames", 100)
+    found = metrics.estimate(table, "auc", "frames", 100)
     # Clopper and Pearson: with nine of nine right, a true share below this would be seen in 2.5 of 100 cases at most.
     assert (found.value, found.high) == (1, 1) and found.low**9 == pytest.approx(0.025)
-    wrong = intervals.estimate(table.assign(p_fake=1 - table["p_fake"]), "auc", "frames", 100)
+    wrong = metrics.estimate(table.assign(p_fake=1 - table["p_fake"]), "auc", "frames", 100)
     assert (wrong.value, wrong.low) == (0, 0) and wrong.high == pytest.approx(1 - found.low)
 
 
@@ -149,10 +149,8 @@ def test_the_smallest_effect_is_seen_four_times_in_five() -> None:
     """Simulation: with a true mean as large as `detectable` says, 80 of 100 intervals exclude zero."""
     rng = np.random.default_rng(5)
     people = pd.Series(np.arange(12).astype(str))
-    sizes = [
-        intervals.detectable(intervals.mean_over_people(rng.normal(0, 1, 12), people, "", 200, k)) for k in range(200)
-    ]
-    found = [intervals.mean_over_people(rng.normal(np.mean(sizes), 1, 12), people, "", 200, k) for k in range(300)]
+    sizes = [metrics.detectable(metrics.mean_over_people(rng.normal(0, 1, 12), people, "", 200, k)) for k in range(200)]
+    found = [metrics.mean_over_people(rng.normal(np.mean(sizes), 1, 12), people, "", 200, k) for k in range(300)]
     assert 0.72 <= np.mean([e.low > 0 for e in found]) <= 0.90
 
 
@@ -168,18 +166,18 @@ def test_a_paired_difference_cancels_what_is_shared() -> None:
     rng = np.random.default_rng(4)
     labels, p = np.tile([0, 1], 100), rng.random(200)
     a, b = _table(labels, p), _table(labels, p)
-    same = intervals.difference(a, b, "auc", "frames", 50)
+    same = metrics.difference(a, b, "auc", "frames", 50)
     assert same.value == 0 and same.high == -same.low == pytest.approx(1 - 0.025 ** (1 / same.people))
-    better = intervals.difference(_table(labels, p + 0.2 * labels), b, "auc", "frames", 80)
+    better = metrics.difference(_table(labels, p + 0.2 * labels), b, "auc", "frames", 80)
     gain = roc_auc_score(labels, p + 0.2 * labels) - roc_auc_score(labels, p)
     assert better.value == pytest.approx(gain) and better.low > 0
     with pytest.raises(DfdError, match="same frames in the same order"):
-        intervals.difference(a, b.iloc[::-1], "auc", "frames", 10)
+        metrics.difference(a, b.iloc[::-1], "auc", "frames", 10)
 
 
 def test_a_score_that_is_no_number_is_refused() -> None:
     with pytest.raises(DfdError, match="not a number"):
-        intervals.estimate(_table([0, 1], [0.1, np.nan]), "auc", "frames", 10)
+        metrics.estimate(_table([0, 1], [0.1, np.nan]), "auc", "frames", 10)
 
 
 def test_rules_of_the_decision_maker() -> None:

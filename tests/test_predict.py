@@ -356,7 +356,7 @@ def test_a_narrow_terminal_gets_whole_words(clip, monkeypatch, capsys) -> None:
     assert _dfd(clip, "--frames", 8, monkeypatch=monkeypatch) == 0
     out, err = capsys.readouterr()
     assert max(map(len, out.splitlines())) <= 80 and "8 of 8" in out and "95 % interval" in out
-    assert "must not be used to accuse anybody" in err
+    assert "Do not use it to accuse anybody" in err
 
 
 def test_readmes_python_runs(tmp_path, monkeypatch) -> None:

@@ -259,7 +259,7 @@ def test_the_command_lists_what_it_skipped_and_fails_only_when_nothing_is_left(t
     options = ["--jobs", "1", "--upsample", "1"]
     done = CliRunner().invoke(cli.app, ["data", "prepare", str(source), str(tmp_path / "out"), *options])
     assert done.exit_code == 3, done.output
-    assert "A study needs" in done.output and "1 of 2 clips prepared, 1 skipped" in done.output.replace("\n", " ")
+    assert "A study also needs" in done.output and "1 of 2 clips prepared, 1 skipped" in done.output.replace("\n", " ")
     assert "skipped: " in done.output and "bad\\n.mp4 is not a video" in done.output
     assert "bad" in (tmp_path / "out" / "prepare.log").read_text()
     (source / "clip0.mp4").unlink()

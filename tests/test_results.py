@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfdlib.command import notebooks
+from dfdlib.command import run
 from dfdlib.core import cache, paths, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
-from dfdlib.evaluation import claims, intervals, metrics, results
-from dfdlib.evaluation.intervals import Estimate
+from dfdlib.evaluation import claims, metrics, results
+from dfdlib.evaluation.metrics import Estimate
 from dfdlib.plots import canvas, image_figures, score_figures
 
 COLUMNS = ["clip_id", "frame", "label", "pair", "person", "split"]
@@ -84,7 +84,7 @@ def test_clips_and_people_of_any_name_stay_in_the_tables(monkeypatch, tmp_path) 
     back = results.write_scores("x", "resnet", table)
     for column in ("clip_id", "pair", "person"):
         assert sorted(back[column]) == sorted(table[column])
-    assert back["person"].nunique() == len(ODD_NAMES) == intervals.estimate(back, "acc", "frames", 20).people
+    assert back["person"].nunique() == len(ODD_NAMES) == metrics.estimate(back, "acc", "frames", 20).people
     assert len(metrics.to_videos(back)) == 2 * len(ODD_NAMES), "each with a label of its own"
     monkeypatch.setattr(paths, "root", lambda: tmp_path)
     path = tmp_path / "results" / "transfer" / "x.csv"
@@ -226,7 +226,7 @@ def test_steps_are_named_after_descriptions_and_headings() -> None:
 
     cells = [v4.new_markdown_cell("# One\ntext"), v4.new_code_cell("x = 1")]
     cells += [v4.new_code_cell("# papermill_description=slow_step\ny = 2")]
-    assert [notebooks.step_name(cells, i) for i in range(3)] == ["One", "One", "slow step"]
+    assert [run.step_name(cells, i) for i in range(3)] == ["One", "One", "slow step"]
 
 
 def test_the_command_line_explains_itself() -> None:

@@ -140,7 +140,7 @@ def test_pictures_can_be_read_aloud_and_have_a_size(soups: dict[str, BeautifulSo
 def test_every_figure_has_its_caption_and_its_numbers(soups: dict[str, BeautifulSoup]) -> None:
     figures = soups["figures/index.html"].find_all("figure")
     shown = {figure.img["src"]: figure.find("a", string=re.compile("numbers"))["href"] for figure in figures}
-    assert shown == {f"{path.stem}.png": f"{path.stem}.csv" for path in (paths.root() / "figures").glob("*.png")}
+    assert shown == {f"{path.stem}.png": f"{path.stem}.csv" for path in (paths.root() / "figures").glob("fig*.png")}
     for figure in figures:
         assert len(figure.figcaption.get_text()) > 60, figure.img["src"]
         assert re.search("synthetic|UADFV|real photographs", figure.h2.get_text()), "what its data are"
@@ -207,7 +207,7 @@ def test_what_is_no_site_is_not_deleted(
     with pytest.raises(SystemExit) as stop:
         errors.or_sentence(build.main)
     assert stop.value.code == 2
-    assert "holds something that is not a site" in capsys.readouterr().err
+    assert "contains something other than a site" in capsys.readouterr().err
     assert (tmp_path / "thesis.txt").read_text() == "three years"
 
 

@@ -85,11 +85,11 @@ def test_landmarks_of_a_face_that_stays_small_are_put_back_to_scale(monkeypatch)
         detection, "landmarks", lambda crop, box: boxes.append(box) or np.array([[48.0, 48.0], [79.0, 79.0]])
     )
     crops = np.zeros((1, 128, 128, 3), np.uint8)
-    found = resolution.landmarks(crops, Cell(32, "as small as it is", 0), FaceParams())
+    found = resolution.landmarks_on_crops(crops, Cell(32, "as small as it is", 0), FaceParams())
     # The face of 32 px stands at 48 to 80 of 128: its first pixel's centre is 1.5 px into the large crop.
     assert found[0] == pytest.approx(np.array([[1.5, 1.5], [125.5, 125.5]]))
     assert 48 < boxes[0][0] < boxes[0][2] < 80
-    same = resolution.landmarks(crops, Cell(32, "bicubic", 0), FaceParams())
+    same = resolution.landmarks_on_crops(crops, Cell(32, "bicubic", 0), FaceParams())
     assert same[0] == pytest.approx(np.array([[48.0, 48.0], [79.0, 79.0]]))
 
 

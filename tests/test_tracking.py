@@ -84,7 +84,7 @@ def test_a_sweep_finds_a_larger_face_that_came_in() -> None:
     assert seen[-1].points[:, 0].min() > 512
 
 
-def test_anew_the_face_that_is_largest_over_all_frames_is_taken_and_no_frame_is_kept() -> None:
+def test_detected_the_face_that_is_largest_over_all_frames_is_taken_and_no_frame_is_kept() -> None:
     held: list[weakref.ref] = []
 
     def frames():
@@ -97,9 +97,9 @@ def test_anew_the_face_that_is_largest_over_all_frames_is_taken_and_no_frame_is_
             assert len(held) <= 3
             yield number, image
 
-    params = TrackParams(anew=True, upsample=0)
+    params = TrackParams(detect_each=True, upsample=0)
     seen = [(s.frame, s.how, s.points[:, 0].max()) for s in tracking.follow(frames, params)]
-    assert [(frame, how) for frame, how, _ in seen] == [(number, "anew") for number in range(10)]
+    assert [(frame, how) for frame, how, _ in seen] == [(number, "detected") for number in range(10)]
     assert max(right for _, _, right in seen) < 512
 
 

@@ -45,7 +45,7 @@ def test_one_class_has_alarms_and_no_auc() -> None:
 
 def test_few_people_get_no_auc() -> None:
     assert np.isnan(transfer.test_row(_scores(transfer.FEWEST_PEOPLE - 1), 50)["frame_auc"])
-    said = transfer.record(studies.load("smoke"), "headpose.transfer.test", _scores(2))
+    said = transfer.record_auc(studies.load("smoke"), "headpose.transfer.test", _scores(2))
     assert said.startswith("0-0 mean p_fake 0.20") and "AUC" not in said
 
 
@@ -58,7 +58,7 @@ def test_the_matrix_reads_with_intervals_where_there_are_any() -> None:
 
 def test_one_class_is_said_and_no_number_kept(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("DFD_RESULTS", str(tmp_path))
-    said = transfer.record(studies.load("smoke"), "headpose.transfer.test", _scores(8, labels=(0,)))
+    said = transfer.record_auc(studies.load("smoke"), "headpose.transfer.test", _scores(8, labels=(0,)))
     assert said == "one class only; share called fake 0.00" and not list(tmp_path.iterdir())
 
 

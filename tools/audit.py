@@ -1,4 +1,4 @@
-"""Look the locked packages up in the database of known vulnerabilities; say so where it can't be reached.
+"""Look up the locked packages in the database of known vulnerabilities, or say that it can't be reached.
 
 python tools/audit.py PIP_AUDIT, where PIP_AUDIT is the program of the package pip-audit.
 """
@@ -14,7 +14,7 @@ LOCK = Path(__file__).resolve().parent.parent / "requirements.txt"
 
 
 def audit(program: str) -> tuple[int, str]:
-    """An exit code (1 where something is known) and a sentence or a list."""
+    """An exit code (1 if a vulnerability is known) and a sentence or a list."""
     command = [program, "-r", str(LOCK), "--no-deps", "--disable-pip", "--format", "json", "--progress-spinner", "off"]
     try:
         done = subprocess.run([*command, "--timeout", "10"], capture_output=True, text=True, timeout=300)

@@ -1,18 +1,18 @@
 """The exercises, made from their solutions: python tools/exercises.py [run | grade FOLDER]
 
-Without a word it writes notebooks/exercises/*.ipynb from notebooks/solutions/*.ipynb. In a cell that is tagged
-`solution` the lines from
+Without an argument it writes notebooks/exercises/*.ipynb from notebooks/solutions/*.ipynb. In a cell tagged `solution`
+the lines from
 
     ### BEGIN SOLUTION: what to do, in words
     ...
     ### END SOLUTION
 
-become `raise NotImplementedError("what to do, in words")`, so that a function keeps its first line, its types and its
+become `raise NotImplementedError("what to do, in words")`; a function keeps its first line, its types and its
 docstring. Cells tagged `teacher` are left out. No output, count or version is kept, so a second run changes nothing.
 
-`run` executes the solutions first and keeps their outputs. `grade FOLDER` puts the answers of
-FOLDER/<student>/ex*.ipynb into the solutions' notebooks, so that their checks count and not those of the student's
-copy, and prints who got what. It executes what students wrote: give it a machine on which that may go wrong.
+`run` first executes the solutions and keeps their outputs. `grade FOLDER` copies the answers of
+FOLDER/<student>/ex*.ipynb into the solutions' notebooks, whose checks count instead of those in the student's copy, and
+prints each student's results. It executes students' code: use a machine on which that may go wrong.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from dfdlib.core.errors import DfdError
 
 MARKED = re.compile(r'^( *)### BEGIN SOLUTION: (?P<todo>[^"\\\n]+)\n(?:.*\n)*?\1### END SOLUTION$', re.MULTILINE)
 SOLUTIONS, EXERCISES = paths.notebooks() / "solutions", paths.notebooks() / "exercises"
-CELL_TIMEOUT = 120  # seconds; each takes a few
+CELL_TIMEOUT = 120  # seconds; each cell takes a few
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -52,16 +52,16 @@ def tagged(cell: NotebookNode, tag: str) -> bool:
 
 
 def stub(source: str, where: str) -> str:
-    """A solution cell with each marked part replaced by an error that says what to do; DfdError without marks."""
+    """A solution cell with each marked part replaced by an error that says what to do; DfdError if none is marked."""
     found, count = MARKED.subn(r'\1raise NotImplementedError("\g<todo>")', source)
     if not count or "SOLUTION" in found:
         marks = "### BEGIN SOLUTION: what to do (without double quotes) and ### END SOLUTION"
-        raise DfdError(f"{where}: put each answer between {marks}, indented alike.")
+        raise DfdError(f"{where}: put each answer between {marks}, both with the same indentation.")
     return found
 
 
 def exercise(path: Path) -> str:
-    """The exercises of one notebook with solutions, as the text of a notebook."""
+    """The exercises of one notebook with solutions, as the text of an .ipynb file."""
     notebook = nbformat.read(path, as_version=4)
     cells = []
     for cell in (cell for cell in notebook.cells if not tagged(cell, "teacher")):
@@ -76,20 +76,20 @@ def exercise(path: Path) -> str:
 
 def run(path: Path) -> None:
     """Execute one notebook with solutions and keep its outputs."""
-    from dfdlib.command import notebooks
+    from dfdlib.command import publish
     from dfdlib.core import repro
 
     notebook = nbformat.read(path, as_version=4)
     _execute(notebook, path)
     nbformat.write(notebook, path)
-    notebooks.write_clean(path, path, repro.machine())
+    publish.write_clean(path, path, repro.machine())
 
 
 def grade(folder: Path) -> Iterator[str]:
-    """A line for each submission: the checks that its answers pass, and the hint or error where they fail."""
+    """One line per submission: the checks that its answers pass, and the hint or error for those that fail."""
     submitted = sorted(folder.glob("*/ex*.ipynb"))
     if not submitted:
-        raise DfdError(f"{folder} holds no <student>/ex*.ipynb; put each submission into a folder of its student.")
+        raise DfdError(f"{folder} has no <student>/ex*.ipynb; put each submission into a folder named for its student.")
     for path in submitted:
         yield f"{path.parent.name}  {path.stem}  " + "; ".join(_graded(path))
 
@@ -121,7 +121,7 @@ def _execute(notebook: NotebookNode, path: Path, **settings: bool) -> None:
     paths.import_from_here()
     client = NotebookClient(notebook, timeout=CELL_TIMEOUT, kernel_name="python3", **settings)
     client.resources = {"metadata": {"path": str(path.parent)}}
-    client.extra_arguments = ["--IPKernelApp.log_level=ERROR"]  # it warns about TCP, which stays on this machine
+    client.extra_arguments = ["--IPKernelApp.log_level=ERROR"]  # hides a warning about TCP, which stays on this machine
     client.execute()
 
 
@@ -137,7 +137,7 @@ def main() -> None:
                 run(path)
             (EXERCISES / path.name).write_text(exercise(path), encoding="utf-8")
     else:
-        raise DfdError("Say nothing, run, or grade FOLDER: python tools/exercises.py [run | grade FOLDER]")
+        raise DfdError("The arguments are not understood; use python tools/exercises.py [run | grade FOLDER].")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Coverage-guided nonsense (atheris) for the readers that this study wrote itself; benchmarks/fuzzing.md holds a run.
+"""Coverage-guided fuzzing (atheris) of the study's own file readers; benchmarks/fuzzing.md shows the results of a run.
 
 python tools/fuzz.py READER SECONDS runs one; python tools/fuzz.py all SECONDS runs each in turn and writes the page.
-atheris is no dependency of the study: install it beside (`pip install atheris`).
+atheris is not a dependency of the study; install it separately (`pip install atheris`).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _track() -> bytes:
         return file.getvalue()
 
 
-# reader: (file name, what reads it, a valid or nearly valid start)
+# reader: (file name, function that reads it, valid or nearly valid content to start from)
 READERS: dict[str, tuple[str, Callable[[Path], object], Callable[[Path], bytes]]] = {
     "table": (
         "clips.csv",
@@ -83,7 +83,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object], Callable[[Path], bytes]]
 
 
 def fuzz(reader: str, seconds: int) -> None:
-    """Give a reader files until the time is over; any error but DfdError ends the process with a trace."""
+    """Feed files to a reader until the time is up; any error but DfdError ends the process with a traceback."""
     name, read, seed = READERS[reader]
     with tempfile.TemporaryDirectory() as place:
         folder, corpus = Path(place) / "work", Path(place) / "corpus"
@@ -103,7 +103,7 @@ def fuzz(reader: str, seconds: int) -> None:
 
 
 def every(seconds: int) -> None:
-    """Each reader in a process of its own; writes the page."""
+    """Run each reader in a separate process and write the page."""
     rows = []
     for reader in READERS:
         command = [sys.executable, __file__, reader, str(seconds)]

@@ -1,7 +1,7 @@
-"""Draw the map of the library that README shows, from the imports in its code: python tools/library_map.py
+"""Draw the map of the library in README from the imports in its code: python tools/library_map.py
 
-Writes figures/library_map.png and beside it the numbers: how many import lines lead from one package to another.
-tests/test_environment.py compares them with the code.
+Writes figures/library_map.png, and its numbers to figures/library_map.csv: how many lines of each package import each
+other package. tests/test_environment.py compares these numbers with the code.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from matplotlib.patches import FancyBboxPatch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
 from dfdlib.core import paths
 
-# Top to bottom; packages of one floor don't import each other. The same order as in pyproject's import contract.
+# Top to bottom, in the order of pyproject's import contract; packages on one floor don't import each other.
 FLOORS = (
     ("command",),
     ("detector",),
@@ -35,12 +35,12 @@ HEIGHT, WIDTH, STEP = 0.84, 12.0, 1.22
 
 
 def modules(package: str) -> list[Path]:
-    """The files of a package's modules, in order."""
+    """The files of a package's modules, sorted by name."""
     return sorted(p for p in (paths.root() / "dfdlib" / package).glob("*.py") if p.stem != "__init__")
 
 
 def imports() -> pd.DataFrame:
-    """Import lines between packages: columns importer, imported, lines."""
+    """Numbers of import lines between packages: columns importer, imported, lines."""
     rows = [
         (package, node.module.split(".")[1])
         for floor in FLOORS
@@ -54,7 +54,7 @@ def imports() -> pd.DataFrame:
 
 
 def needed(table: pd.DataFrame) -> set[tuple[str, str]]:
-    """The arrows without those that a longer way implies."""
+    """The arrows, without those that a longer path implies."""
     below = {name: set(part["imported"]) for name, part in table.groupby("importer")}
 
     def reach(name: str) -> set[str]:
@@ -64,7 +64,7 @@ def needed(table: pd.DataFrame) -> set[tuple[str, str]]:
 
 
 def picture(table: pd.DataFrame) -> Figure:
-    """Floors of boxes, a package each with what it is for and its modules; arrows point to what is imported."""
+    """Floors of boxes, one per package with its purpose and modules; arrows point to the packages imported."""
     fig, axis = plt.subplots(figsize=(WIDTH, 10))
     places: dict[str, tuple[float, float]] = {}
     for row, floor in enumerate(FLOORS):

@@ -20,7 +20,7 @@ from dfdlib.core import errors, paths
 from dfdlib.core.errors import SOME, DfdError
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, help="A reproducible study of a deepfake-detection paper.")
-data_app = typer.Typer(no_args_is_help=True, help="Say which data are there, check them, prepare them.")
+data_app = typer.Typer(no_args_is_help=True, help="List, check and prepare data.")
 
 
 app.add_typer(data_app, name="data")
@@ -36,13 +36,13 @@ def _version(wanted: bool) -> None:
 def _root(
     _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
-    """Exit codes: 0 done, 1 a defect of this program, 2 something that you can mend (the message says what)."""
+    """Exit codes: 0 done; 1 a defect in this program; 2 something that you can fix (the message says what)."""
 
 
 @app.command()
 def run(
     study: Annotated[str, typer.Argument(help="A file name in studies/ without .yaml.")] = "embedded",
-    notebooks: Annotated[list[str] | None, typer.Argument(help="Only these, such as 03; all by default.")] = None,
+    notebooks: Annotated[list[str] | None, typer.Argument(help="Such as 03; all of them by default.")] = None,
 ) -> None:
     """Run a study's notebooks and print its claim table."""
     from dfdlib.command import run
@@ -57,14 +57,15 @@ def run(
 
 
 def _claims(rows: list[tuple[str, ...]], published: dict[str, str], study: str) -> Table:
-    """The claim table; beside each number that of the published run, where there is one."""
+    """The claim table, with the published run's value next to each of this run's where there is one."""
     from dfdlib.core import studies
     from dfdlib.evaluation import results
 
     synthetic = " (synthetic data: rendered faces)" if studies.load(study).dataset == "embedded" else ""
     machines = [results.machine(study, committed) or "unknown" for committed in (False, True)]
-    where = f"This run: {machines[0]}. Published: {machines[1]}; in brackets this run minus it, and whether it"
-    caption = f"{where} lies inside this run's interval." if published else f"This run: {machines[0]}."
+    where = f"This run: {machines[0]}. Published: {machines[1]}; in brackets, this run minus the published one,"
+    inside = "and whether the published value lies inside this run's interval."
+    caption = f"{where} {inside}" if published else f"This run: {machines[0]}."
     table = Table(title=f"Claims, study {study}{synthetic}", title_justify="left")
     table.caption, table.caption_justify = caption, "left"
     for column in ("Claim", "Paper", "This run", "95 % interval", *(["Published"] if published else []), "Verdict"):
@@ -89,7 +90,7 @@ def train(
     from dfdlib.command import recipes
 
     for line in recipes.train_by_name(study, recipe):
-        if os.environ.get("RANK", "0") == "0":  # torchrun starts this once a device
+        if os.environ.get("RANK", "0") == "0":  # torchrun starts one process per device
             print(line, flush=True)
 
 
@@ -99,14 +100,14 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a page with pictures.")] = None,
-    frames: Annotated[int, typer.Option(min=1, max=1000, help="Frames of a video that are looked at.")] = 32,
-    rule: Annotated[str, typer.Option(help="The decision maker: mean, either, both or resnet.")] = "mean",
+    frames: Annotated[int, typer.Option(min=1, max=1000, help="Frames of a video to look at.")] = 32,
+    rule: Annotated[str, typer.Option(help="The decision maker's rule: mean, either, both or resnet.")] = "mean",
 ) -> None:
-    """Judge the largest face of pictures and videos, offline. A score is not evidence: don't accuse anybody with it.
+    """Judge the largest face in pictures and videos, offline. A score is not evidence: do not accuse anybody with it.
 
-    The verdict is "can't tell" (unsure) where the interval over the file's frames holds one half.
+    The verdict is "can't tell" (unsure) where the interval over the file's frames contains 0.5.
 
-    Exit codes: 0 every file was judged, whatever the verdict; 2 nothing could be judged; 3 some files could not.
+    Exit codes: 0 every file was judged, whatever the verdict; 2 no file could be judged; 3 some files could not be.
     """
     from dfdlib.command import verdicts
 
@@ -120,7 +121,7 @@ def predict(
 
 @app.command()
 def publish(study: Annotated[str, typer.Argument(help="embedded or uadfv.")] = "embedded") -> None:
-    """Copy a finished run's results into the repository, and its figures and notebooks too if it is the embedded study.
+    """Copy a finished run's results into the repository, and for the embedded study its figures and notebooks too.
 
     For maintainers: no other command changes a tracked file.
     """
@@ -131,7 +132,7 @@ def publish(study: Annotated[str, typer.Argument(help="embedded or uadfv.")] = "
 
 @app.command()
 def readme(
-    check: Annotated[bool, typer.Option(help="Only say whether the tables are those of results/*.json.")] = False,
+    check: Annotated[bool, typer.Option(help="Only check that the tables match results/*.json.")] = False,
 ) -> None:
     """Fill README's tables from results/*.json."""
     from dfdlib.evaluation import claims
@@ -144,7 +145,7 @@ def status(
     study: Annotated[str, typer.Argument(help="A file name in studies/ without .yaml.")] = "embedded",
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Say what data are found and what is missing, and whether the study can start (else exit code 2)."""
+    """Show which data are found and which are missing, and whether the study can start (exit code 2 if not)."""
     from dfdlib.core import studies
     from dfdlib.data import status
 
@@ -163,7 +164,7 @@ def status(
         print(f"The study {study} can start.")
 
 
-def _data_table(rows: list, study: str) -> Table:  # of status.Row
+def _data_table(rows: list, study: str) -> Table:  # of status.SourceStatus
     table = Table("", "Data", "Where", "Found", "Missing", "For", title="Data", title_justify="left")
     table.caption, table.caption_justify = f"* needed by the study {study}", "left"
     for row in rows:
@@ -171,14 +172,14 @@ def _data_table(rows: list, study: str) -> Table:  # of status.Row
         where = f"{row.variable}\n{errors.printable(row.folder)}".strip()
         missing = errors.printable(row.missing) if row.folder else "not set"
         cells = ("*" if row.needed else "", row.name, where, found, missing, row.use)
-        table.add_row(*(Text(cell) for cell in cells))  # a folder's name may hold what rich takes for markup
+        table.add_row(*(Text(cell) for cell in cells))  # a folder's name may contain what rich takes for markup
     return table
 
 
 @data_app.command()
 def verify(
     folder: Annotated[
-        Path | None, typer.Argument(help="A copy of UADFV with real/ and fake/; else data/embedded.")
+        Path | None, typer.Argument(help="A copy of UADFV with real/ and fake/; by default data/embedded.")
     ] = None,
 ) -> None:
     """Compare UADFV's videos with the committed sha256 manifest, or the embedded data with their tables."""
@@ -188,7 +189,7 @@ def verify(
         raise DfdError(f"There is no folder {folder}; name the one that holds real/ and fake/.")
     if folder is not None and not any((folder / kind).is_dir() for kind in catalogue.LABELS):
         raise DfdError(
-            f"{folder} is no copy of UADFV: it has neither real/ nor fake/; name the folder that holds them."
+            f"{folder} is not a copy of UADFV: it has neither real/ nor fake/; name the folder that holds them."
         )
     problems = status.verify_embedded() if folder is None else uadfv.verify(folder)
     for problem in problems:
@@ -197,31 +198,32 @@ def verify(
         what = f"{len(problems)} of the embedded files differ from their tables, as listed above"
         raise DfdError(f"{what}; check out data/embedded again.")
     if problems:
-        raise DfdError(f"{folder} differs from the manifest in {len(problems)} of 98 videos, listed above; copy them.")
-    print("All 98 videos are those of the manifest." if folder else "The embedded clips and stills are as committed.")
+        many = f"differs from the manifest in {len(problems)} of 98 videos, listed above"
+        raise DfdError(f"{folder} {many}; copy them again.")
+    print("All 98 videos match the manifest." if folder else "The embedded clips and stills match their tables.")
 
 
 @data_app.command()
 def prepare(
-    source: Annotated[Path, typer.Argument(help="A folder of videos, with a clips.csv or without.")],
-    out: Annotated[Path, typer.Argument(help="Where the face tracks go; a second run goes on there.")],
-    max_frames: Annotated[int, typer.Option(min=0, help="Frames looked at, evenly spaced; 0 is all.")] = 32,
+    source: Annotated[Path, typer.Argument(help="A folder of videos, with or without a clips.csv.")],
+    out: Annotated[Path, typer.Argument(help="The folder for the face tracks; a second run resumes there.")],
+    max_frames: Annotated[int, typer.Option(min=0, help="Frames to look at, evenly spaced; 0 means all.")] = 32,
     upsample: Annotated[
-        int, typer.Option(min=0, max=3, help="1 also finds faces of 40 pixels, in four times the time.")
+        int, typer.Option(min=0, max=3, help="1 also finds faces 40 pixels wide, in four times the time.")
     ] = 0,
-    margin: Annotated[float, typer.Option(min=0, max=2, help="Around the landmarks, as a share of their size.")] = 0.1,
+    margin: Annotated[float, typer.Option(min=0, max=2, help="Margin as a share of the landmarks' size.")] = 0.1,
     size: Annotated[int, typer.Option(min=16, max=1024, help="Side of a face crop in pixels.")] = 128,
     follow: Annotated[
         bool, typer.Option(help="Follow the face instead of searching each frame: about three times as fast.")
     ] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Clips at once.")] = os.cpu_count() or 1,
-    scheduler: Annotated[str, typer.Option(help="A Dask cluster instead: tcp://HOST:PORT.")] = "",
+    jobs: Annotated[int, typer.Option(min=1, help="Clips prepared in parallel.")] = os.cpu_count() or 1,
+    scheduler: Annotated[str, typer.Option(help="Use a Dask cluster instead: tcp://HOST:PORT.")] = "",
 ) -> None:
-    """Find and crop the face of every video of a folder.
+    """Find and crop the face in every video of a folder.
 
-    A study with the same numbers under `faces:` gets the same crops from OUT as from the videos. With --follow it does
-    not: landmarks differ by about one percent of the face's width, by more in single frames. For a study the folder
-    needs a clips.csv (data/README.md). Exit codes: 0 all done, 2 none, 3 some were skipped.
+    A study with the same values under `faces:` gets the same crops from OUT as from the videos. With --follow it does
+    not: landmarks differ by about one percent of the face's width, and by more in single frames. A study also needs a
+    clips.csv in the folder (data/README.md). Exit codes: 0 all clips prepared; 2 none; 3 some were skipped.
     """
     from dfdlib.core.studies import FaceParams
     from dfdlib.faces import prepare
@@ -236,7 +238,7 @@ def prepare(
     if len(skipped) == len(rows):
         raise DfdError(f"None of the {len(rows)} clips of {source} could be prepared, for the reasons above.")
     if not (out / "clips.csv").is_file():
-        print(f"A study needs {out / 'clips.csv'} too: write one into {source} (data/README.md) and say this again.")
+        print(f"A study also needs {out / 'clips.csv'}: write one into {source} (data/README.md) and run this again.")
     if skipped:
         raise typer.Exit(SOME)
 

@@ -1,4 +1,4 @@
-"""What long work says of itself, on the screen and in a log: how far it is, at which step, how long it will take."""
+"""The progress of long work, on the screen and in a log: how far it is, its step, and how long it will take."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ from dfdlib.core import disk
 
 EVERY = 30.0  # seconds between two lines where there is no terminal
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
+LOG = logging.getLogger("dfdlib.run")
+REMIND_EVERY = 60.0  # seconds after which a log says again that a step goes on
+MARKUP = re.compile(r"\[/?[a-z ]*\]")
 
 
 def console() -> Console:
-    """The terminal; a log file or a pipe, which has no width of its own, gets one that tables fit into."""
+    """The terminal. A log file or a pipe has no width, and gets one that fits the tables."""
     return Console() if sys.stdout.isatty() else Console(width=160)
 
 
 def shown(console: Console, unit: str) -> Callable[[Iterable, int], Iterator]:
-    """A function (items, their number) -> the same items, that shows rate and time left: a bar, or lines in a log."""
+    """A function (items, their number) -> the same items. It shows rate and time left: a bar, or lines in a log."""
 
     def show(items: Iterable, total: int) -> Iterator:
         return _bar(console, items, total, unit) if console.is_terminal else _lines(console, items, total, unit)
@@ -63,7 +66,7 @@ def line(done: int, total: int, seconds: float, unit: str) -> str:
 
 @contextlib.contextmanager
 def logged(path: Path) -> Iterator[None]:
-    """What dfdlib logs goes to a file as well, with times; the file grows from run to run."""
+    """Also write dfdlib's log to a file, with times; the file grows from run to run."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter(FORMAT))
@@ -79,11 +82,6 @@ def logged(path: Path) -> Iterator[None]:
         log.setLevel(before)
 
 
-LOG = logging.getLogger("dfdlib.run")
-REMIND_EVERY = 60.0  # seconds after which a log says again that a step goes on
-MARKUP = re.compile(r"\[/?[a-z ]*\]")
-
-
 @dataclass(frozen=True)
 class Job:
     """A notebook or a training that has ended, seconds since the start of the run."""
@@ -95,7 +93,7 @@ class Job:
 
 
 class Steps:
-    """Shows the step that each running job is at: in place on a terminal, as lines elsewhere; everything in the log."""
+    """Shows the step of each running job, in place on a terminal, as lines elsewhere; the log gets everything."""
 
     def __init__(self, console: Console) -> None:
         self.console, self.lock, self.begun = console, threading.Lock(), time.monotonic()
@@ -147,7 +145,7 @@ class Steps:
         return " | ".join(f"{name}: {step} ({now - since:.0f} s)" for name, (step, since) in self.now.items())
 
     def _remind(self) -> None:
-        """Show that long steps live: the seconds on a terminal, a line a minute elsewhere."""
+        """Show that long steps are still running: by the seconds on a terminal, by a line a minute elsewhere."""
         while not self.over.wait(1.0 if self.console.is_terminal else REMIND_EVERY):
             with self.lock:
                 if self.console.is_terminal:
@@ -163,7 +161,7 @@ class Steps:
         self.console.print(line, highlight=False)
 
     def write(self, path: Path) -> pd.DataFrame:
-        """Put the seconds of each job into a CSV file; returns that table."""
+        """Write the seconds of each job to a CSV file; returns the table."""
         table = pd.DataFrame([vars(job) for job in self.jobs], columns=["name", "start", "seconds", "ended"]).round(1)
         with disk.replacing(path) as partial:
             table.to_csv(partial, index=False)

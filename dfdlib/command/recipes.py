@@ -9,7 +9,7 @@ import pandas as pd
 from dfdlib.core import repro, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
-from dfdlib.evaluation import intervals
+from dfdlib.evaluation import metrics
 from dfdlib.experiments import comparisons
 from dfdlib.faces import frames
 from dfdlib.faces.frames import FrameSet
@@ -27,7 +27,7 @@ RECIPES: dict[str, Callable[[Study, FrameSet], Run | pd.DataFrame]] = {
 
 
 def train_by_name(name: str, recipe: str) -> Iterator[str]:
-    """Train by a recipe, or all that `compare` compares; one line of scores on the test part for each run.
+    """Train by a recipe, or all that `compare` compares; yields a line of scores on the test part for each run.
 
     Raises DfdError for a recipe that does not exist.
     """
@@ -42,5 +42,5 @@ def train_by_name(name: str, recipe: str) -> Iterator[str]:
         return
     done = RECIPES[recipe](study, found)
     yield f"first weights: {done.origin if isinstance(done, Run) else architectures.build(study.resnet)[1]}"
-    for key, estimate in intervals.evaluate(comparisons.test_scores(done), study.bootstrap).items():
+    for key, estimate in metrics.evaluate(comparisons.test_scores(done), study.bootstrap).items():
         yield f"{name} {recipe} {key}: {estimate}"

@@ -1,4 +1,4 @@
-"""Run a study: its notebooks one after the other with papermill, in the order in which they need each other."""
+"""Run a study: its notebooks and trainings, each as soon as what it needs is done."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import filelock
+import papermill
 from jupyter_core.utils import ensure_event_loop
+from nbclient.exceptions import DeadKernelError
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
 from rich.console import Console
 
-from dfdlib.command import notebooks, progress
+from dfdlib.command import progress
 from dfdlib.command.progress import Steps
 from dfdlib.core import cache, disk, paths, studies
 from dfdlib.core.errors import DfdError
@@ -25,7 +29,9 @@ from dfdlib.data import sources
 from dfdlib.evaluation import results
 from dfdlib.faces import frames
 
-# What must be done before another starts: notebooks, and trainings that run beside them, so that no core waits
+CELL_TIMEOUT = 6 * 3600  # seconds; the longest cell trains the paper's ResNet-50 for 20 epochs on a CPU
+PARAMETERS = {"study"}
+# What each notebook or training needs done before it starts. Trainings run in parallel with notebooks: no core waits.
 NEEDS = {
     "03": ("01",),
     "one-cycle": ("01",),
@@ -36,7 +42,7 @@ NEEDS = {
     "06": ("01", "02", "03"),
     "07": ("01", "03", "04", "no-fakes"),
 }
-# Recipes of `dfd train` that are trained beside the notebooks, from the turn of this one on
+# Recipes of `dfd train` that are trained in parallel with the notebooks, from the turn of this notebook on
 BESIDE = {"03": ("one-cycle", "one-cycle-validated"), "04": ("no-fakes",)}
 
 
@@ -77,7 +83,7 @@ def run_study(study: str, console: Console, names: Sequence[str] = ()) -> Path:
 
 
 def _all(params: studies.Study, folder: Path, names: Sequence[str], steps: Steps) -> None:
-    """Execute the notebooks and the trainings beside them; the first failure, in their order, is raised at the end."""
+    """Execute the notebooks and the parallel trainings; the first failure, in their order, is raised at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     work: dict[str, Callable[[], None]] = {}
     chosen = order(names)
@@ -96,9 +102,9 @@ def _all(params: studies.Study, folder: Path, names: Sequence[str], steps: Steps
 
 @contextlib.contextmanager
 def _single_run(study: str, folder: Path) -> Iterator[None]:
-    """Refuse a second run of a study at once: both would write the same notebooks. The lock ends with its process."""
+    """Refuse a second run while one goes on: both would write the same notebooks. The lock ends with its process."""
     folder.mkdir(parents=True, exist_ok=True)
-    holder = folder / "run.pid"  # beside the lock, which nobody but its holder may open on some systems
+    holder = folder / "run.pid"  # next to the lock, which on some systems only its holder may open
     try:
         lock = filelock.FileLock(folder / "run.lock", blocking=False).acquire()
     except filelock.Timeout:
@@ -112,9 +118,9 @@ def _single_run(study: str, folder: Path) -> Iterator[None]:
 
 
 def _by_need(work: dict[str, Callable[[], None]], slots: int) -> dict[str, BaseException]:
-    """Start each job when what it needs is done and a slot is free, the first in `work` first; the errors, by job.
+    """Start each job when what it needs is done and a slot is free, in the order of `work`; returns the errors by job.
 
-    The failure of one is that of all that need it, which are not started; the others go on.
+    Jobs that need a failed one are not started and get its error; the others go on.
     """
     needs = {name: [o for o in work if o != name and (name == "00" or o in NEEDS.get(name, ()))] for name in work}
     sorter, ready, running, failed = graphlib.TopologicalSorter(needs), set(), {}, {}
@@ -140,9 +146,9 @@ def _by_need(work: dict[str, Callable[[], None]], slots: int) -> dict[str, BaseE
 
 
 def _train(study: str, recipe: str, steps: Steps) -> None:
-    """Train in a process of its own, unless this was done. After a failure the notebook that needs the run trains."""
+    """Train in a separate process, unless that is done. After a failure the notebook that needs the run trains."""
     key = cache.key("dfdlib.command.recipes", studies.load(study))[:12]
-    done = paths.runs() / study / f"{recipe}-{key}.done"  # wrong after a change of data: then the notebook trains
+    done = paths.runs() / study / f"{recipe}-{key}.done"  # outdated by a change of data: the notebook then trains
     if done.is_file():
         return
     log = paths.build() / study / f"training-{recipe}.log"
@@ -159,8 +165,67 @@ def _train(study: str, recipe: str, steps: Steps) -> None:
 
 
 def _notebook(path: Path, target: Path, study: str, steps: Steps) -> None:
-    """Execute one notebook. Without a parameter it is the embedded study's, as committed."""
+    """Run one notebook. Without a parameter it is the embedded study's, as committed."""
     start = time.perf_counter()
     with steps.of(path.stem) as tell, contextlib.closing(ensure_event_loop()):
-        notebooks.execute(path, target, {} if study == "embedded" else {"study": study}, tell)
+        _execute(path, target, {} if study == "embedded" else {"study": study}, tell)
     steps.say(f"[green]done[/] {path.stem} in {time.perf_counter() - start:.0f} s")
+
+
+def _execute(source: Path, target: Path, parameters: dict[str, str], tell: Callable[[str], None]) -> None:
+    _check_parameters(source)
+    papermill_engines.register("dfd", _Engine)
+    try:
+        papermill.execute_notebook(
+            str(source),
+            str(target),
+            parameters,
+            engine_name="dfd",
+            kernel_name="python3",
+            progress_bar=False,
+            execution_timeout=CELL_TIMEOUT,
+            tell=tell,
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # it warns about TCP, which stays on this machine
+        )
+    except PapermillExecutionError as error:
+        raise DfdError(_sentence(source, target, error)) from None
+    except DeadKernelError:
+        raise DfdError(f"The kernel of {source.name} died, most often for want of memory; see {target}.") from None
+
+
+def _check_parameters(source: Path) -> None:
+    found = set(papermill.inspect_notebook(str(source)))
+    if found != PARAMETERS:
+        raise DfdError(f"{source.name} takes the parameters {sorted(found)}; a study's notebook takes `study` alone.")
+
+
+def _sentence(source: Path, target: Path, error: PapermillExecutionError) -> str:
+    what = error.evalue if error.ename == "DfdError" else f"{error.ename}: {error.evalue}"
+    return f"{source.name} stopped: {what} (The notebook up to there is {target}; what was computed is kept.)"
+
+
+class _Engine(NBClientEngine):
+    """papermill's own engine, which also tells the step of each cell: its description or the heading above it."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man, kernel_name, tell=print, **kwargs):  # noqa: ANN001, ANN003, ANN206
+        started = nb_man.cell_start
+
+        def cell_start(cell, cell_index=None, **more):  # noqa: ANN001, ANN003, ANN202
+            tell(step_name(nb_man.nb.cells, cell_index or 0))
+            return started(cell, cell_index, **more)
+
+        nb_man.cell_start = cell_start
+        return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+
+
+def step_name(cells: Sequence, index: int) -> str:
+    """The `# papermill_description=` of a cell, else the nearest Markdown heading at or above it."""
+    for line in cells[index].source.splitlines():
+        if line.startswith("# papermill_description="):
+            return line.partition("=")[2].replace("_", " ")
+    for cell in reversed(cells[: index + 1]):
+        headings = [line for line in cell.source.splitlines() if line.startswith("#")]
+        if cell.cell_type == "markdown" and headings:
+            return headings[-1].lstrip("# ")
+    return "start"

@@ -20,13 +20,13 @@ from dfdlib.detector.predict import Prediction, PredictParams
 from dfdlib.evaluation import arbiter
 
 WIDE = 110  # columns of a terminal below which branches and notes are left to --json and the report
-CARE = "A score is not evidence: these were measured on small sets, and this must not be used to accuse anybody."
+CARE = "A score is not evidence: the detector was measured on small data sets. Do not use it to accuse anybody."
 
 
 def predict_all(given: Sequence[Path], form: str, page: Path | None, frames: int, rule: str) -> int:
-    """Judge all files, print them as "table", "json" or "csv", and write the page; the exit code.
+    """Judge all files, print them as "table", "json" or "csv", and write the page; returns the exit code.
 
-    A file that can't be judged does not stop the others. DfdError where none can be, or nothing is there to judge.
+    A file that cannot be judged does not stop the others. DfdError where no file can be, or there is none.
     """
     repro.start(0, 1)
     params = PredictParams(max_frames=frames, rule=rule)
@@ -47,7 +47,7 @@ def predict_all(given: Sequence[Path], form: str, page: Path | None, frames: int
 
 
 def _check_page(page: Path) -> None:
-    """DfdError now rather than after the work where the page can't be written."""
+    """DfdError before the work, rather than after it, where the page cannot be written."""
     if page.suffix.lower() not in (".html", ".htm"):
         raise DfdError(f"The report {page} must end in .html; give it such a name.")
     if page.is_dir():
@@ -75,7 +75,7 @@ def _table(found: Iterable[Prediction]) -> None:
     if wide:
         table.add_column("Note", overflow="fold")
     for p in found:
-        name, note = (Text(errors.printable(text)) for text in (p.file, _note(p)))  # never read as markup
+        name, note = (Text(errors.printable(text)) for text in (p.file, _note(p)))  # Text is never read as markup
         branches = [_number(value) for value in (p.resnet, p.headpose)] if wide else []
         ends = f"{p.low:.2f} to {p.high:.2f}" if p.low == p.low else ""
         frames = f"{p.used} of {p.looked_at}" if p.looked_at else ""

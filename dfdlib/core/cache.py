@@ -1,7 +1,7 @@
 """Results on disk, keyed by their inputs, by the code that made them and by the libraries that this code calls.
 
-A stage's result is written whole or not at all, so a stopped run goes on where it stopped; a damaged file is set aside
-and its result computed again.
+A stage's result is written whole or not at all, so a stopped run resumes where it stopped. A damaged file is set aside
+and its result is computed again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from joblib.hashing import NumpyHasher
 from dfdlib.core import disk, paths, repro, values
 from dfdlib.core.errors import DfdError
 
-# Modules that move values about and compute none: a change there leaves every result as it was.
+# Modules that pass values on and compute none: a change in them leaves every result as it was.
 PLUMBING = (
     "dfdlib",
     "dfdlib.core",
@@ -35,7 +35,7 @@ PLUMBING = (
 def stage(function: Callable) -> Callable:
     """Cache a function of plain values, arrays, tables, dataclasses and paths, by `key` of its module and arguments.
 
-    Its attribute `kept` takes the same arguments and gives the result that is on disk, or None.
+    Its attribute `kept` takes the same arguments and returns the result that is on disk, or None.
     """
 
     def place(*args: Any, **kwargs: Any) -> Path:
@@ -54,11 +54,11 @@ def stage(function: Callable) -> Callable:
 
 
 def key(module: str, *inputs: Any) -> str:
-    """Hexadecimal digits that follow from the inputs, from the code of a dfdlib module and of all that it imports, and
-    from the versions of the numeric libraries.
+    """Hexadecimal digits derived from the inputs, from the code of a dfdlib module and of all that it imports, and from
+    the versions of the numeric libraries.
 
-    A path among the inputs stands for its name and what the file, or every file of the folder, holds; never for where
-    it lies. An array counts the same in memory and mapped from a file, as joblib hands it to a worker.
+    A path among the inputs counts by its name and by the contents of the file, or of every file in the folder, never by
+    its location. An array counts the same in memory and mapped from a file, as joblib passes it to a worker.
     """
     return _Hasher("md5", coerce_mmap=True).hash((inputs, code_version(module), repro.library_versions()))
 
@@ -75,7 +75,7 @@ def _content(path: Path) -> Any:
 
 
 def sha256(path: Path) -> str:
-    """The file's sha256 as hexadecimal digits; read once as long as its size and its time of change stay."""
+    """A file's sha256 as hexadecimal digits; read again only when its size or its modification time has changed."""
     state = path.stat()
     return _sha256(path, state.st_size, state.st_mtime_ns)
 
@@ -87,7 +87,7 @@ def _sha256(path: Path, size: int, changed: int) -> str:
 
 
 def kept_value(path: Path) -> Any:
-    """The value of a file; None where there is none, or where it is damaged, which a warning says."""
+    """The value in a file; None where there is no file, or where it is damaged, which a warning reports."""
     if not path.is_file():
         return None
     try:
@@ -99,15 +99,15 @@ def kept_value(path: Path) -> Any:
 
 
 def keep(path: Path, value: Any) -> Any:
-    """Write `value` atomically; returns it as a later reader will get it. DfdError where the disk can't take it."""
+    """Write `value` atomically; returns it as a later reader will get it. DfdError where it cannot be written."""
     values.write(path, value)
     return values.read(path)
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Keep other processes from working on a file or folder; of those that torchrun starts the first holds it."""
-    lock = path.with_name(f".{path.name}.lock")  # beside it: whoever shares the folder shares the lock
+    """Keep other processes from working on a file or folder; under torchrun the first process takes the lock."""
+    lock = path.with_name(f".{path.name}.lock")  # next to it: whoever shares the folder shares the lock
     with disk.explained(lock):
         lock.parent.mkdir(parents=True, exist_ok=True)
         holder = filelock.FileLock(lock) if os.environ.get("RANK", "0") == "0" else contextlib.nullcontext()
@@ -120,19 +120,18 @@ def locked(path: Path) -> Iterator[None]:
 
 @functools.cache
 def code_version(module: str) -> str:
-    """Hash of what a dfdlib module and all dfdlib modules that it imports do: code without comments and docstrings."""
+    """Hash of the code, without comments and docstrings, of a dfdlib module and all dfdlib modules that it imports."""
     sources = [f"{name}\n{_bare(_source(name))}" for name in sorted(imported(module)) if name not in PLUMBING]
     return hashlib.sha256("\n".join(sources).encode()).hexdigest()
 
 
 @functools.cache
 def imported(module: str) -> frozenset[str]:
-    """A module of this project and those that it imports, inside functions too, and those that these import."""
-    found, waiting = set(), [module]
+    """A module of this project and all that it imports, directly or through others, inside functions too."""
+    found, waiting = set(), {module}
     while waiting:
-        name = waiting.pop()
-        if name not in found and (found.add(name) or True):
-            waiting += _direct(name)
+        found |= waiting
+        waiting = {name for importer in waiting for name in _direct(importer)} - found
     return frozenset(found)
 
 
@@ -148,7 +147,7 @@ def _direct(module: str) -> list[str]:
 
 @functools.cache
 def _file(module: str) -> Path | None:
-    """Where a module's source lies; None for a name that is no module."""
+    """The path of a module's source; None for a name that is not a module's."""
     place = paths.root().joinpath(*module.split("."))
     ours = (place.with_suffix(".py"), place / "__init__.py")
     found = next((path for path in ours if path.is_file()), None)

@@ -22,13 +22,19 @@ from PIL import Image
 from dfdlib.core.errors import DfdError
 
 PARTIAL = re.compile(r"\.(\d+)-\d+\.partial$")
-NAMES = ("clip_id", "file", "pair", "person", "split", "branch")  # columns that hold text, whatever it looks like
+TEXT_COLUMNS = ("clip_id", "file", "pair", "person", "split", "branch")  # columns of text, whatever it looks like
 ABANDONED_AFTER = 24 * 3600  # seconds; a process number may belong to another process by then
+MOST_PIXELS = 2**26  # of an image, 67 million or 200 MB as RGB; a video's frames too (8K has 33 million)
+MOST_FILE_BYTES = 2**29  # of an image file or an array: the largest image at 16 bit and four channels
+# Formats that OpenCV reads as well. Pillow's others include EPS, which starts an interpreter.
+IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+# What a reader raises for damaged bytes: its own ValueError, Python's errors, and those that `decoding` converts.
+DAMAGED = (OSError, EOFError, ValueError, zipfile.BadZipFile)
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A place to write to, which becomes `path` when the block ends well and is removed when it does not.
+    """A path to write to. The file there becomes `path` when the block succeeds and is removed when it fails.
 
     Raises DfdError where the disk is full or the folder can't be written to; an older file at `path` stays.
     """
@@ -45,7 +51,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """An error of the disk while `path` is written, as a sentence."""
+    """Turn a disk error while `path` is written into a DfdError."""
     try:
         yield
     except OSError as error:
@@ -56,7 +62,7 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a damaged file, so that it is made anew and can still be looked at; its new place."""
+    """Rename a damaged file: it is then made again, and the old one can still be inspected. Returns the new path."""
     aside = path.with_name(f"{path.name}.damaged")
     with contextlib.suppress(FileNotFoundError):  # another process may have been faster
         os.replace(path, aside)
@@ -88,19 +94,11 @@ def _alive(pid: int) -> bool:
     return True
 
 
-MOST_PIXELS = 2**26  # of an image, 67 million or 200 MB as RGB; the limit for a video's frames too
-MOST_FILE_BYTES = 2**29  # of an image file or an array: the largest image at 16 bit and four channels
-# Those that OpenCV reads as well. Pillow's others include EPS, which starts an interpreter.
-IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
-# What a reader raises for damaged bytes: its own ValueError, and what Python and `decoding` make of a library's errors.
-DAMAGED = (OSError, EOFError, ValueError, zipfile.BadZipFile)
-
-
 @contextlib.contextmanager
 def decoding() -> Iterator[None]:
-    """Turn whatever a library raises for bytes that make no sense to it into a ValueError.
+    """Turn whatever a library raises for bytes that it cannot decode into a ValueError.
 
-    Around that library's call alone: an error of our own code is a defect and no damaged file.
+    Wrap that library's call alone: an error in our own code is a defect, not a damaged file.
     """
     try:
         yield
@@ -111,9 +109,9 @@ def decoding() -> Iterator[None]:
 
 
 def check_image(data: bytes, whole: bool = True) -> None:
-    """One of DAMAGED for bytes that are no image, or an image whose header states more than MOST_PIXELS.
+    """Raise one of DAMAGED for bytes that are not an image, or whose header states more than MOST_PIXELS.
 
-    With `whole` also for one that does not decode to its last row; else the header alone is read.
+    With `whole`, also for an image that does not decode to its last row; without, only the header is read.
     """
     with decoding(), Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
         if image.width * image.height > MOST_PIXELS:
@@ -123,7 +121,7 @@ def check_image(data: bytes, whole: bool = True) -> None:
 
 
 def read_bytes(path: Path, most: int = MOST_FILE_BYTES) -> bytes:
-    """A regular file's bytes; ValueError where it is none or larger than `most` bytes."""
+    """A regular file's bytes; ValueError where there is no such file, or it is larger than `most` bytes."""
     if not path.is_file():
         raise ValueError("no such file")
     if path.stat().st_size > most:
@@ -132,16 +130,16 @@ def read_bytes(path: Path, most: int = MOST_FILE_BYTES) -> bytes:
 
 
 def why(error: BaseException) -> str:
-    """A few words for a library's error, whose own text may hold an object's address or the path again."""
+    """A few words for a library's error, whose own text may contain an object's address or repeat the path."""
     text = str(error).partition("\n")[0].strip(" .")
     return text if type(error) is ValueError and 0 < len(text) < 100 else type(error).__name__
 
 
 @contextlib.contextmanager
 def unzipped(path: Path, most: float = math.inf) -> Iterator[Callable[[str], bytes]]:
-    """A function that gives a zip file's member by its name; one of DAMAGED for a damaged file or a missing member.
+    """A function that returns a zip file's member by name; one of DAMAGED for a damaged file or a missing member.
 
-    `most` is the number of bytes that a member may have, by the archive's own account.
+    `most` is the number of bytes that a member may have, as the archive states it.
     """
 
     def member(name: str) -> bytes:
@@ -181,17 +179,17 @@ def npy_array(data: bytes) -> np.ndarray:
 
 
 def read_frame(path: Path) -> pd.DataFrame:
-    """A CSV file of this program as a table in which every name is text: "0001", and "NA", which pandas takes for none.
+    """A CSV file of this program as a table in which names stay text: "0001", and "NA", which pandas takes for missing.
 
-    Nothing is missing but the empty cells of the columns that are not in NAMES.
+    Only empty cells count as missing, and only in columns that are not in TEXT_COLUMNS.
     """
-    others = [column for column in pd.read_csv(path, nrows=0) if column not in NAMES]
+    others = [column for column in pd.read_csv(path, nrows=0) if column not in TEXT_COLUMNS]
     missing = {"keep_default_na": False, "na_values": dict.fromkeys(others, [""])}
-    return pd.read_csv(path, dtype=dict.fromkeys(NAMES, str), **missing)
+    return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str), **missing)
 
 
 def read_table(path: Path, columns: set[str]) -> list[dict[str, str]]:
-    """The rows of a CSV file; DfdError where it is missing, no table, or lacks a column."""
+    """The rows of a CSV file; DfdError where the file is missing, is not a table, or lacks a column."""
     if not path.is_file():
         raise DfdError(f"There is no {path}; data/README.md says what the folder must hold.")
     try:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-SOME = 3  # exit code of the command line where some files could be used and others not
+SOME = 3  # exit code of the command line where some files could be used and others could not
 
 
 class DfdError(Exception):
     """A bad input or a missing file. Shown as it is, without a traceback; exit code 2 on the command line.
 
-    What can't be shown on one line, such as a line break or a mark for right-to-left text in a file's name, is
-    written as its escape.
+    Characters that cannot be shown on one line, such as a line break or a right-to-left mark in a file's name, are
+    written as escapes.
     """
 
     def __init__(self, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Where things are: from the repository's own place or from `DFD_*` variables, never from the working directory."""
+"""Where things are: relative to the repository or named by `DFD_*` variables, whatever the working directory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def root() -> Path:
 
 
 def import_from_here() -> None:
-    """Let processes that this one starts, kernels among them, import this checkout's dfdlib, not an installed one."""
+    """Make processes that this one starts, kernels included, import this checkout's dfdlib, not an installed one."""
     others = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place and place != str(root())]
     os.environ["PYTHONPATH"] = os.pathsep.join([str(root()), *others])
 
@@ -45,7 +45,7 @@ def embedded() -> Path:
 
 
 def build() -> Path:
-    """What git ignores and anybody may delete."""
+    """Generated files, which git ignores and anybody may delete."""
     return root() / "build"
 
 
@@ -90,7 +90,7 @@ def superres_images() -> Path:
 
 
 def world_model() -> Path | None:
-    """A world model of the reader's own to compare with, where DFD_WORLD_MODEL names one."""
+    """The reader's world model to compare with; None where DFD_WORLD_MODEL names none."""
     value = os.environ.get("DFD_WORLD_MODEL")
     return Path(value).resolve() if value else None
 

@@ -1,4 +1,4 @@
-"""Seeds, threads, and the record of what a run was made with. PyTorch is loaded where it is needed, not before."""
+"""Seeds, threads, and the record of a run's versions and machine. PyTorch is imported only where it is needed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import functools
 import os
 import platform
 import random
+import re
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import numpy as np
 
@@ -29,7 +31,7 @@ LIBRARIES = {
 
 
 def rng(*key: int) -> np.random.Generator:
-    """A generator that is a function of its key, e.g. (seed, epoch, index), whatever the workers or threads."""
+    """A generator determined by its key, e.g. (seed, epoch, index), whatever the number of workers or threads."""
     return np.random.default_rng(list(key))
 
 
@@ -47,17 +49,23 @@ def start(seed: int, threads: int) -> None:
 
 
 def has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 in hardware (elsewhere autocast to it only costs time)."""
+    """Whether PyTorch multiplies bfloat16 in hardware here (elsewhere autocast to it only costs time)."""
     import torch
 
-    return bool(torch.cpu._is_avx512_bf16_supported())
+    return "AVX512" in torch.backends.cpu.get_cpu_capability() and bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def machine() -> str:
-    """The kind of processor: PyTorch promises equal results on the same kind alone, others differ by rounding."""
+    """The instructions in use and the processor: PyTorch promises equal results on the same kind alone.
+
+    ATEN_CPU_CAPABILITY and ONEDNN_MAX_CPU_ISA limit the instructions, so that a newer processor rounds as an older one.
+    """
     import torch
 
-    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}{' bfloat16' * has_bfloat16()}"
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"^model name\s*: (.+)$", info.read_text(), re.MULTILINE) if info.is_file() else []
+    kind = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}{' bfloat16' * has_bfloat16()}"
+    return f"{kind}, {names[0] if names else platform.processor() or 'unknown'}"
 
 
 @functools.cache

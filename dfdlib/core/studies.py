@@ -15,8 +15,8 @@ from dfdlib.core import disk, paths
 from dfdlib.core.errors import DfdError
 
 MOST_BYTES = 2**20  # of a study's file
-DEEPEST = 9  # blocks within blocks; PyYAML's time grows with the square of it
-MOST = 2**31  # no number of a study is as large, and torch's seed takes no more than 64 bit
+DEEPEST = 9  # nested blocks; PyYAML's time grows with the square of their depth
+MOST = 2**31  # no number in a study is this large, and torch's seed takes at most 64 bits
 
 Number = Annotated[int, Strict(), Field(lt=MOST)]
 Whole = Annotated[Number, Field(ge=0)]
@@ -24,7 +24,7 @@ Count = Annotated[Number, Field(ge=1)]
 Real = Annotated[float, Strict(), Field(lt=MOST, allow_inf_nan=False)]
 Rate = Annotated[Real, Field(gt=0)]
 Share = Annotated[Real, Field(ge=0, le=1)]
-Compression = Literal["c23", "c40", "c0", "raw"]  # c0 and raw are the same in older and newer copies
+Compression = Literal["c23", "c40", "c0", "raw"]  # older and newer copies call the same videos c0 or raw
 Method = Literal["Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter"]
 
 
@@ -46,11 +46,11 @@ class SuperResParams:
     d: Count = 56  # feature channels (Dong et al., section 3.2)
     s: Count = 12  # channels after shrinking
     m: Whole = 4  # mapping layers
-    images: Count = 7000  # the paper's number of CelebA images; all there are where there are fewer
+    images: Count = 7000  # the paper's number of CelebA images; all of them where there are fewer
     train_share: Share = 0.8  # the paper's 80 % and 20 %; the embedded stills are split by person instead
     epochs: Count = 15
     batch: Count = 8
-    patch: Count = 48  # side in pixels of the squares of the small images that it is trained on
+    patch: Count = 48  # side in pixels of the low-resolution squares that it is trained on
     lr: Rate = 1e-3  # Adam; a tenth of it for the deconvolution, as in Dong et al.
 
 
@@ -66,12 +66,12 @@ class ResNetParams:
     momentum: Share = 0.9
     epochs: Count = 20
     batch: Annotated[Number, Field(ge=2)] = 16
-    bfloat16: StrictBool = True  # autocast; used only where the processor computes in it
+    bfloat16: StrictBool = True  # autocast; used only where the processor has it in hardware
 
 
 @dataclass(frozen=True)
 class OneCycleParams:
-    """The study's own recipe for the same network, beside the paper's; batch and momentum are the paper's."""
+    """The study's own recipe for the same network; batch and momentum are the paper's."""
 
     peak: Rate = 0.05  # highest learning rate
     epochs: Count = 20
@@ -81,7 +81,7 @@ class OneCycleParams:
 class HeadPoseParams:
     """Pose by solvePnP and the classifier on it (paper, section II.B)."""
 
-    world_model: str = "world_model.csv"  # a file in dfdlib/assets, or a path of the reader's own
+    world_model: str = "world_model.csv"  # a file in dfdlib/assets, or the path of another file
     solver: str = "sqpnp"
 
 
@@ -89,24 +89,24 @@ class HeadPoseParams:
 class SweepParams:
     """The conditions of notebook 06."""
 
-    # Of the face's crop, in pixels; its own height is always among them.
+    # Heights of the face's crop, in pixels; the crop's original height is always among them.
     heights: tuple[Count, ...] = (16, 24, 32, 48, 64, 96)
-    qualities: tuple[Annotated[Number, Field(ge=0, le=100)], ...] = (0, 40)  # of JPEG; 0 is none
+    qualities: tuple[Annotated[Number, Field(ge=0, le=100)], ...] = (0, 40)  # of JPEG; 0 means no JPEG
 
 
 @dataclass(frozen=True)
 class FFPPParams:
-    """What a study takes from FaceForensics++: folders of its published copy."""
+    """The folders of FaceForensics++'s published copy that a study takes."""
 
     compression: Compression = "c23"
-    methods: tuple[Method, ...] = ()  # all that are found where none is named
+    methods: tuple[Method, ...] = ()  # empty: all that are found
 
 
 @dataclass(frozen=True)
 class CelebDFParams:
     """How a study splits Celeb-DF."""
 
-    # "person": nobody, seen or worn, in two parts; "published": its list of test videos, safe by pair alone.
+    # "person": nobody's head or face is in two parts; "published": its list of test videos, safe by pair only.
     split: Literal["person", "published"] = "person"
 
 
@@ -117,11 +117,11 @@ class Study:
     __pydantic_config__ = ConfigDict(extra="forbid")  # for the blocks too
 
     name: str
-    dataset: str = "embedded"  # one of dfdlib.data.sources.DATA_SETS, which checks it
-    people: Whole = 0  # use only the first people of each split; 0 uses all
+    dataset: str = "embedded"  # a key of dfdlib.data.sources.DATA_SETS, which checks it
+    people: Whole = 0  # use only this many people of each part of the split; 0 uses all
     seed: Whole = 2020
-    threads: Count = 1  # of torch in each process; another number changes the last digits of what is trained
-    jobs: Count = 2  # processes side by side: notebooks, or cells of a large comparison
+    threads: Count = 1  # of torch in each process; another number changes the last digits of trained results
+    jobs: Count = 2  # parallel processes: notebooks, or cells of a large comparison
     bootstrap: Count = 2000  # resamples behind every clustered interval
     thorough: StrictBool = False  # also compare other networks, recipes, splits and first weights, which takes hours
     small_face: Annotated[Number, Field(ge=8)] = 48  # side in pixels of the crops of the low-resolution comparison
@@ -156,7 +156,7 @@ def load(name: str) -> Study:
 
 
 def _parsed(path: Path) -> Any:
-    """What a YAML file holds; anchors and aliases are refused, because few lines of them grow without bound."""
+    """The contents of a YAML file; aliases are refused, because a few lines of them can grow without bound."""
     try:
         text, depth = disk.read_bytes(path, MOST_BYTES).decode(), 0
         with disk.decoding():

@@ -1,4 +1,4 @@
-"""The one training loop: batch, loss, backward, step, rate, evaluate, save. A stopped run ends as an unbroken one."""
+"""The one training loop: batch, loss, backward, step, rate, evaluate, save. A resumed run ends as an unbroken one."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from dfdlib.core.errors import DfdError
 Batches = Callable[[int], Iterable[Sequence[Tensor]]]  # epoch (from 1) -> batches
 Loss = Callable[..., Tensor]  # (model, *batch) -> scalar, a mean over the batch
 Evaluate = Callable[[nn.Module], tuple[dict[str, float], dict[str, np.ndarray]]]  # numbers, and arrays to keep
-OnEpoch = Callable[[dict[str, float]], None]  # is told each row of the history
+OnEpoch = Callable[[dict[str, float]], None]  # receives each row of the history
 
 
 def one_cycle(optimizer: torch.optim.Optimizer, peak: float, steps: int) -> lr_scheduler.OneCycleLR:
-    """The rate of Smith and Topin (arXiv 1708.07120) for a training of `steps` batches, cosines throughout.
+    """The one-cycle rate of Smith and Topin (arXiv 1708.07120) for a training of `steps` batches, with cosine slopes.
 
-    From peak / 25 up to the peak in the first 30 %, then down to peak / 10,000.
+    It rises from peak / 25 to the peak in the first 30 % of the batches, then falls to peak / 10,000.
     """
     return lr_scheduler.OneCycleLR(
         optimizer, peak, steps, pct_start=0.3, div_factor=25, final_div_factor=400, cycle_momentum=False
@@ -53,19 +53,19 @@ def fit(
     """Train for `epochs` epochs, evaluate and save after each; returns the history, one row an epoch.
 
     The rate is the optimizer's own, or follows a schedule that moves after each batch or after each epoch. At the end
-    the model has the weights of the epoch that `keep` names (the last one), and only these stay on disk.
+    the model has the weights of the epoch that `keep` names (by default the last), and only these stay on disk.
 
-    `folder` holds `epoch_NN.safetensors` (weights), `epoch_NN.npz` (arrays of `evaluate`) and `last.safetensors`
-    (weights, optimizer and history in one file, so that a stop between two writes cannot part them), and the one
-    before as `previous.safetensors`. A run that finds them goes on after the last epoch that is whole: damage is found
-    by a digest, said in a warning and set aside. A second run of the same folder waits for the first, and finds it
-    finished. Under torchrun (or accelerate launch) the processes share each batch, and the first of them evaluates and
-    saves; the model stays where it was trained.
-    Raises DfdError when the loss is no longer a number; the checkpoints of earlier epochs stay.
+    `folder` holds `epoch_NN.safetensors` (weights), `epoch_NN.npz` (arrays of `evaluate`) and `last.safetensors`:
+    weights, optimizer and history in one file, which a stop between two writes cannot separate. The epoch before is
+    kept as `previous.safetensors`. A run that finds these files resumes after the last complete epoch. A digest finds
+    damaged files; they are set aside with a warning. A second run in the same folder waits for the first, and finds it
+    finished. Under torchrun (or accelerate launch) the processes share each batch, and the first process evaluates and
+    saves. The model stays on the device where it was trained.
+    Raises DfdError when the loss is no longer finite; the checkpoints of earlier epochs stay.
     """
     with cache.locked(folder):
         place = Accelerator(cpu=not torch.cuda.is_available())
-        place.wait_for_everyone()  # until the first of them has the lock
+        place.wait_for_everyone()  # until the first process has the lock
         history = _resume(model.to(place.device), optimizer, folder)
         _wind_on(by_batch, len(history) * by_batch.total_steps // epochs if by_batch else 0)
         _wind_on(by_epoch, len(history))
@@ -83,7 +83,7 @@ def fit(
                 if by_batch:
                     by_batch.step()  # sets the rate of the next batch
             if by_epoch:
-                by_epoch.step()  # and this one that of the next epoch
+                by_epoch.step()  # sets the rate of the next epoch
             if place.is_main_process:
                 row = {"epoch": epoch, "train_loss": float(np.mean(losses))}
                 numbers, arrays = evaluate(model)
@@ -99,18 +99,18 @@ def fit(
 
 
 def _wind_on(rate: lr_scheduler.LRScheduler | None, steps: int) -> None:
-    """Bring a resumed run's rate to where it was, by the same steps, so that every digit is the same."""
+    """Bring a resumed run's rate to where it was, by the same steps: every digit is then the same."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that the rate moved before the network did
+        warnings.simplefilter("ignore", UserWarning)  # it says that the rate moved before the network did
         for _ in range(steps if rate else 0):
             rate.step()
 
 
 def _share(batch: Sequence[Tensor], place: Accelerator) -> tuple[list[Tensor], float]:
-    """This process's rows of a batch, and their weight: the mean over the processes is then that over the batch.
+    """This process's rows of a batch, and the weight that makes the mean over the processes the mean over the batch.
 
-    A process that finds no row left takes the first one with weight 0. The mean of no rows is no number, and a process
-    that leaves out a step lets the others wait for ever.
+    A process without a row takes the first one with weight 0: the mean of no rows is nan, and a process that skips a
+    step keeps the others waiting for ever.
     """
     first, every, total = place.process_index, place.num_processes, len(batch[0])
     rows = slice(first, None, every) if first < total else slice(1)
@@ -161,7 +161,7 @@ def _save(model: nn.Module, optimizer: torch.optim.Optimizer, arrays: dict, hist
         np.savez(file, **arrays)
     weight_files.write(weights_of(folder, epoch), weights)
     last = folder / "last.safetensors"
-    if last.is_file():  # a second name: there is a whole file at every moment
+    if last.is_file():  # a second link: there is a complete file at every moment
         with disk.replacing(folder / "previous.safetensors") as partial:
             os.link(last, partial)
     weight_files.write(last, weights | slots, history=json.dumps(history))
@@ -181,7 +181,7 @@ def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path) ->
 
 
 def _last(folder: Path) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
-    """Tensors and history after the last epoch that is whole; none at all where a training begins."""
+    """Tensors and history after the last complete epoch; both empty at the start of a training."""
     for path in (folder / "last.safetensors", folder / "previous.safetensors"):
         if path.is_file():
             try:

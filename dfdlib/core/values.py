@@ -1,8 +1,8 @@
 """Values on disk without pickle: one zip file of arrays (.npy) and a tree (JSON) that says how they belong together.
 
-zip keeps a checksum of each member, so that a flipped bit or a cut file is found when it is read. Nothing in a file
-can make its reader run code: of classes only those that `storable` has named are built, from their fields. Kept as our
-own because the libraries do less: joblib and diskcache pickle, safetensors keeps neither tables nor trees.
+zip keeps a checksum of each member, by which the reader finds a flipped bit or a truncated file. Nothing in a file can
+make its reader run code: the only classes built are those registered by `storable`, from their fields. The format is
+our own because the libraries do less: joblib and diskcache use pickle, and safetensors keeps neither tables nor trees.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Dataclass = TypeVar("Dataclass", bound=type)
 
 
 def storable(cls: Dataclass) -> Dataclass:
-    """A decorator: values of this dataclass may be kept and are read again under its name."""
+    """A decorator that registers a dataclass by its name; its values can then be written and read."""
     STORABLE[cls.__name__] = cls
     return cls
 
@@ -35,7 +35,7 @@ def storable(cls: Dataclass) -> Dataclass:
 def write(path: Path, value: Any) -> None:
     """Write a tree of None, bool, int, float, str, tuple, list, dict, numpy arrays and numbers, storable dataclasses,
     and pandas tables (rows numbered from 0, columns of numbers or text). TypeError for anything else; DfdError where
-    the disk can't take it.
+    the file cannot be written.
     """
     arrays: list[np.ndarray] = []
     tree = json.dumps(_tree(value, arrays))
@@ -47,7 +47,7 @@ def write(path: Path, value: Any) -> None:
 
 
 def read(path: Path) -> Any:
-    """What `write` wrote, equal in types, dtypes and bits; DfdError for a file that is damaged."""
+    """The value that `write` wrote, equal in types, dtypes and bits; DfdError for a damaged file."""
     try:
         with disk.unzipped(path) as member:
             with disk.decoding():
@@ -88,7 +88,7 @@ def _column(column: pd.Series) -> np.ndarray | list[str]:
 
 
 def _value(node: Any, member: Callable[[str], bytes]) -> Any:
-    """What a node stands for; ValueError for one that `_tree` does not make."""
+    """The value of a node; ValueError for a node that `_tree` does not make."""
     match node:
         case None | bool() | int() | float() | str():
             return node

@@ -19,7 +19,7 @@ Read = tuple[dict[str, Tensor], dict[str, str]]  # tensors and metadata
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], **metadata: str) -> Path:
-    """Write tensors whole or not at all, with the sha256 by which `read` knows them; returns `path`."""
+    """Write tensors whole or not at all, with the sha256 that `read` checks; returns `path`."""
     tensors = {name: values.contiguous() for name, values in tensors.items()}
     with disk.replacing(path) as partial:
         try:
@@ -41,8 +41,8 @@ def digest(tensors: dict[str, Tensor], metadata: Mapping[str, str] = MappingProx
 def read(path: Path, advice: str, dtypes: tuple[torch.dtype, ...] = ()) -> Read:
     """Tensors and metadata of a .safetensors file.
 
-    With `dtypes` every tensor must be of one of these types and hold finite numbers. Raises DfdError, whose sentence
-    ends in `advice`, for any other file, for one that is missing or cut, and for one of `write` of which a bit changed.
+    With `dtypes`, every tensor must have one of these types and finite numbers. Raises DfdError, whose sentence ends in
+    `advice`, for a file that is missing, truncated or of another kind, and for one that changed since `write` wrote it.
     """
     try:
         return _read(path, dtypes)
@@ -55,7 +55,7 @@ def _read(path: Path, dtypes: tuple[torch.dtype, ...]) -> Read:
         raise ValueError("no such file")
     with disk.decoding(), safe_open(path, "pt") as file:
         tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
-    sha256 = metadata.pop("sha256", "")  # others' files and those that are shipped have none
+    sha256 = metadata.pop("sha256", "")  # files from elsewhere and shipped files have none
     if sha256 and sha256 != digest(tensors, metadata):
         raise ValueError("its tensors are not those that were saved")
     for name, values in tensors.items():
@@ -65,9 +65,9 @@ def _read(path: Path, dtypes: tuple[torch.dtype, ...]) -> Read:
 
 
 def read_state(path: Path, sha256: str = "") -> dict[str, Tensor]:
-    """A state dict of anybody's: a .safetensors file, or a .pth file of plain tensors whose sha256 begins as given.
+    """The state dict of a file from elsewhere: .safetensors, or .pth with plain tensors. Its sha256 begins as given.
 
-    Raises DfdError for a file that is missing, damaged or another one.
+    Raises DfdError for a file that is missing, damaged or not the expected one.
     """
     if not path.is_file():
         raise DfdError(f"There is no weight file {path}; name one that exists or leave `weights` empty.")
@@ -77,7 +77,7 @@ def read_state(path: Path, sha256: str = "") -> dict[str, Tensor]:
         return read(path, "get the file again")[0]
     try:
         with disk.decoding():
-            found = torch.load(path, map_location="cpu", weights_only=True)  # refuses every pickle but tensors
+            found = torch.load(path, map_location="cpu", weights_only=True)  # refuses pickles of anything but tensors
     except disk.DAMAGED:
         found = None
     if not isinstance(found, dict):

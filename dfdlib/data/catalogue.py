@@ -15,12 +15,12 @@ from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
 
 LABELS = {"real": 0, "fake": 1}
-SPOILED = 0.05  # a run goes on without damaged or strange files up to this share of all, or without a single one
+SPOILED = 0.05  # a run leaves out damaged or unknown files up to this share of all, or a single one
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One clip. `path` is a video file or a folder of face crops; `donor` gave a fake its face, where known."""
+    """One clip. `path` is a video file or a folder of face crops; `donor` is whose face a fake shows, where known."""
 
     clip_id: str
     path: Path
@@ -56,13 +56,13 @@ def _clip_of_row(row: dict[str, str], table: Path) -> Clip:
 
 
 def check_inside(folder: Path, name: str) -> None:
-    """DfdError where a name of the folder's clips.csv leads out of the folder, also by a link; it may be missing."""
+    """DfdError where a name in clips.csv leads out of its folder, also by a link; the file itself may be missing."""
     if not Path(os.path.realpath(folder / name)).is_relative_to(os.path.realpath(folder)):
         raise DfdError(f"{folder / 'clips.csv'} names {name}, which leads out of {folder}; put the file there.")
 
 
 def videos(folder: Path, pattern: str) -> list[tuple[tuple[str, ...], Path]]:
-    """The .mp4 files of a folder, sorted, each with what the groups of the pattern found in its name."""
+    """The .mp4 files of a folder, sorted, each with what the pattern's groups match in its name."""
     if not folder.is_dir():
         raise DfdError(f"There is no folder {folder}; data/README.md says how the data set must be laid out.")
     files = sorted(p for p in folder.iterdir() if p.suffix == ".mp4" and not p.name.startswith("."))
@@ -75,16 +75,16 @@ def videos(folder: Path, pattern: str) -> list[tuple[tuple[str, ...], Path]]:
 
 
 def with_original(clips: list[Clip]) -> list[Clip]:
-    """The clips without the fakes whose original is not there."""
+    """The clips without those fakes whose original is missing."""
     there = {clip.pair for clip in clips if not clip.label}
     missing = [clip.path for clip in clips if clip.pair not in there]
     fakes = sum(clip.label for clip in clips)
-    leave_out(missing, fakes, "fakes have no original video beside them", "copy the originals too")
+    leave_out(missing, fakes, "fakes have no original video", "copy the originals too")
     return [clip for clip in clips if clip.pair in there]
 
 
 def leave_out(spoiled: Sequence[object], total: int, what: str, remedy: str) -> None:
-    """Warn that a few of `total` things are left out; DfdError with the remedy where they are too many or all."""
+    """Warn that a few of `total` items are left out; DfdError with the remedy where they are too many, or all."""
     if not spoiled:
         return
     sentence = f"{len(spoiled)} of {total} {what}, the first is {spoiled[0]}"
@@ -94,7 +94,7 @@ def leave_out(spoiled: Sequence[object], total: int, what: str, remedy: str) -> 
 
 
 def differences(folder: Path, known: Iterable[tuple[str, str]], source: str) -> list[str]:
-    """Compare files with their known sha256, (name, sha256) as in `source`; one sentence for each difference."""
+    """Compare files with the (name, sha256) known from `source`; one sentence for each difference."""
     problems = []
     for name, digest in known:
         if not (folder / name).is_file():

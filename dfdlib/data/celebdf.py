@@ -1,4 +1,4 @@
-"""Celeb-DF, version 1 or 2, in the folders in which it is published. No video is opened: names say everything."""
+"""Celeb-DF, version 1 or 2, in the folders in which it is published. No video is opened: the names say everything."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from dfdlib.data.catalogue import Clip
 
 FAKE = "(id[0-9]+)_(id[0-9]+)_([0-9]+)"
 TEST_LIST = "List_of_testing_videos.txt"
-LISTED_AS = {"Celeb-real": "1", "YouTube-real": "1", "Celeb-synthesis": "0"}  # the list's 1 is real: not our label
+LISTED_AS = {"Celeb-real": "1", "YouTube-real": "1", "Celeb-synthesis": "0"}  # the list's 1 is real, unlike our label
 MOST_BYTES = 2**22  # of the list
 
 
 def clips(folder: Path, study: Study) -> list[Clip]:
     """idX_NNNN.mp4 and NNNNN.mp4 are real, idX_idY_NNNN.mp4 is a fake: video NNNN of idX with the face of idY.
 
-    Nothing says who is in YouTube-real: each of its videos counts as a person of its own. With `split: person` the
-    clips name no part; with "published" the published list is the test part, and what shares a pair with it is left
-    out, because the list parts fakes from their originals. People are still on both sides of it.
+    Nobody in YouTube-real is identified: each of its videos counts as another person. With `split: person` the clips
+    name no part. With "published" the published list is the test part, and other clips that share a pair with it are
+    left out, because the list separates fakes from their originals. People are still on both sides.
     Raises DfdError where something is missing.
     """
     found = [
@@ -42,7 +42,7 @@ def clips(folder: Path, study: Study) -> list[Clip]:
 
 
 def _published(found: list[Clip], path: Path) -> list[Clip]:
-    """The listed clips as the test part, then those that share no pair with them."""
+    """The listed clips as the test part, then the other clips that share no pair with them."""
     listed = _listed(path, {_name(clip) for clip in found})
     tested = [replace(clip, split="test") for clip in found if _name(clip) in listed]
     pairs = {clip.pair for clip in tested}
@@ -58,7 +58,7 @@ def _listed(path: Path, known: set[str]) -> set[str]:
     try:
         lines = disk.read_bytes(path, MOST_BYTES).decode("utf-8-sig").splitlines()
     except disk.DAMAGED as error:
-        raise DfdError(f"{path} is missing or no text ({disk.why(error)}); copy the published list there.") from None
+        raise DfdError(f"{path} is missing or not text ({disk.why(error)}); copy the published list there.") from None
     listed = {}
     for number, line in enumerate(lines, 1):
         label, _, name = line.strip().replace("\\", "/").partition(" ")

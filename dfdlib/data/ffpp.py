@@ -1,4 +1,4 @@
-"""FaceForensics++ in the folders in which it is published. No video is opened: names and lists say everything."""
+"""FaceForensics++ in the folders in which it is published. No video is opened: the names and lists say everything."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from dfdlib.data import catalogue
 from dfdlib.data.catalogue import Clip
 
 METHODS = typing.get_args(Method)
-REENACTED = ("Face2Face", "NeuralTextures")  # the face that is there moves otherwise; no other is put in
+REENACTED = ("Face2Face", "NeuralTextures")  # they change how the face moves, and put no other face in
 PARTS = ("train", "val", "test")
 MOST_BYTES = 2**22  # of a list of pairs
-Number = Annotated[str, Field(pattern="^[0-9]{3}$")]
-PAIRS = TypeAdapter(Annotated[list[tuple[Number, Number]], Field(min_length=1)])
+ThreeDigits = Annotated[str, Field(pattern="^[0-9]{3}$")]
+PAIR_LIST = TypeAdapter(Annotated[list[tuple[ThreeDigits, ThreeDigits]], Field(min_length=1)])
 FAKE = "([0-9]{3})_([0-9]{3})"
 Pair = tuple[str, str]
 Group = tuple[str, str]  # the name of a pair such as "000-003", and its part of the official split or ""
 
 
 def clips(folder: Path, study: Study) -> list[Clip]:
-    """Originals AAA.mp4 and, of each method, fakes AAA_BBB.mp4, in which AAA is seen.
+    """Originals AAA.mp4 and, for each method, fakes AAA_BBB.mp4, in which AAA is seen.
 
-    BBB gives its face, or for the methods in REENACTED its expressions alone, and is then no donor. Fakes of both were
-    made with both, so `person` is the two of them, "AAA-BBB"; `pair` is AAA with its fakes. The official split is
-    kept where its files are in `splits/` or beside the videos' folders. DfdError where something is missing.
+    BBB gives the face, or for the methods in REENACTED the expressions alone, and is then not a donor. AAA and BBB were
+    used to make fakes of each other, so `person` is both, "AAA-BBB"; `pair` is AAA with its fakes. The official split
+    is used where its files are in `splits/` or next to the videos' folders. DfdError where something is missing.
     """
     params, youtube = study.ffpp, folder / "original_sequences" / "youtube"
     found = [
@@ -45,7 +45,7 @@ def clips(folder: Path, study: Study) -> list[Clip]:
         for (a, b), path in catalogue.videos(_folder(folder / "manipulated_sequences" / method, params), FAKE)
     ]
     groups = _groups(_official(folder), folder)
-    if not groups:  # then by the fakes; an original without one is a group of its own
+    if not groups:  # then group by the fakes; an original without fakes is a group by itself
         groups = {clip.pair: (clip.pair, "") for clip in found if not clip.donor}
         groups |= _groups({((clip.pair, clip.donor), "") for clip in found if clip.donor}, folder)
     strange = [c.path for c in found if c.pair not in groups or groups[c.pair] != groups.get(c.donor or c.pair)]
@@ -66,7 +66,7 @@ def _folder(folder: Path, params: FFPPParams) -> Path:
 
 
 def _methods(folder: Path, params: FFPPParams) -> tuple[str, ...]:
-    """Those that the study names, or all that are there."""
+    """The methods that the study names, or all that are found."""
     made = folder / "manipulated_sequences"
     there = tuple(name for name in METHODS if (made / name / params.compression / "videos").is_dir())
     if not (params.methods or there):
@@ -76,7 +76,7 @@ def _methods(folder: Path, params: FFPPParams) -> tuple[str, ...]:
 
 
 def _official(folder: Path) -> list[tuple[Pair, str]]:
-    """The official pairs with their parts; none where no file of the split is there, DfdError for a part of them."""
+    """The official pairs with their parts; none without the split's files; DfdError where some are missing."""
     place = folder / "splits" if (folder / "splits").is_dir() else folder
     there = [part for part in PARTS if (place / f"{part}.json").is_file()]
     missing = [part for part in PARTS if part not in there]
@@ -87,7 +87,7 @@ def _official(folder: Path) -> list[tuple[Pair, str]]:
 
 def _pairs(path: Path) -> list[Pair]:
     try:
-        return PAIRS.validate_json(disk.read_bytes(path, MOST_BYTES))
+        return PAIR_LIST.validate_json(disk.read_bytes(path, MOST_BYTES))
     except disk.DAMAGED:
         raise DfdError(f'{path} is not the official list of pairs such as ["000", "003"]; copy it again.') from None
 

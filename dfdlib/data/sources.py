@@ -14,7 +14,7 @@ from dfdlib.core.studies import Study
 from dfdlib.data import catalogue, celebdf, ffpp, splits, uadfv
 from dfdlib.data.catalogue import Clip
 
-FEWEST_IMAGES = 10  # of CelebA, below which the folder is not its own
+FEWEST_IMAGES = 10  # below which a folder cannot be CelebA's
 
 
 def embedded_stills(study: Study) -> pd.DataFrame:
@@ -29,7 +29,7 @@ def embedded_stills(study: Study) -> pd.DataFrame:
 def celeba_stills(study: Study) -> pd.DataFrame:
     """CelebA's images in the order of their names, the first 80 % to train on and the rest to test on, as in the paper.
 
-    CelebA's identity file is not part of the images; every image counts as a person of its own.
+    CelebA's identity file does not come with the images, so every image counts as another person.
     """
     found = readable(celeba_images()[: study.superres.images])
     n_train = round(study.superres.train_share * len(found))
@@ -46,9 +46,9 @@ def celeba_images() -> list[Path]:
 
 
 def readable(files: Sequence[Path]) -> list[Path]:
-    """The image files that decode to their last row; a warning names the first damaged one and counts them all.
+    """The image files that decode to their last row; a warning names the first damaged file and counts them all.
 
-    DfdError where more than SPOILED of them are damaged, or all: then something is wrong with the copy.
+    DfdError where more than SPOILED of them are damaged, or all: something is then wrong with the copy.
     """
     damaged = [path for path in files if not _decodes(path)]
     catalogue.leave_out(damaged, len(files), "images cannot be read", "copy the folder again")
@@ -68,7 +68,7 @@ class DataSet:
     """A data set that a study can name.
 
     `clips` lists a folder's clips by names alone and raises DfdError where something is missing. `check` reads the
-    files and raises DfdError where they are not the data set's. `split` serves clips that name no part.
+    files and raises DfdError where they are not the data set's. `split` applies to clips that name no part.
     """
 
     title: str
@@ -81,12 +81,12 @@ class DataSet:
     stills: Callable[[Study], pd.DataFrame] = embedded_stills  # columns path, person, split (train or test)
 
     def folder(self) -> Path:
-        """Where it lies; DfdError where its variable is not set or names no folder. The embedded set needs none."""
+        """Its folder; DfdError where its variable is not set or names no folder. The embedded set needs no variable."""
         what = f"{self.title} ({self.holds})"
         return paths.embedded() if self.variable == "DFD_DATA" else paths.given(self.variable, what)
 
 
-# By the word after `dataset:` in a study.
+# Keyed by the word after `dataset:` in a study.
 DATA_SETS = {
     "embedded": DataSet(
         "embedded", "DFD_DATA", "clips.csv", "the default study; every other takes it in 02 or 07", catalogue.of_table
@@ -136,7 +136,7 @@ def _first_people(found: list[Clip], people: int) -> list[Clip]:
 
 
 def split(study: Study, found: Sequence[Clip]) -> list[Clip]:
-    """Clips of the study with their parts, so that no pair is parted; DfdError where that can't be."""
+    """The clips of the study with their parts, no pair in two of them; DfdError where that is impossible."""
     return splits.split(found, study.seed, data_set(study).split)
 
 

@@ -14,13 +14,13 @@ SHARES = {"train": 0.6, "val": 0.12, "test": 0.28}  # of the people, where a dat
 
 
 def by_person(clips: Sequence[Clip], seed: int) -> list[Clip]:
-    """Each person, with all pairs, on one side; shares as in SHARES."""
+    """Each person, with all of that person's pairs, in one part; shares as in SHARES."""
     part = _parts({clip.person for clip in clips}, seed)
     return [replace(clip, split=part[clip.person]) for clip in clips]
 
 
 def split(clips: Sequence[Clip], seed: int, otherwise: Split = by_person) -> list[Clip]:
-    """The parts that the clips name where they name them all, else the split `otherwise`; checked by pair.
+    """The parts that the clips name where every clip names one, else the split `otherwise`; checked by pair.
 
     Where the clips name the test part alone, the rest is split by person.
     """
@@ -34,10 +34,10 @@ def split(clips: Sequence[Clip], seed: int, otherwise: Split = by_person) -> lis
 
 
 def by_person_and_donor(clips: Sequence[Clip], seed: int) -> list[Clip]:
-    """By person, without the fakes whose donor is in another part than who is seen: nobody's face is on both sides.
+    """By person, without the fakes whose donor is in another part than the person seen: nobody's face is on both sides.
 
-    Fakes whose donor is never seen are left out too. People who are in a fake and those who are in none are split
-    each for themselves, so that every part has both.
+    Fakes whose donor is never seen are left out too. People in fakes and people in none are split separately, so that
+    every part has both.
     """
     people = {clip.person for clip in clips}
     swapped = {name for clip in clips if clip.donor in people for name in (clip.person, clip.donor)}
@@ -47,7 +47,7 @@ def by_person_and_donor(clips: Sequence[Clip], seed: int) -> list[Clip]:
 
 
 def around_test(clips: Sequence[Clip], seed: int) -> list[Clip]:
-    """The test part that is given, and the others by person in train and val, in the proportion of SHARES."""
+    """The given test part, and the other clips split by person into train and val, in the proportion of SHARES."""
     swapped = {clip.person for clip in clips if not clip.split and clip.label}
     alone = {clip.person for clip in clips if not clip.split} - swapped
     val: set[str] = set()
@@ -58,7 +58,7 @@ def around_test(clips: Sequence[Clip], seed: int) -> list[Clip]:
 
 
 def _parts(names: Iterable[str], seed: int, least: int = 1) -> dict[str, str]:
-    """The part of each person; `least` people at least in test and in val."""
+    """The part of each person; test and val get at least `least` people each."""
     people = repro.rng(seed).permutation(sorted(names))
     if len(people) < 3 * least:
         raise DfdError(f"A split by person needs at least {3 * least} people and there are {len(people)}; add clips.")

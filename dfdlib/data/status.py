@@ -1,4 +1,4 @@
-"""What data are there, and what is missing, before anything long starts. Names are read and no video is opened."""
+"""Which data are there, and which are missing, before anything long starts. No video is opened."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Row:
+class SourceStatus:
     """What `dfd data status` says of a source."""
 
     name: str
@@ -44,8 +44,8 @@ class Row:
     use: str
 
 
-def status(study: Study) -> list[Row]:
-    """A row for each source. Only names and sizes are looked at, so that 100,000 files take seconds.
+def status(study: Study) -> list[SourceStatus]:
+    """One row for each source. Only names and sizes are read, so that 100,000 files take seconds.
 
     Raises DfdError where the study names no data set.
     """
@@ -53,7 +53,7 @@ def status(study: Study) -> list[Row]:
     return [_row(source, study) for source in all_sources()]
 
 
-def refusal(study: Study, rows: Sequence[Row]) -> str:
+def refusal(study: Study, rows: Sequence[SourceStatus]) -> str:
     """Why the study cannot start, as a sentence; nothing where it can."""
     missing = [row.missing for row in rows if row.needed and not row.ready]
     return f"The study {study.name} cannot start: {' '.join(missing)}" if missing else ""
@@ -70,10 +70,10 @@ def _of_data_set(word: str) -> Source:
     return Source(known.title, known.variable, known.use, count, lambda study: word in ("embedded", study.dataset))
 
 
-def _row(source: Source, study: Study) -> Row:
+def _row(source: Source, study: Study) -> SourceStatus:
     place = os.environ.get(source.variable, "")
     place = str(paths.embedded()) if source.variable == "DFD_DATA" else place
-    row = Row(source.name, source.variable, place, {}, "", False, source.needed(study), source.use)
+    row = SourceStatus(source.name, source.variable, place, {}, "", False, source.needed(study), source.use)
     if not place:
         return replace(row, missing=f"{row.variable} is not set; data/README.md says what it names and how to get it.")
     with warnings.catch_warnings(record=True) as said:
@@ -87,7 +87,7 @@ def _row(source: Source, study: Study) -> Row:
 
 
 def _clips(word: str, study: Study) -> Counts:
-    """Counts the clips of a data set as a study on it would take them, and the parts of its split."""
+    """Count the clips of a data set as a study on it would take them, and the parts of its split."""
     own = replace(study, dataset=word, people=study.people if word == study.dataset else 0)
     found = sources.clips(own, check=False)  # checksums would read every video
     empty = [clip.path for clip in found if clip.path.is_file() and not clip.path.stat().st_size]

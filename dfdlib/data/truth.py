@@ -1,4 +1,4 @@
-"""What is known of the rendered clips: landmarks, poses, swapped regions."""
+"""The ground truth of the rendered clips: landmarks, poses, swapped regions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def head(clip_id: str) -> np.ndarray:
 
 
 def swap_mask(clip_id: str) -> np.ndarray:
-    """(T, H, W) float32, 0 or 1, in pixels of the frames; DfdError for a real clip, in which nothing was swapped."""
+    """(T, H, W) float32, 0 or 1, in pixels of the frames; DfdError for a real clip."""
     known = _known(clip_id)
     if "swap_mask" not in known:
         raise DfdError(f"{clip_id} has no swap mask, because nothing was swapped in it; leave out its real frames.")

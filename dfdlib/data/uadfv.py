@@ -12,21 +12,21 @@ from dfdlib.core.studies import Study
 from dfdlib.data import catalogue
 from dfdlib.data.catalogue import Clip
 
-# People who return in UADFV under several numbers, judged by eye; everybody else appears once.
+# People who appear in UADFV under several numbers, judged by eye; everybody else appears once.
 PEOPLE = ((0, 32, *range(40, 49)), (9, 13, 19), (5, 10, 12, 16), (24, 31), (14, 15), (21, 22))
 # The published pair-disjoint test part (14 + 14 videos), from CatoGit's uadfv_test.csv.
 TEST = (1, 4, 5, 9, 10, 11, 12, 13, 14, 15, 16, 19, 21, 22)
 PAIRS = 49
-VALIDATION = 7  # pairs at least, of the 35 that are not tested
+VALIDATION = 7  # pairs at least, of the 35 outside the test part
 
 
 def clips(folder: Path, _: Study) -> list[Clip]:
-    """The 98 clips: `real/NNNN.mp4` and `fake/NNNN_fake.mp4`, made from it, or folders of face crops of these names."""
+    """The 98 clips: `real/NNNN.mp4` and the `fake/NNNN_fake.mp4` made from it, or folders of face crops so named."""
     found = [_clip(folder, kind, number) for number in range(PAIRS) for kind in catalogue.LABELS]
     missing = [clip.path for clip in found if not clip.path.exists()]
     if missing:
         what = f"lacks {len(missing)} of {len(found)} UADFV clips, the first is {missing[0]}"
-        raise DfdError(f"{folder} {what}; copy it.")
+        raise DfdError(f"{folder} {what}; copy what is missing.")
     return found
 
 
@@ -46,10 +46,11 @@ def _clip(folder: Path, kind: str, number: int) -> Clip:
 
 
 def check(folder: Path) -> None:
-    """DfdError where the folder's videos are not those of the manifest; face crops have none."""
+    """DfdError where the folder's videos do not match the manifest; face crops are not in it."""
     problems = verify(folder) if any((folder / "real").glob("*.mp4")) else []
     if problems:
-        raise DfdError(f"{folder} is not the UADFV of the manifest: {problems[0]} (`dfd data verify` lists all).")
+        what = f"is not the UADFV of the manifest: {problems[0]}"
+        raise DfdError(f"{folder} {what}; copy it again (`dfd data verify` lists all).")
 
 
 def verify(folder: Path) -> list[str]:
@@ -61,8 +62,8 @@ def verify(folder: Path) -> list[str]:
 def split(clips: Sequence[Clip], seed: int) -> list[Clip]:
     """The published 35 + 35 / 14 + 14 split by pair, with VALIDATION of the 35 pairs or a few more for validation.
 
-    Validation takes whole people, so that near-duplicate clips stay together. By PEOPLE nobody of the published test
-    part is in the other 35 pairs.
+    Validation takes whole people, so that near-duplicate clips stay together. According to PEOPLE, nobody in the
+    published test part is in the other 35 pairs.
     """
     test = {f"{number:04d}" for number in TEST}
     rest = sorted({clip.person for clip in clips if clip.pair not in test})

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,15 +18,15 @@ from dfdlib.core import disk
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams
 from dfdlib.detector import shipped
-from dfdlib.evaluation import intervals, metrics
+from dfdlib.evaluation import metrics
 from dfdlib.faces import detection, geometry, prepare, tracking, video
 from dfdlib.faces.tracking import TrackParams
 from dfdlib.superres import enlarging
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
 FACE = FaceParams()  # margin and side of the face's square are the study's
-SEGMENTS = 8  # runs of neighbouring frames, which the interval takes for the independent units
-UNSAMPLED = 90  # pixels: the width of boxes that dlib finds without enlarging the picture
+SEGMENTS = 8  # runs of neighbouring frames, which the interval treats as the independent units
+UNSAMPLED = 90  # pixels: boxes of this width and more are found without enlarging the picture
 FEWEST = 4  # runs of frames below which there is no interval
 COLUMNS = ["file", "verdict", "p_fake", "low", "high", "resnet", "headpose", "looked_at", "used", "not_used", "note"]
 
@@ -37,18 +38,18 @@ class PredictParams:
     max_frames: int = 32  # of a video, evenly spaced
     rule: str = "mean"  # the decision maker's
     smallest: int = 24  # pixels: a face whose square is smaller is not judged
-    small: int = 48  # pixels: a smaller square goes through FSRCNN, which in notebook 06 helped at 24, not from 48 on
+    small: int = 48  # pixels: FSRCNN enlarges a smaller square; in notebook 06 it helped at 24, not from 48 on
     darkest: float = 30.0  # mean luminance of 255 below which a face is not judged
-    longest: int = 1920  # pixels: larger frames are made smaller first, which bounds memory
+    longest: int = 1920  # pixels: larger frames are shrunk first, which bounds memory
     track: TrackParams = field(default_factory=TrackParams)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What became of a file. Numbers are nan where there is none."""
+    """What is said of a file. Missing numbers are nan."""
 
     file: str
-    verdict: str  # real, fake, unsure (the interval holds 0.5) or unusable
+    verdict: str  # real, fake, unsure (the interval contains 0.5) or unusable
     p_fake: float = math.nan  # mean over the frames used
     low: float = math.nan  # 95 % interval of that mean over runs of frames
     high: float = math.nan
@@ -93,9 +94,9 @@ def files_to_judge(given: Iterable[Path]) -> list[Path]:
 
 
 def judge(path: Path, params: PredictParams, tell: Callable[[int, int], None] = lambda done, total: None) -> Prediction:
-    """The verdict on a file; one that can't be judged is "unusable" and its note says why, in one sentence.
+    """The verdict on a file; a file that cannot be judged is "unusable", and its note says why in one sentence.
 
-    `tell` hears of each frame: (frames done, frames to look at).
+    `tell` is called after each frame with (frames done, frames to look at).
     """
     try:
         total, images = _frames(path, params)
@@ -105,7 +106,7 @@ def judge(path: Path, params: PredictParams, tell: Callable[[int, int], None] = 
 
 
 def _frames(path: Path, params: PredictParams) -> tuple[int, Iterable[tuple[int, np.ndarray]]]:
-    """How many frames will be looked at, and these: (number, uint8 RGB), none longer than `params.longest`."""
+    """The number of frames to look at, and the frames: (number, uint8 RGB), no side longer than `params.longest`."""
     if not path.exists():
         raise DfdError(f"There is no file {path}; check the name.")
     if path.is_file() and path.stat().st_size == 0:
@@ -119,7 +120,7 @@ def _frames(path: Path, params: PredictParams) -> tuple[int, Iterable[tuple[int,
 
 
 def _is_image(path: Path) -> bool:
-    """By what it holds, not by its name; moving pictures count as videos."""
+    """By its contents where its name does not tell; moving pictures count as videos."""
     if path.suffix.lower() in IMAGES:
         return True
     try:
@@ -154,13 +155,15 @@ def _judged(path: Path, images: Iterable[tuple[int, np.ndarray]], params: Predic
     if not crops:
         note = _none_usable(path, table)
         return Prediction(str(path), "unusable", looked_at=len(table), not_used=missed, note=note, frames=table)
-    found = shipped.scores(np.stack(crops), np.stack([p for p, _ in points]), params.rule)
+    stacked = np.stack(crops)
+    found = shipped.scores(stacked, np.stack([p for p, _ in points]), params.rule)
     note = f"{most} faces; the largest was judged" if most > 1 else ""
-    return _summed(path, table, found, note, missed, np.stack(crops), np.stack([p for _, p in points]))
+    marks = np.stack([p for _, p in points])
+    return _summed(path, table, found, not_used=missed, note=note, crops=stacked, points=marks)
 
 
 def usable(seen: tracking.Seen, params: PredictParams) -> tuple[tuple[np.ndarray, np.ndarray] | None, str]:
-    """A frame's crop (S, S, 3), S as in FACE, with the landmarks in its pixels, or None and why it is not judged."""
+    """A frame's crop (S, S, 3), S as in FACE, and the landmarks in its pixels; or None and why it is not judged."""
     if seen.points is None:
         return None, "no face"
     box = geometry.face_rectangle(seen.points, FACE.margin)
@@ -176,7 +179,7 @@ def usable(seen: tracking.Seen, params: PredictParams) -> tuple[tuple[np.ndarray
 
 
 def _enlarged(square: np.ndarray) -> np.ndarray:
-    """A small face (s, s, 3) by FSRCNN, up to four times, and to FACE.size by interpolation."""
+    """A small face (s, s, 3), enlarged by FSRCNN up to four times and brought to FACE.size by interpolation."""
     large = enlarging.upscale(square, min(4, max(2, math.ceil(FACE.size / len(square)))))
     how = cv2.INTER_AREA if len(large) > FACE.size else cv2.INTER_CUBIC
     return cv2.resize(large, (FACE.size, FACE.size), interpolation=how)
@@ -191,57 +194,37 @@ def _none_usable(path: Path, table: pd.DataFrame) -> str:
     return f"None of the {len(table)} frames looked at of {path} can be judged ({reasons}); give a better copy."
 
 
-def _summed(
-    path: Path,
-    table: pd.DataFrame,
-    found: pd.DataFrame,
-    note: str,
-    missed: dict[str, int],
-    crops: np.ndarray,
-    points: np.ndarray,
-) -> Prediction:
+def _summed(path: Path, table: pd.DataFrame, found: pd.DataFrame, **more: Any) -> Prediction:
+    """The file's scores from those of its used frames, `found`, which `table` gets as well."""
     low, high = interval(found["p_fake"].to_numpy())
-    p_fake = float(found["p_fake"].mean())
+    means = {name: float(found[name].mean()) for name in ("p_fake", "resnet", "headpose")}
     table.loc[table["used"], ["resnet", "headpose", "p_fake"]] = found.to_numpy()
-    return Prediction(
-        str(path),
-        verdict(p_fake, low, high),
-        p_fake,
-        low,
-        high,
-        float(found["resnet"].mean()),
-        float(found["headpose"].mean()),
-        len(table),
-        len(found),
-        missed,
-        note,
-        table,
-        crops,
-        points,
-    )
+    counts = {"looked_at": len(table), "used": len(found)}
+    said = verdict(means["p_fake"], low, high)
+    return Prediction(str(path), said, low=low, high=high, frames=table, **means, **counts, **more)
 
 
 def interval(p_fake: np.ndarray) -> tuple[float, float]:
-    """The 95 % interval of the mean of frames in their order, over at most SEGMENTS runs of neighbours; nan for few.
+    """The 95 % interval of the mean of p_fake (N,), frames in order; nan for fewer than FEWEST runs of frames.
 
-    Neighbouring frames are nearly one picture, so runs of them are drawn, not frames. It tells how much the score
-    varies within this file, not how often such scores are right.
+    Neighbouring frames are nearly the same picture, so the bootstrap draws at most SEGMENTS runs of them, not frames.
+    The interval tells how much the score varies within this file, not how often such scores are right.
     """
     runs = min(SEGMENTS, len(p_fake) // 2)
     if runs < FEWEST:
         return math.nan, math.nan
     groups = pd.Series(np.arange(len(p_fake)) * runs // len(p_fake))
-    found = intervals.mean_over_people(p_fake, groups, "frames", 1000)
+    found = metrics.mean_over_people(p_fake, groups, "frames", 1000)
     return max(found.low, 0.0), min(found.high, 1.0)
 
 
 def verdict(p_fake: float, low: float, high: float) -> str:
-    """real, fake, or unsure where the interval holds the threshold."""
+    """real, fake, or unsure where the interval contains the threshold."""
     if low < metrics.THRESHOLD <= high:
         return "unsure"
     return "fake" if p_fake >= metrics.THRESHOLD else "real"
 
 
 def without_pictures(found: Prediction) -> Prediction:
-    """The same without crops and landmarks, for long lists."""
+    """The prediction without crops and landmarks, for long lists."""
     return replace(found, crops=None, points=None)

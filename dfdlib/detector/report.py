@@ -1,4 +1,4 @@
-"""The page that `dfd predict --report` writes: one file without any other, to be opened offline."""
+"""The page that `dfd predict --report` writes: one self-contained file, to be opened offline."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from dfdlib.headpose import pnp
 from dfdlib.plots import canvas, pose_figures
 from dfdlib.resnet import gradcam
 
-TELLING = 3  # frames shown of a file
+TELLING = 3  # frames shown per file
 WORDS = {"real": "looks real", "fake": "looks fake", "unsure": "can't tell", "unusable": "not judged"}
 
 
 def write(path: Path, found: Iterable[Prediction], rule: str) -> None:
-    """One HTML page about all files; whatever their names hold is escaped. DfdError where it can't be written."""
+    """Write one HTML page about all files; their names are escaped. DfdError where it cannot be written."""
     page = Environment(autoescape=True).from_string((paths.assets() / "report.html").read_text())
     parts = [section(prediction) for prediction in found]
     weights = cache.sha256(shipped.resnet_path())[:12]
@@ -37,7 +37,7 @@ def write(path: Path, found: Iterable[Prediction], rule: str) -> None:
 
 
 def section(found: Prediction) -> dict[str, object]:
-    """What the page says of a file: its name as printable text, numbers as text, pictures as data."""
+    """The page's section on a file: its name as printable text, numbers as text, pictures as data."""
     counts = ", ".join(f"{why}: {count}" for why, count in found.not_used.items())
     about = {"name": errors.printable(found.file), "verdict": found.verdict, "note": errors.printable(found.note)}
     about |= {"looked_at": found.looked_at, "used": found.used, "not_used": counts or "none"}
@@ -53,7 +53,7 @@ def section(found: Prediction) -> dict[str, object]:
 
 
 def timeline(found: Prediction) -> Figure:
-    """The combined p_fake and that of each branch over the frames; frames that were not judged are marked below."""
+    """The combined p_fake and each branch's over the frames; frames that were not judged are marked below."""
     fig, axes = canvas.grid(1, 1, 8.0, 3.2)
     axis, used = axes[0, 0], found.frames[found.frames["used"]]
     for name, label, colour, style in (
@@ -78,7 +78,7 @@ def telling(found: Prediction) -> np.ndarray:
 
 
 def telling_frames(found: Prediction) -> Figure:
-    """The telling frames: above the face with both head directions, below what speaks for a fake (Grad-CAM)."""
+    """The telling frames: above, the face with both head directions; below, what speaks for a fake (Grad-CAM)."""
     rows = telling(found)
     maps = gradcam.grad_cam(shipped.load_resnet(), found.crops[rows], shipped.NETWORK)
     used = found.frames[found.frames["used"]].iloc[rows]
@@ -97,7 +97,7 @@ def telling_frames(found: Prediction) -> Figure:
 
 
 def _draw_poses(axis: plt.Axes, points: np.ndarray) -> None:
-    """The head's direction by the whole face and by its centre, back from the SVM's picture into the crop."""
+    """The head's direction by the whole face and by its centre, mapped back from the SVM's picture to the crop."""
     camera, back = pnp.camera_matrix(shipped.SVM_SIDE, shipped.SVM_SIDE), shipped.eye_map(points).inverse
     styles = ((canvas.REAL, "whole face"), (canvas.FAKE, "central points"))
     for pose, (colour, label) in zip(shipped.poses(points[None]), styles, strict=True):

@@ -1,6 +1,6 @@
 """The shipped detector: a small ResNet that never saw a deepfake, the head-pose SVM, and the decision maker.
 
-Both weight files lie in dfdlib/assets beside their cards, which say what they were trained and measured on.
+Both weight files are in dfdlib/assets with their cards, which say what they were trained and measured on.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from dfdlib.headpose import pnp, pose_features, worldmodel
 from dfdlib.resnet import architectures, classifier
 
 NETWORK = ResNetParams(arch="resnet18_slim", input_size=112, weights="", learning_rates=(), batch=32)
-# The SVM learned from UADFV's crops: 256 pixels, aligned on the eyes, whose centres lie here on average (train part).
+# The SVM was trained on UADFV's crops: 256 pixels, aligned on the eyes; these are their mean centres (train part).
 SVM_SIDE = 256
 SVM_EYES = np.array([[98.0, 124.1], [154.6, 121.5]])
 EYES = (slice(36, 42), slice(42, 48))  # landmarks of the left and of the right eye in the picture, from 0
 
 
 def resnet_path() -> Path:
-    """Where the shipped ResNet lies."""
+    """The path of the shipped ResNet."""
     return paths.assets() / "detector.safetensors"
 
 
@@ -83,7 +83,7 @@ def aligned(points: np.ndarray) -> np.ndarray:
 def eye_map(points: np.ndarray) -> SimilarityTransform:
     """The map that brings the eyes' centres of landmarks (68, 2) to SVM_EYES.
 
-    Raises DfdError where both eyes are at one place.
+    Raises DfdError where both eyes are at the same place.
     """
     eyes = np.array([points[eye].mean(0) for eye in EYES], float)
     if np.allclose(*eyes):

@@ -1,4 +1,4 @@
-"""The decision maker: rules that turn the scores of two branches into one (the paper names none). And calibration."""
+"""The decision maker, which turns the scores of two branches into one by a rule (the paper names none); calibration."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from dfdlib.core.errors import DfdError
 from dfdlib.core.repro import rng
 from dfdlib.evaluation import metrics
 
-# A rule takes p_fake of the ResNet and of the head pose, (N,) each, and gives p_fake of the system, (N,).
+# A rule takes p_fake of the ResNet and of the head pose, (N,) each, and returns p_fake of the system, (N,).
 Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]
 RULES: dict[str, Rule] = {
     "mean": lambda resnet, headpose: (resnet + headpose) / 2,
-    "either": np.maximum,  # the maximum: fake as soon as one branch says so
-    "both": np.minimum,  # the minimum: fake only where both say so
+    "either": np.maximum,  # fake as soon as one branch says so
+    "both": np.minimum,  # fake only where both say so
     "resnet": lambda resnet, headpose: resnet,
 }
-SURE = 1e-4  # score tables have four decimals; a probability is kept this far from 0 and 1
-COLDEST, HOTTEST = 0.05, 20.0  # temperatures that are looked at
+SURE = 1e-4  # probabilities are kept this far from 0 and 1, since score tables have four decimals
+COLDEST, HOTTEST = 0.05, 20.0  # the range of temperatures searched
 KEYS = ["clip_id", "frame", "label", "pair", "person", "split"]
 
 
 def combine(resnet: pd.DataFrame, headpose: pd.DataFrame, rule: str | Rule) -> pd.DataFrame:
-    """The system's score table from the tables of two branches; only frames that both branches scored.
+    """The system's score table from the tables of two branches, for the frames that both branches scored.
 
-    Raises DfdError for an unknown rule and where the branches share no frame.
+    Raises DfdError for an unknown rule and if the branches share no frame.
     """
     rule = rule_of(rule) if isinstance(rule, str) else rule
     joined = _joined(resnet, headpose)
@@ -40,7 +40,7 @@ def combine(resnet: pd.DataFrame, headpose: pd.DataFrame, rule: str | Rule) -> p
 
 
 def rule_of(name: str) -> Rule:
-    """One of RULES; DfdError for another name."""
+    """One of RULES; DfdError for any other name."""
     if name not in RULES:
         raise DfdError(f"There is no rule {name!r} for the decision maker; choose one of: {', '.join(RULES)}.")
     return RULES[name]
@@ -54,13 +54,13 @@ def _joined(resnet: pd.DataFrame, headpose: pd.DataFrame) -> pd.DataFrame:
 
 
 def stacked(resnet: pd.DataFrame, headpose: pd.DataFrame) -> Rule:
-    """The rule of a logistic regression on both branches' logits; give it the tables of validation frames alone.
+    """The rule of a logistic regression on both branches' logits, fitted to the score tables of validation frames.
 
-    Raises DfdError where a frame of the test part is among them.
+    Raises DfdError if the tables contain a test frame.
     """
     joined = _joined(resnet, headpose)
     if (joined["split"] == "test").any():
-        raise DfdError("Stacking was given test frames to fit on; give it those of validation alone.")
+        raise DfdError("Stacking was given test frames to fit on; give it validation frames only.")
     branches = _logit(joined[["p_fake_resnet", "p_fake_headpose"]].to_numpy())
     model = LogisticRegression().fit(branches, joined["label"])
     return lambda resnet, headpose: model.predict_proba(_logit(np.column_stack([resnet, headpose])))[:, 1]
@@ -72,7 +72,7 @@ def _logit(p_fake: np.ndarray) -> np.ndarray:
 
 @cache.stage
 def with_chance(val: pd.DataFrame, test: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
-    """What each rule gains from a second branch that knows nothing: a random number a clip, uniform in [0, 1).
+    """What each rule gains from a second branch at chance level: one random number per clip, uniform in [0, 1).
 
     `val` and `test` are the ResNet's score tables. Columns rule, gain (mean change in the accuracy of test frames over
     `draws` such branches), worst and best (2.5th and 97.5th percentile).
@@ -97,7 +97,7 @@ def _noise(table: pd.DataFrame, *key: int) -> pd.DataFrame:
 
 
 def reliability(table: pd.DataFrame) -> pd.DataFrame:
-    """Per bin of p_fake: frames, mean p_fake, share of fakes. Bins without a frame are left out."""
+    """One row per bin of p_fake: columns bin, frames, p_fake (mean), fakes (share). Empty bins are left out."""
     bins = metrics.bin_of(table["p_fake"])
     found = table.groupby(bins).agg(frames=("label", "size"), p_fake=("p_fake", "mean"), fakes=("label", "mean"))
     return found.rename_axis("bin").reset_index()
@@ -106,15 +106,15 @@ def reliability(table: pd.DataFrame) -> pd.DataFrame:
 def temperature(table: pd.DataFrame) -> float:
     """The T that minimizes the cross-entropy of sigmoid(logit(p_fake) / T) (Guo et al., arXiv 1706.04599).
 
-    Give it validation frames; DfdError where a test frame is among them.
+    `table` must hold validation frames; DfdError if it contains a test frame.
     """
     if (table["split"] == "test").any():
-        raise DfdError("The temperature was given test frames to fit on; give it those of validation alone.")
-    margin = _logit(table["p_fake"].to_numpy()) * (2 * table["label"].to_numpy() - 1)  # positive where it is right
+        raise DfdError("The temperature was given test frames to fit on; give it validation frames only.")
+    margin = _logit(table["p_fake"].to_numpy()) * (2 * table["label"].to_numpy() - 1)  # > 0 if right
     found = minimize_scalar(lambda log_t: -log_expit(margin / np.exp(log_t)).mean(), bounds=np.log([COLDEST, HOTTEST]))
     return float(np.exp(found.x))
 
 
 def tempered(table: pd.DataFrame, temperature: float) -> pd.DataFrame:
-    """The table with p_fake at this temperature; no verdict at 0.5 changes."""
+    """The table with p_fake at this temperature; verdicts at the threshold 0.5 do not change."""
     return table.assign(p_fake=expit(_logit(table["p_fake"].to_numpy()) / temperature))

@@ -1,4 +1,4 @@
-"""The claim table: the paper's numbers beside the study's, for the terminal, the notebooks and README."""
+"""The claim table: the paper's numbers and the study's, for the terminal, the notebooks and README."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 from dfdlib.core import paths
 from dfdlib.core.errors import DfdError
 from dfdlib.evaluation import results
-from dfdlib.evaluation.intervals import Estimate
+from dfdlib.evaluation.metrics import Estimate
 
 CLAIMS = {
     "resnet.frame_acc": "ResNet alone, accuracy of frames",
@@ -35,8 +35,8 @@ CLAIMS = {
     "headpose.by_person.pose_right_model.frame_auc": "Head pose as in Yang et al., five folds by person, AUC of frames",
     "headpose.by_person.shape_without_pose.frame_auc": "Face shape without pose, five folds by person, AUC of frames",
 }
-LATER = ("no_fakes.embedded.frame_auc_gain",)  # which notebook 07 adds
-# Why the paper's claims came out as they did here, by the row that they are compared with; and its figures.
+LATER = ("no_fakes.embedded.frame_auc_gain",)  # added by notebook 07
+# Why each of the paper's claims came out as it did here, by the id of the row it is compared with.
 WHY = {
     "resnet.frame_acc": "the recipe leaves open the network, the split, the unit and the first weights; pre-training "
     "or a schedule that rises and falls had such scores, with wide intervals; an epoch chosen on the evaluated set "
@@ -69,7 +69,7 @@ YANG_TABLE_1 = {
 
 
 def beside_yang(cells: pd.DataFrame, models: list[str]) -> pd.DataFrame:
-    """Rows of Yang et al.'s Table 1, AUC of frames and videos, beside the experiment's on the published split."""
+    """Table 1 of Yang et al. (AUC of frames and videos) and the experiment's values on the published split."""
     table = pd.DataFrame(YANG_TABLE_1, index=["frames", "videos"]).T
     found = {"Yang et al.": table}
     chosen = cells.query("protocol == 'published' and svm == 'standardized' and solver == 'sqpnp'")
@@ -82,7 +82,7 @@ def beside_yang(cells: pd.DataFrame, models: list[str]) -> pd.DataFrame:
 def claim_table(study_name: str, committed: bool = False, later: bool = True) -> list[tuple[str, str, str, str, str]]:
     """Rows of the claim table: claim, paper, this study, 95 % interval with n, verdict.
 
-    Without `later` the rows of notebook 07 are left out, which notebook 05 may or may not find.
+    Without `later` the rows of notebook 07 are left out, since they may not exist yet when notebook 05 runs.
     """
     found = {row["id"]: row for row in results.rows(study_name, committed) if later or row["id"] not in LATER}
     return [_claim(CLAIMS[key], found[key]) for key in CLAIMS if key in found]
@@ -103,9 +103,9 @@ def _percent(value: float) -> str:
 
 
 def beside_published(study_name: str) -> dict[str, str]:
-    """By claim: the number of the published run, its difference from this machine's, and whether our interval holds it.
+    """By claim: the published run's number, its difference from this machine's, and whether our interval contains it.
 
-    Empty where the repository has no numbers of the study.
+    Empty if the repository has no numbers for the study.
     """
     found = {row["id"]: row for row in results.rows(study_name)}
     said = {}
@@ -120,7 +120,7 @@ def beside_published(study_name: str) -> dict[str, str]:
 
 
 def text_table(study_name: str, committed: bool = False, later: bool = True) -> str:
-    """The claim table as plain text, one line a claim; says so where the study has not been run."""
+    """The claim table as plain text, one line per claim, or a sentence if the study has not been run."""
     rows = [
         f"{claim:66s} paper {paper or '-':17s} here {value:8s} {interval:34s} {outcome}".rstrip()
         for claim, paper, value, interval, outcome in claim_table(study_name, committed, later)
@@ -129,7 +129,7 @@ def text_table(study_name: str, committed: bool = False, later: bool = True) -> 
 
 
 def claim_frame(study_name: str) -> pd.DataFrame:
-    """The claims that are shares in [0, 1], for a figure: name, value, low, high, paper, n, unit."""
+    """The claims that are shares in [0, 1], for a figure: columns name, value, low, high, paper, n, unit."""
     found = {row["id"]: row for row in results.rows(study_name)}
     shares = [key for key in CLAIMS if key in found and not key.endswith("gain")]
     table = pd.DataFrame([found[key] | {"name": CLAIMS[key]} for key in shares])
@@ -142,12 +142,12 @@ def markdown_table(study_name: str) -> str:
 
 
 def markdown_claims(study_name: str) -> str:
-    """The rows of the claim table that the paper itself has, as Markdown."""
+    """The rows of the claim table for which the paper has a number, as Markdown."""
     return _markdown(HEAD, [row for row in claim_table(study_name, committed=True) if row[1]])
 
 
 def markdown_why(study_name: str) -> str:
-    """The paper's claims and figures row by row, each with the verdict and the reason, as Markdown."""
+    """The paper's claims and figures, each with the verdict and the reason, as Markdown."""
     found = {row["id"]: row for row in results.rows(study_name, committed=True)}
     rows = []
     for key in (key for key in WHY if key in found):
@@ -162,13 +162,13 @@ def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def markdown_facts(study_name: str) -> str:
-    """What `note` kept, as a Markdown list."""
+    """The facts that `results.note` recorded, as a Markdown list."""
     found = results.facts(study_name, committed=True)
     return "\n".join(f"- {name.replace('_', ' ')}: {fact}" for name, fact in found.items())
 
 
 def readme_text(text: str) -> str:
-    """README with every block from `<!-- table:STUDY -->` (or claims, why, facts) to `<!-- end -->` filled."""
+    """README with every block from `<!-- table:STUDY -->` (or claims, why, facts) to `<!-- end -->` filled in."""
     writers = {"table": markdown_table, "claims": markdown_claims, "why": markdown_why, "facts": markdown_facts}
 
     def fill(match: re.Match) -> str:
@@ -178,13 +178,13 @@ def readme_text(text: str) -> str:
 
 
 def write_readme() -> None:
-    """Fill README's tables from results/*.json."""
+    """Fill in README's tables from results/*.json."""
     path = paths.root() / "README.md"
     path.write_text(readme_text(path.read_text()))
 
 
 def check_readme() -> None:
-    """DfdError where README's tables are not those of results/*.json."""
+    """DfdError if README's tables are not those of results/*.json."""
     path = paths.root() / "README.md"
     if path.read_text() != readme_text(path.read_text()):
         raise DfdError("README.md's tables differ from results/*.json; run `make readme`.")

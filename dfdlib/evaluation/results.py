@@ -1,8 +1,9 @@
-"""Numbers, score tables and other tables on disk. Every number of a score table is computed again from it alone by
+"""Numbers, score tables and other tables on disk. The command
 
     python -m dfdlib.evaluation.results results/scores/uadfv.csv
 
-without images and torch, and compared with the number in results/uadfv.json.
+recomputes every number that follows from a score table alone, without images or torch, and compares it with
+results/uadfv.json.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ import pandas as pd
 
 from dfdlib.core import cache, disk, errors, paths, repro, studies
 from dfdlib.core.errors import DfdError
-from dfdlib.evaluation import intervals, metrics
-from dfdlib.evaluation.intervals import Estimate
+from dfdlib.evaluation import metrics
+from dfdlib.evaluation.metrics import Estimate
 
-WIDEST = 0.10  # an interval wider than ten percentage points holds too many numbers to confirm one of them
-EVIDENT = 0.02  # an effect below two percentage points of accuracy, which is half a test video, is not evident
+WIDEST = 0.10  # an interval wider than ten percentage points is compatible with too many numbers to confirm one
+EVIDENT = 0.02  # an effect below two percentage points of accuracy, half a test video, is not evident
 UNTOLD = "cannot be told at this n: the interval is too wide"
-GROUPS = {"embedded": "embedded (synthetic)", "uadfv": "UADFV"}  # how figures name the studies
+GROUPS = {"embedded": "embedded (synthetic)", "uadfv": "UADFV"}  # the studies' names in figures
 SCORE_COLUMNS = ["clip_id", "frame", "label", "pair", "person", "split", "branch", "p_fake"]
-# The paired differences: of the test frames of which branches, and in what.
+# The paired differences on test frames: two branches and a statistic.
 DIFFERENCES = {
     "sr.native.frame_acc_gain": ("resnet.sr", "resnet", "acc"),
     "sr.small.frame_auc_gain": ("resnet.small.fsrcnn", "resnet.small.bicubic", "auc"),
@@ -35,15 +36,15 @@ DIFFERENCES = {
     "system.ours.frame_acc_gain": ("system.ours", "resnet.one_cycle", "acc"),
     "headpose.mirrored.frame_auc_gain": ("headpose.mirrored", "headpose.yang", "auc"),
 }
-# The paper's three accuracies; it says neither "frames" nor "videos", so both of ours are compared with them.
+# The paper's three accuracies. It does not say whether they are of frames or of videos, so both of ours are compared.
 ACCURACIES = {"resnet": 0.949, "headpose.paper": 0.501, "system": 0.955}
 PAPER = {f"{branch}.{unit}_acc": share for branch, share in ACCURACIES.items() for unit in ("frame", "video")}
 
 
 def record(study_name: str, key: str, estimate: Estimate, digits: int = 6) -> Estimate:
-    """Put a number with its interval into `results/<study>.json`, in place of an older one of the same id.
+    """Put a number with its interval into `results/<study>.json`, in place of an older one with the same id.
 
-    One without an interval, as of a single person or a single class, is not kept.
+    A number without an interval, for instance from a single person or class, is not recorded.
     """
     if not math.isfinite(estimate.low + estimate.high + estimate.value):
         return estimate
@@ -60,19 +61,19 @@ def record(study_name: str, key: str, estimate: Estimate, digits: int = 6) -> Es
 
 
 def record_all(study_name: str, branch: str, estimates: dict[str, Estimate]) -> None:
-    """Record what `intervals.evaluate` found under `<branch>.<name>` and print a line for each."""
+    """Record the numbers of `metrics.evaluate` under `<branch>.<name>` and print a line for each."""
     for name, estimate in estimates.items():
         print(f"{branch}.{name:12s} {record(study_name, f'{branch}.{name}', estimate)}")
 
 
 def write_curves(study_name: str, curves: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Put training histories into `results/curves/<study>.csv`, one block of rows a run; returns that table."""
+    """Put training histories into `results/curves/<study>.csv`, one block of rows per run; returns that table."""
     table = pd.concat([history.assign(run=name) for name, history in curves.items()], ignore_index=True)
     return write_table(study_name, "curves", table.drop(columns="seconds"))
 
 
 def write_table(study_name: str, name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Put a table into `results/<name>/<study>.csv`, numbers with four decimals; returns it as written."""
+    """Put a table into `results/<name>/<study>.csv`, numbers with four decimals; returns the table as written."""
     path = paths.results(study_name) / name / f"{study_name}.csv"
     table = table.round(4)
     with disk.replacing(path) as partial:
@@ -81,10 +82,10 @@ def write_table(study_name: str, name: str, table: pd.DataFrame) -> pd.DataFrame
 
 
 def committed_table(study_name: str, name: str) -> pd.DataFrame:
-    """A table that came with the repository; DfdError where it did not."""
+    """A table that came with the repository; DfdError if it is missing."""
     path = paths.published_results() / name / f"{study_name}.csv"
     if not path.is_file():
-        raise DfdError(f"There is no {path}; it belongs to the repository: check it out again.")
+        raise DfdError(f"There is no {path}, a file of the repository; check it out again.")
     return disk.read_frame(path)
 
 
@@ -94,12 +95,12 @@ def note(study_name: str, **facts: Any) -> None:
 
 
 def record_run(study_name: str) -> None:
-    """Put versions and machine of this run into `results/<study>.json`."""
+    """Put this run's versions and machine into `results/<study>.json`."""
     _change(study_name, lambda old: {"run": repro.run_record()})
 
 
 def verdict(row: dict) -> str:
-    """The paper's number against our interval, in words, or a gain against zero; else empty."""
+    """In words, the paper's number against our interval, or a gain against zero; empty if there is neither."""
     low, high, paper = row["low"], row["high"], row["paper"]
     if row["id"] == "sr.native.frame_acc_gain":  # the paper's "no evident effect"
         if low > 0 or high < 0:
@@ -115,9 +116,9 @@ def verdict(row: dict) -> str:
 
 
 def rows(study_name: str, committed: bool = False) -> list[dict]:
-    """The rows of `results/<study>.json`; empty where the study has not been run.
+    """The rows of `results/<study>.json`; empty if the study has not been run.
 
-    `committed` reads the file that came with the repository, also where this run writes elsewhere.
+    `committed` reads the file that came with the repository, even if this run writes elsewhere.
     """
     return _document(study_name, committed)["rows"]
 
@@ -125,7 +126,7 @@ def rows(study_name: str, committed: bool = False) -> list[dict]:
 def rows_of(study_name: str, prefix: str, statistic: str) -> pd.DataFrame:
     """The rows `<prefix><name>.<statistic>` of a study: columns group, name, value, low, high, n, unit.
 
-    UADFV's rows are those that came with the repository, whatever study runs.
+    UADFV's rows are those that came with the repository, whichever study runs.
     """
     found = {row["id"]: row for row in rows(study_name, committed=study_name == "uadfv")}
     chosen = {key: row for key, row in found.items() if key.startswith(prefix) and key.endswith(f".{statistic}")}
@@ -135,19 +136,19 @@ def rows_of(study_name: str, prefix: str, statistic: str) -> pd.DataFrame:
 
 
 def facts(study_name: str, committed: bool = False) -> dict[str, Any]:
-    """What `note` kept."""
+    """The facts that `note` recorded."""
     return _document(study_name, committed)["facts"]
 
 
 def machine(study_name: str, committed: bool = False) -> str:
-    """The kind of processor that the numbers come from; empty where that is not known."""
+    """The kind of processor on which the numbers were computed; empty if unknown."""
     return _document(study_name, committed)["run"].get("machine", "")
 
 
 def clear(study_name: str) -> None:
-    """Set a study's numbers and scores aside before a whole new run, so that no number of an older one stays.
+    """Set a study's numbers and scores aside before a complete new run, so that no number of an older run remains.
 
-    They go to build/<study>/previous, from where a run that fails can be taken back.
+    They go to build/<study>/previous, from which they can be restored if the run fails.
     """
     kept = paths.build() / study_name / "previous"
     kept.mkdir(parents=True, exist_ok=True)
@@ -167,7 +168,7 @@ def _document(study_name: str, committed: bool = False) -> dict[str, Any]:
 
 
 def _change(study_name: str, change: Callable[[dict], dict]) -> None:
-    """Change the study's document, while no other process writes it; `change` gives the new parts from the old."""
+    """Change the study's document under a lock; `change` returns the new parts, given the old document."""
     path = _path(study_name)
     with cache.locked(path), disk.replacing(path) as partial:
         document = _document(study_name)
@@ -175,9 +176,9 @@ def _change(study_name: str, change: Callable[[dict], dict]) -> None:
 
 
 def write_scores(study_name: str, branch: str, frames: pd.DataFrame) -> pd.DataFrame:
-    """Put a branch's rows into `results/scores/<study>.csv` and return them as a reader of that file sees them.
+    """Put a branch's rows into `results/scores/<study>.csv` and return them as read from that file.
 
-    Scores are rounded to four decimals first, so that every number comes out of the file again exactly.
+    Scores are rounded to four decimals first, so that every number can be recomputed exactly from the file.
     """
     path = _scores_path(study_name)
     new = frames.assign(branch=branch, p_fake=frames["p_fake"].round(4))[SCORE_COLUMNS]
@@ -190,17 +191,17 @@ def write_scores(study_name: str, branch: str, frames: pd.DataFrame) -> pd.DataF
 
 
 def scores(study_name: str, branch: str, split: str | None = None) -> pd.DataFrame:
-    """The rows of a branch, of one part of the split where it is named; DfdError where there are none."""
+    """The rows of a branch, or of one part of its split; DfdError if there are none."""
     path = _scores_path(study_name)
     table = _read_scores(path)
     chosen = table[table["branch"] == branch]
     if chosen.empty:
-        raise DfdError(f"{path} has no scores of {branch!r}; run the notebook that makes them first.")
+        raise DfdError(f"{path} has no scores of {branch!r}; first run the notebook that computes them.")
     return (chosen if split is None else chosen[chosen["split"] == split]).reset_index(drop=True)
 
 
 def branches(study_name: str) -> set[str]:
-    """The branches that the study's score table holds."""
+    """The branches in the study's score table."""
     return set(_read_scores(_scores_path(study_name))["branch"])
 
 
@@ -212,13 +213,13 @@ def _read_scores(path: Path) -> pd.DataFrame:
     return disk.read_frame(path) if path.is_file() else pd.DataFrame(columns=SCORE_COLUMNS)
 
 
-def side_by_side(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Score tables of the same frames under each other, named in a column `name`."""
+def named_rows(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The rows of all tables one after another, with the table's name in the column `name`."""
     return pd.concat([table.assign(name=name) for name, table in tables.items()], ignore_index=True)
 
 
 def recompute(path: Path) -> list[str]:
-    """Every number of a score table from that file alone: a line each, with the recorded number where it differs."""
+    """Every number recomputed from a score table alone: a line for each, with the recorded number if it differs."""
     numbers = path.parents[1] / f"{path.stem}.json"
     if not path.is_file() or not numbers.is_file():
         raise DfdError(f"There is no {path} or no {numbers}; name a score table, such as results/scores/uadfv.csv.")
@@ -234,20 +235,20 @@ def recompute(path: Path) -> list[str]:
 
 
 def _number(key: str, tests: dict[str, pd.DataFrame], resamples: int) -> Estimate | None:
-    """The number of this id from the test frames of each branch; None where it does not come from these alone."""
+    """The number of this id from the test frames of each branch; None if it does not follow from them alone."""
     if key in DIFFERENCES:
         a, b, statistic = DIFFERENCES[key]
-        return intervals.difference(tests[a], tests[b], statistic, "frames", resamples)
+        return metrics.difference(tests[a], tests[b], statistic, "frames", resamples)
     branch, _, name = key.rpartition(".")
     unit, _, statistic = name.partition("_")
     if branch not in tests or statistic not in metrics.STATISTICS:
         return None
     table = metrics.to_videos(tests[branch]) if unit == "video" else tests[branch]
-    return intervals.estimate(table, statistic, f"{unit}s", resamples)
+    return metrics.estimate(table, statistic, f"{unit}s", resamples)
 
 
 def main() -> None:
-    """`recompute` of the score table that the command line names."""
+    """Recompute the numbers of the score table that the command line names."""
     print("\n".join(recompute(Path(sys.argv[-1]).resolve())))
 
 

@@ -1,4 +1,4 @@
-"""The paper's network compared with other networks, recipes, splits and first weights: hours of training."""
+"""The paper's network compared with other networks, recipes, splits and initial weights: hours of training."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ import torch
 
 from dfdlib.core import cache
 from dfdlib.core.studies import Study
-from dfdlib.evaluation import arbiter, intervals, results
+from dfdlib.evaluation import arbiter, metrics, results
 from dfdlib.experiments import pose_factorial, pretraining
 from dfdlib.faces.frames import FrameSet
 from dfdlib.headpose import pose_features, worldmodel
 from dfdlib.resnet import architectures, classifier, finetune, heads
 from dfdlib.resnet.finetune import Run
 
-NETWORKS = ("resnet18", "resnet20", "resnet50", "resnet101", "resnetv2_50")  # the paper's, and others
+NETWORKS = ("resnet18", "resnet20", "resnet50", "resnet101", "resnetv2_50")  # the paper's and others
 FOLDS = 5
-STEPS = 7  # of training, whose median time is a network's
+STEPS = 7  # training steps, of whose times the median is reported
 
 
 def comparison_table(study: Study, frames: FrameSet) -> pd.DataFrame:
-    """One row a comparison: columns kind, name, videos, and of each score its value, low and high; `size` for networks.
+    """One row per comparison: columns kind, name, videos, each score with its interval, and `size` for networks.
 
-    Every run is of the one-cycle recipe from the study's first weights, unless its row says otherwise. Finished runs
-    are read again, so that a stop costs little.
+    Every run uses the one-cycle recipe and the study's initial weights, unless its row says otherwise. Finished runs
+    are reused, so an interruption costs little.
     """
     return pd.DataFrame(list(comparison_rows(study, frames)))
 
 
 def comparison_rows(study: Study, frames: FrameSet) -> Iterator[dict]:
-    """The rows of `comparison_table`, the quick ones first."""
+    """The rows of `comparison_table`, the quickest first."""
     small, row = finetune.small(study), functools.partial(scores_row, study)
     yield row("split", "pairs, the published test part", finetune.one_cycle(small, frames))
     yield row("split", "frames at random, one fold of five", in_folds(small, frames, "frame", folds=1))
@@ -57,21 +57,21 @@ def comparison_rows(study: Study, frames: FrameSet) -> Iterator[dict]:
 
 
 def scores_row(study: Study, kind: str, name: str, found: Run | pd.DataFrame) -> dict:
-    """Scores of the test part with intervals."""
+    """A row of the comparisons: the scores of the test part with their intervals."""
     scores = test_scores(found)
     columns = {"kind": kind, "name": name, "videos": scores["clip_id"].nunique()}
-    for key, estimate in intervals.evaluate(scores, study.bootstrap).items():
+    for key, estimate in metrics.evaluate(scores, study.bootstrap).items():
         columns |= estimate.columns(key)
     return columns
 
 
 def test_scores(found: Run | pd.DataFrame) -> pd.DataFrame:
-    """Scores of the test part, after a run's best epoch on validation."""
+    """Scores of the test part, after a run's best epoch on validation if a run is given."""
     return found.scores(found.best).query("split == 'test'") if isinstance(found, Run) else found
 
 
 def size(study: Study) -> dict[str, float]:
-    """Parameters with the 1000-class head, billions of multiply-adds for a crop, milliseconds of a training step."""
+    """Parameters with the 1000-class head, billions of multiply-adds per crop, milliseconds per training step."""
     params = replace(study.resnet, weights="")
     parameters, operations = architectures.parameters_and_gmacs(params.arch, params.input_size)
     model, _ = architectures.build(params)
@@ -88,9 +88,9 @@ def size(study: Study) -> dict[str, float]:
 
 
 def in_folds(study: Study, frames: FrameSet, unit: str, folds: int = FOLDS) -> pd.DataFrame:
-    """Scores of the frames of the first `folds` of five folds by networks that have not seen them.
+    """Scores of the frames in the first `folds` of five folds, by networks that have not seen them.
 
-    `unit` as in `pose_factorial.folds`: "frame" leaks, "person" does not. All rows are of the part "test".
+    `unit` as in `pose_factorial.folds`: "frame" leaks, "person" does not. All rows belong to the part "test".
     """
     parts, some = [], itertools.islice(pose_factorial.folds(frames.table, unit, study.seed), folds)
     for number, (train_rows, test_rows) in enumerate(some):
@@ -101,7 +101,7 @@ def in_folds(study: Study, frames: FrameSet, unit: str, folds: int = FOLDS) -> p
 
 
 def starts(study: Study, frames: FrameSet) -> Iterator[dict]:
-    """What pre-training buys a ResNet-18, Tiny-ImageNet standing in for ImageNet; empty without DFD_TINY_IMAGENET."""
+    """What pre-training gains a ResNet-18, with Tiny-ImageNet in place of ImageNet; empty without DFD_TINY_IMAGENET."""
     archive = pretraining.archive()
     if archive is None:
         return
@@ -118,9 +118,9 @@ def starts(study: Study, frames: FrameSet) -> Iterator[dict]:
     for name, own in {"Tiny-ImageNet": _from(small, weights), "random": small}.items():
         own = replace(own, resnet=replace(own.resnet, learning_rates=(max(study.resnet.learning_rates),)))
         for recipe, trained in recipes.items():
-            found[name] = test_scores(trained(own, frames))  # at last the paper's recipe
+            found[name] = test_scores(trained(own, frames))  # in the end that of the paper's recipe
             yield scores_row(study, "first weights", f"{name}, {recipe}", found[name])
-    gain = intervals.difference(found["Tiny-ImageNet"], found["random"], "acc", "frames", study.bootstrap)
+    gain = metrics.difference(found["Tiny-ImageNet"], found["random"], "acc", "frames", study.bootstrap)
     results.record(study.name, "pretraining.paper_recipe.frame_acc_gain", gain)
 
 
@@ -129,10 +129,10 @@ def _from(study: Study, weights: Path) -> Study:
 
 
 def leak_meter(study: Study, frames: FrameSet) -> pd.DataFrame:
-    """A ResNet-18, the head pose of Yang et al. and their mean on four splits; rows as those of `comparison_table`.
+    """A ResNet-18, the head pose of Yang et al. and their mean on four splits; rows as in `comparison_table`.
 
-    By frames and by pairs one fold of five, by people all five, and the published test part, whose people are in no
-    other part either.
+    The splits are one fold of five by frames and by pairs, all five folds by people, and the published test part, whose
+    people appear in no other part either.
     """
     small = finetune.small(study)
     cycle = finetune.one_cycle(small, frames)
@@ -153,7 +153,7 @@ def leak_meter(study: Study, frames: FrameSet) -> pd.DataFrame:
 
 
 def for_figure(found: pd.DataFrame) -> pd.DataFrame:
-    """The comparisons as rows of `score_figures.intervals`: AUC of frames."""
+    """The comparisons' AUC of frames as rows for `score_figures.intervals`."""
     names = found["kind"] + ": " + found["name"]
     ends = {"frame_auc": "value", "frame_auc_low": "low", "frame_auc_high": "high"}
     return found[list(ends)].rename(columns=ends).assign(name=names, paper=float("nan"))

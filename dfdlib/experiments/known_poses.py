@@ -1,4 +1,4 @@
-"""Head poses that are known, projected or rendered: errors of the solvers, and signs of a wrong model or camera."""
+"""Projected or rendered heads whose pose is known: errors of the solvers, and signs of a wrong model or camera."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from dfdlib.headpose import pnp, pose_features, worldmodel
 
 WIDTH, HEIGHT = 640, 480  # of the simulated images, pixels
 FACE_WIDTH = 150.0  # width of a frontal simulated face, pixels
-LIMITS = {"yaw": 35.0, "pitch": 20.0, "roll": 15.0}  # degrees to either side, in the order of the turns
+LIMITS = {"yaw": 35.0, "pitch": 20.0, "roll": 15.0}  # degrees to either side, in the order of rotation
 PARTS = {"whole": pnp.WHOLE, "central": pnp.CENTRAL}
 
 
 @dataclass(frozen=True)
 class Known:
-    """T frames whose pose is known."""
+    """Landmarks of T frames and their known poses."""
 
     points: np.ndarray  # (T, 68, 2) pixels
     rotation: np.ndarray  # (T, 3, 3) head to camera
@@ -33,7 +33,7 @@ class Known:
 
 
 def turns(count: int, seed: int) -> np.ndarray:
-    """Rotations (count, 3, 3) with yaw, pitch and roll drawn evenly within LIMITS."""
+    """Rotations (count, 3, 3) with yaw, pitch and roll drawn uniformly within LIMITS."""
     angles = repro.rng(seed, 0).uniform(-1, 1, (count, 3)) * list(LIMITS.values())
     return Rotation.from_euler("YXZ", angles, degrees=True).as_matrix()
 
@@ -45,15 +45,15 @@ def project_heads(heads: np.ndarray, rotation: np.ndarray, tvec: np.ndarray, cam
 
 
 def place(rotation: np.ndarray, model: np.ndarray, seed: int) -> np.ndarray:
-    """Translations (T, 3) that put faces of FACE_WIDTH pixels anywhere near the image's middle."""
+    """Translations (T, 3), in millimetres, that put faces of FACE_WIDTH pixels anywhere near the image's centre."""
     jaw = model[list(worldmodel.JAW_ENDS)]
-    depth = WIDTH * np.ptp(jaw[:, 0]) / FACE_WIDTH - jaw[:, 2].mean()  # where the jaw's ends are so far apart
+    depth = WIDTH * np.ptp(jaw[:, 0]) / FACE_WIDTH - jaw[:, 2].mean()  # at which the jaw is that wide
     aside = repro.rng(seed, 1).uniform(-0.15, 0.15, (len(rotation), 2)) * depth
     return np.column_stack([aside, np.full(len(rotation), depth)])
 
 
 def simulated(model: np.ndarray, count: int, noise: float, seed: int) -> Known:
-    """Frames of a head (68, 3) in known poses, each landmark off by a normal error of `noise` pixels."""
+    """Frames of a head (68, 3) in known poses; each landmark has a normal error of `noise` pixels."""
     rotation = turns(count, seed)
     tvec = place(rotation, model, seed)
     points = project_heads(model[None], rotation, tvec, pnp.camera_matrix(WIDTH, HEIGHT))
@@ -76,14 +76,15 @@ def compare_solvers(model: np.ndarray, count: int, noises: tuple[float, ...], se
 
 
 def flipped(found: pnp.Poses, error_deg: np.ndarray) -> np.ndarray:
-    """Whether each pose (T,) lies behind the camera or is turned by more than a right angle."""
+    """Whether each pose (T,) lies behind the camera or is wrong by more than a right angle."""
     return pnp.behind_camera(found) | (error_deg > 90)
 
 
 def rendered(seen: FrameSet, model: np.ndarray, solver: str) -> pd.DataFrame:
-    """dlib's landmarks on the embedded clips against the rendered pose: columns person, label, yaw, whole, central.
+    """Errors of the poses from dlib's landmarks on the embedded clips: columns person, label, yaw, whole, central.
 
-    yaw is the true one and the others are angular errors, all in degrees; the camera is guessed as in the study.
+    yaw is that of the rendered pose; whole and central are angular errors; all in degrees. The camera is guessed as in
+    the study.
     """
     poses = pnp.whole_and_central(seen.points, seen.sizes, model, solver)
     clips = seen.table.groupby("clip_id", sort=False)["frame"]
@@ -93,7 +94,7 @@ def rendered(seen: FrameSet, model: np.ndarray, solver: str) -> pd.DataFrame:
     return seen.table[["person", "label"]].assign(yaw=yaw, **errors)
 
 
-Setup = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # model -> the model and camera that are used
+Setup = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # correct model -> model and camera to use
 RIGHT = pnp.camera_matrix(WIDTH, HEIGHT)
 SETUPS: dict[str, Setup] = {
     "right": lambda model: (model, RIGHT),
@@ -104,15 +105,15 @@ SETUPS: dict[str, Setup] = {
     "focal length halved": lambda model: (model, pnp.camera_matrix(WIDTH, HEIGHT, focal=0.5)),
     "width and height exchanged": lambda model: (model, pnp.camera_matrix(HEIGHT, WIDTH)),
 }
-# What no right setup shows, not even with the model of another head; measured in tests.
+# Limits that no correct setup exceeds, not even with the model of another head; measured in tests.
 MOST = {"behind_camera": 0.01, "angle_deg": 15.0, "depth_off": 0.15, "residual_percent": 5.0}
 
 
 def symptoms(model: np.ndarray, camera: np.ndarray, head: np.ndarray, solver: str = "iterative") -> dict[str, float]:
     """How well a model and a camera do on 200 known poses of `head` (68, 3), with 1 px of noise.
 
-    behind_camera: share of poses; angle_deg: median error; depth_off: median of |distance / truth - 1|;
-    residual_percent: root mean square reprojection error as a share of the face's width.
+    behind_camera: share of poses; angle_deg: median error; depth_off: median of |distance / true distance - 1|;
+    residual_percent: median of the root mean square reprojection error, in percent of the face's width.
     """
     known = simulated(head, 200, 1.0, seed=0)
     found = pnp.solve(known.points, model, camera, pnp.WHOLE, solver)
@@ -125,26 +126,26 @@ def symptoms(model: np.ndarray, camera: np.ndarray, head: np.ndarray, solver: st
 
 
 def signs(found: dict[str, float]) -> list[str]:
-    """The symptoms that exceed what a right setup shows, empty where none does."""
+    """The symptoms that exceed the limits of a correct setup; empty if none does."""
     return [name for name, most in MOST.items() if found[name] > most]
 
 
-INNER_FACE = np.arange(17, 68)  # what a swap replaces: all but the contour
+INNER_FACE = np.arange(17, 68)  # the part that a swap replaces: all but the contour
 TURN = 4.0  # degrees, standard deviation about each axis: the mismatch of a swapped face
-NOISE = 1.0  # pixels, of every landmark
-EACH = 20  # frames of each head, real and fake
-# Changes the heads (T, 68, 3) of one person's fake frames, given all heads (people, 68, 3), the person and a seed.
+NOISE = 1.0  # pixels, standard deviation of every landmark
+EACH = 20  # real frames of each head, and as many fake ones
+# A change of the heads (T, 68, 3) in one person's fake frames, given all heads (people, 68, 3), the person and a seed.
 Change = Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
 
 
 def skulls(clips: list[Clip]) -> np.ndarray:
-    """The true landmarks (people, 68, 3) of the embedded heads, one a person, in millimetres."""
+    """The true landmarks (people, 68, 3) of the embedded heads, one head per person, in millimetres."""
     first = {clip.person: clip.clip_id for clip in sorted(clips, key=lambda c: c.clip_id)}
     return np.stack([truth.head(clip_id) for clip_id in first.values()])
 
 
 def turned_face(own: np.ndarray, every: np.ndarray, person: int, seed: int) -> np.ndarray:
-    """The inner face turned a little about its own middle, in each frame another way."""
+    """The inner face turned a little about its centre, differently in each frame."""
     middle = own[:, INNER_FACE].mean(1, keepdims=True)
     small = Rotation.from_rotvec(repro.rng(seed, 3).normal(0, np.radians(TURN), (len(own), 3))).as_matrix()
     changed = own.copy()
@@ -153,12 +154,12 @@ def turned_face(own: np.ndarray, every: np.ndarray, person: int, seed: int) -> n
 
 
 def one_donor(own: np.ndarray, every: np.ndarray, person: int, seed: int) -> np.ndarray:
-    """The inner face of the first head, on everybody, in the right pose."""
+    """The inner face of the first head on everybody, in the correct pose."""
     return _wearing(own, every[0])
 
 
 def many_donors(own: np.ndarray, every: np.ndarray, person: int, seed: int) -> np.ndarray:
-    """The inner face of another head for each person, in the right pose."""
+    """The inner face of a different head on each person, in the correct pose."""
     return _wearing(own, every[(person + len(every) // 2) % len(every)])
 
 
@@ -166,9 +167,10 @@ CHANGES: dict[str, Change] = {"turned face": turned_face, "one donor": one_donor
 
 
 def _wearing(own: np.ndarray, donor: np.ndarray) -> np.ndarray:
-    """The heads with the donor's inner face, turned, scaled and moved to fit their own best.
+    """The heads with the donor's inner face, rotated, scaled and moved to the best fit with their own.
 
-    In the heads' single precision; scikit-image's SimilarityTransform in double moves answers by up to 0.001.
+    Computed in the heads' single precision; scikit-image's SimilarityTransform in double precision moves the numbers of
+    `answers` by up to 0.001.
     """
     middle = own[0, INNER_FACE].mean(0)
     source, target = donor[INNER_FACE] - donor[INNER_FACE].mean(0), own[0, INNER_FACE] - middle
@@ -179,9 +181,9 @@ def _wearing(own: np.ndarray, donor: np.ndarray) -> np.ndarray:
 
 
 def flawed_frames(every: np.ndarray, change: Change, seed: int) -> tuple[np.ndarray, pd.DataFrame]:
-    """Landmarks (T, 68, 2) in pixels and their table of real and changed frames of all heads but the first.
+    """Landmarks (T, 68, 2) in pixels, and the table, of real and changed frames of all heads but the first.
 
-    The first is the donor of `one_donor`. Images have WIDTH x HEIGHT pixels.
+    The first head is the donor of `one_donor`. Images have WIDTH x HEIGHT pixels.
     """
     points, rows = [], []
     for (person, head), label in itertools.product(enumerate(every[1:], 1), (0, 1)):
@@ -196,9 +198,9 @@ def flawed_frames(every: np.ndarray, change: Change, seed: int) -> tuple[np.ndar
 
 @cache.stage
 def answers(every: np.ndarray, models: dict[str, np.ndarray], solver: str, seed: int) -> pd.DataFrame:
-    """How well each feature finds each flaw, five folds by person: columns flaw, feature and pose_factorial.summary's.
+    """How well each feature detects each flaw, in five folds by person: columns flaw, feature and those of `summary`.
 
-    The features are those of Yang et al. by each of `models`, and the aligned shape of the landmarks.
+    The features are that of Yang et al. with each of `models`, and the aligned shape of the landmarks.
     """
     rows = []
     for flaw, change in CHANGES.items():

@@ -14,8 +14,8 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold
 from dfdlib.core import cache, paths, repro
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
-from dfdlib.evaluation import intervals, metrics
-from dfdlib.evaluation.intervals import Estimate
+from dfdlib.evaluation import metrics
+from dfdlib.evaluation.metrics import Estimate
 from dfdlib.faces import frames
 from dfdlib.faces.frames import FrameSet
 from dfdlib.headpose import pnp, pose_features, worldmodel
@@ -23,16 +23,16 @@ from dfdlib.headpose.pnp import Poses
 
 FACTORS = ["feature", "svm", "solver", "model"]
 PLACED = (0.02, 0.05, 0.08)  # errors of hand-placed points, as shares of the head's width
-FOCALS = (0.5, 1.0, 2.0, 4.0, 8.0)  # 1 is the guess of Yang et al.; the larger, the further the camera
-RESAMPLES = 300  # behind the interval of each of hundreds of cells, which are drawn and not quoted
+FOCALS = (0.5, 1.0, 2.0, 4.0, 8.0)  # 1 is the guess of Yang et al.; the larger, the more distant the camera
+RESAMPLES = 300  # for the interval of each of hundreds of cells, which are drawn and not quoted
 PROTOCOLS = ("published", "frame", "pair", "person")
 
 
 def folds(table: pd.DataFrame, protocol: str, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of row numbers to train on and to score.
+    """Row numbers to train on and row numbers to score, for each fold; DfdError for an unknown protocol.
 
-    "published": the study's own train and test part, once. "frame", "pair", "person": five folds over all
-    frames in which a frame, a pair or a person is on one side only; "frame" leaks, on purpose.
+    "published": one fold, the study's own train and test part. "frame", "pair", "person": five folds over all frames,
+    in which a frame, a pair or a person is on one side only; "frame" leaks on purpose.
     """
     if protocol not in PROTOCOLS:
         raise DfdError(f"There is no protocol {protocol!r}; choose one of: {', '.join(PROTOCOLS)}.")
@@ -48,10 +48,10 @@ def folds(table: pd.DataFrame, protocol: str, seed: int) -> Iterator[tuple[np.nd
 def out_of_fold(
     features: np.ndarray, table: pd.DataFrame, protocol: str, seed: int, svm: str = "standardized"
 ) -> pd.DataFrame:
-    """The score table of every frame that the protocol scores, each by an SVM that has not seen its fold.
+    """The score table of all frames that the protocol scores, each by an SVM that has not seen its fold.
 
-    features: (T, numbers), a row a row of `table`; svm: a name in pose_features.SVMS, or "tuned", which searches
-    C and gamma inside the training frames.
+    features: (T, numbers), one row per row of `table`; svm: a name in pose_features.SVMS, or "tuned", which searches
+    C and gamma within the training frames.
     """
     parts = []
     for train, test in folds(table, protocol, seed):
@@ -65,21 +65,21 @@ def out_of_fold(
 
 
 def summary(scores: pd.DataFrame, resamples: int) -> dict[str, float]:
-    """One flat row: AUC and accuracy of frames and videos with their intervals' ends, and the share called fake.
+    """One flat row: AUC and accuracy of frames and videos with their intervals, and the share called fake.
 
-    A share near 0 or 1 shows an SVM that says the same of every frame.
+    A share near 0 or 1 reveals an SVM that gives every frame the same verdict.
     """
     row = {"called_fake": float((scores["p_fake"] >= metrics.THRESHOLD).mean())}
     for unit, table in (("frame", scores), ("video", metrics.to_videos(scores))):
         for name in ("auc", "acc"):
-            row |= intervals.estimate(table, name, f"{unit}s", resamples).columns(f"{unit}_{name}")
+            row |= metrics.estimate(table, name, f"{unit}s", resamples).columns(f"{unit}_{name}")
     return row
 
 
 def world_models(found: FrameSet, study: Study) -> dict[str, np.ndarray]:
-    """The models (68, 3) that are compared: the study's own, its mirror image, one from real faces, and placed ones.
+    """The models (68, 3) to compare: the study's own, its mirror image, one from real faces, and hand-placed ones.
 
-    "from real faces" sees the training part alone. A file named by DFD_WORLD_MODEL joins them, mirrored too.
+    "from real faces" uses the training part only. A file named by DFD_WORLD_MODEL is added, as it is and mirrored.
     """
     own = worldmodel.world_model(study.headpose.world_model)
     from_faces = worldmodel.from_landmarks(found.points[real_training(found)], own)
@@ -92,7 +92,7 @@ def world_models(found: FrameSet, study: Study) -> dict[str, np.ndarray]:
 
 
 def real_training(found: FrameSet) -> np.ndarray:
-    """Which frames (T,) are real and of the training part."""
+    """Mask (T,) of the real frames of the training part."""
     return ((found.table["split"] == "train") & (found.table["label"] == 0)).to_numpy()
 
 
@@ -100,7 +100,7 @@ def real_training(found: FrameSet) -> np.ndarray:
 def solve_all(
     points: np.ndarray, sizes: np.ndarray, models: dict[str, np.ndarray]
 ) -> dict[tuple[str, str], tuple[Poses, Poses]]:
-    """Poses by every solver and world model: (solver, model) -> (whole, central)."""
+    """Poses with every solver and world model: (solver, model) -> (whole, central)."""
     every = itertools.product(pnp.SOLVERS, models)
     return {(s, m): pnp.whole_and_central(points, sizes, models[m], s) for s, m in every}
 
@@ -109,7 +109,7 @@ def solve_all(
 def factorial(
     table: pd.DataFrame, poses: dict[tuple[str, str], tuple[Poses, Poses]], protocol: str, seed: int, threads: int
 ) -> pd.DataFrame:
-    """Every feature and SVM on every solver and model: columns FACTORS and those of `summary`."""
+    """Every feature and SVM with every solver and model: columns FACTORS and those of `summary`."""
     cells = itertools.product(pose_features.FEATURES, pose_features.SVMS, poses)
     jobs = (delayed(_cell)(table, poses[pair], (name, svm, *pair), protocol, seed) for name, svm, pair in cells)
     return pd.DataFrame(Parallel(n_jobs=threads)(jobs))
@@ -122,7 +122,7 @@ def _cell(table: pd.DataFrame, poses: tuple, levels: tuple[str, ...], protocol: 
 
 
 def main_effects(cells: pd.DataFrame, score: str) -> pd.DataFrame:
-    """For every level of every factor, the middle and the range of a score over all other factors' levels."""
+    """For every level of every factor, the median and the range of a score over all levels of the other factors."""
     found = {factor: cells.groupby(factor, sort=False)[score].agg(["median", "min", "max"]) for factor in FACTORS}
     return pd.concat(found, names=["factor", "level"]).reset_index()
 
@@ -131,11 +131,11 @@ def main_effects(cells: pd.DataFrame, score: str) -> pd.DataFrame:
 def cameras(
     points: np.ndarray, sizes: np.ndarray, table: pd.DataFrame, models: dict[str, np.ndarray], solver: str, seed: int
 ) -> pd.DataFrame:
-    """Each model seen by cameras of several focal lengths (FOCALS, multiples of the image's width), one a row.
+    """Each model with cameras of several focal lengths (FOCALS, multiples of the image's width), one row for each.
 
-    Columns model, focal; of real frames residual_percent, the median reprojection error of the whole face as a
-    share of its width; real_distance and fake_distance, the median cosine distance of v_a and v_c; and those of
-    `summary` for the feature of Yang et al., by person.
+    Columns model, focal; residual_percent, the median reprojection error of the whole face in real frames, in percent
+    of its width; real_distance and fake_distance, the median cosine distance of v_a and v_c; and those of `summary`
+    for the feature of Yang et al., by person.
     """
     width, real = np.ptp(points[:, :17, 0], axis=1), (table["label"] == 0).to_numpy()
     rows = []
@@ -149,7 +149,7 @@ def cameras(
     return pd.DataFrame(rows)
 
 
-# Mistakes that a reader of the paper might suspect: how each changes landmarks (T, 68, 2) and model (68, 3).
+# Mistakes that a reader of the paper might suspect, each as a change of landmarks (T, 68, 2) and model (68, 3).
 Mistake = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 MISTAKES: dict[str, Mistake] = {
     "none": lambda points, model: (points, model),
@@ -168,9 +168,9 @@ MISTAKES: dict[str, Mistake] = {
 def mistakes(
     points: np.ndarray, sizes: np.ndarray, table: pd.DataFrame, model: np.ndarray, protocol: str, seed: int
 ) -> pd.DataFrame:
-    """The paper's recipe (default solver, raw directions, default SVM) with each of MISTAKES, one a row.
+    """The paper's recipe (default solver, raw directions, default SVM) with each of MISTAKES, one row for each.
 
-    Columns mistake and those of `summary`. The last row has its labels shuffled: what a coin gives.
+    Columns mistake and those of `summary`. The last row has shuffled labels, which shows the level of chance.
     """
 
     def row(name: str, seen: np.ndarray, used: np.ndarray, labelled: pd.DataFrame) -> dict:
@@ -184,9 +184,9 @@ def mistakes(
 
 
 def readings(found: FrameSet, poses: dict[str, tuple[Poses, Poses]], model: np.ndarray, solver: str) -> dict:
-    """Features (T, numbers) by name. `poses` are by world model: "own", "own, mirrored" and "from real faces".
+    """Features (T, numbers) by name. `poses` are keyed by world model: "own", "own, mirrored", "from real faces".
 
-    The last two go beyond what was published; `model` (68, 3) and `solver` are for the smoothed landmarks.
+    The last two features go beyond what was published; `model` (68, 3) and `solver` are for the smoothed landmarks.
     """
     width = np.ptp(found.points[:, :17, 0], axis=1)[:, None]  # of the face, pixels
     features = {name: pose_features.yang_feature(*both) for name, both in poses.items()}
@@ -209,5 +209,5 @@ def readings(found: FrameSet, poses: dict[str, tuple[Poses, Poses]], model: np.n
 def evaluated(
     features: np.ndarray, table: pd.DataFrame, seed: int, resamples: int, svm: str = "standardized"
 ) -> dict[str, Estimate]:
-    """`intervals.evaluate` of all frames, five folds by person; cached."""
-    return intervals.evaluate(out_of_fold(features, table, "person", seed, svm), resamples)
+    """`metrics.evaluate` of all frames, in five folds by person; cached."""
+    return metrics.evaluate(out_of_fold(features, table, "person", seed, svm), resamples)

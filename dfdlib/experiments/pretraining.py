@@ -1,4 +1,4 @@
-"""Pre-train a network on Tiny-ImageNet: a stand-in where ImageNet's weights can't be had, and labelled as such."""
+"""Pre-train a network on Tiny-ImageNet: a substitute, labelled as such, where ImageNet's weights are unavailable."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from dfdlib.core.studies import ResNetParams, Study
 from dfdlib.resnet import architectures, classifier, finetune
 
 SIZE, BATCH, EPOCHS, PEAK = 56, 64, 20, 0.1  # windows of 56 of the 64 pixels; the rest as for one cycle
-HELD_OUT = 20  # images of each class
-MOST_BYTES = 2**24  # of a member; an image of 64 x 64 pixels has a few kB
+HELD_OUT = 20  # images per class
+MOST_BYTES = 2**24  # of an archive member; an image of 64 x 64 pixels has a few kB
 CLASS = re.compile(r"n0.*|.[0-9]+")  # the folder that names an image's class
 
 
 def archive() -> Path | None:
-    """The archive that DFD_TINY_IMAGENET names (<class>/<image>.JPEG or .jpg inside), or None where it is not set."""
+    """The archive that DFD_TINY_IMAGENET names (<class>/<image>.JPEG or .jpg inside), or None if it is not set."""
     value = os.environ.get("DFD_TINY_IMAGENET")
     if value and not _is_tar(Path(value)):
         raise DfdError(f"DFD_TINY_IMAGENET names {value}, which is not a tar archive; name one or unset it.")
@@ -45,8 +45,8 @@ def _is_tar(path: Path) -> bool:
 def read_archive(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Images (N, 64, 64, 3) uint8 RGB, labels (N,) and class names; nothing is unpacked to disk.
 
-    Links and devices are passed over, and a member's name is only a name. DfdError for a damaged archive, for one
-    without images, and for an image of another size or without a class.
+    Links and devices are skipped, and a member's name is never used as a path. DfdError for a damaged archive, an
+    archive without images, and an image of another size or without a class.
     """
     images, names = [], []
     try:
@@ -57,25 +57,25 @@ def read_archive(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
                 what = "has no class in its name" if names[-1] is None else "is not an image of 64 x 64 pixels"
                 raise DfdError(f"{name} in {path} {what}; get the archive again.")
     except disk.DAMAGED as error:
-        raise DfdError(f"{path} is damaged or no tar archive ({disk.why(error)}); get it again.") from None
+        raise DfdError(f"{path} is damaged or not a tar archive ({disk.why(error)}); get it again.") from None
     if not images:
-        raise DfdError(f"{path} holds no image <class>/<image>.JPEG; get the archive again.")
+        raise DfdError(f"{path} contains no image <class>/<image>.JPEG; get the archive again.")
     classes, labels = np.unique(names, return_inverse=True)
     return np.stack(images), labels, classes.tolist()
 
 
 def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Names and bytes of the regular files that are called an image; ValueError for a member that is too large."""
+    """Names and bytes of the regular files with an image's name; ValueError for a member that is too large."""
     with disk.decoding(), tarfile.open(path) as tar:
         for member in tar:
             if member.size > MOST_BYTES:
-                raise ValueError(f"a member of {member.size} bytes, too many to take")
+                raise ValueError(f"a member of {member.size} bytes, which is too large")
             if member.isreg() and not member.issparse() and member.name.lower().endswith((".jpg", ".jpeg")):
                 yield member.name, tar.extractfile(member).read()
 
 
 def _decoded(encoded: bytes) -> np.ndarray | None:
-    """An image (64, 64, 3) uint8 RGB, or None where the bytes are something else."""
+    """An image (64, 64, 3) uint8 RGB, or None if the bytes are anything else."""
     try:
         disk.check_image(encoded)
         image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
@@ -85,7 +85,7 @@ def _decoded(encoded: bytes) -> np.ndarray | None:
 
 
 def tiny_imagenet(study: Study, path: Path) -> tuple[Path, float]:
-    """Weights of the study's network after EPOCHS epochs on the archive, and accuracy on HELD_OUT images a class."""
+    """Weights of the study's network after EPOCHS epochs on the archive, and accuracy on HELD_OUT images per class."""
     params = replace(study.resnet, input_size=SIZE, batch=BATCH, weights="")
     key = cache.key(__name__, params, study.seed, path)
     folder = paths.runs() / "pretrained" / f"{params.arch}-{key[:12]}"

@@ -1,4 +1,4 @@
-"""Super-resolution where it could matter: faces of few pixels, enlarged in four ways, with and without JPEG."""
+"""Super-resolution where it could matter: small faces, enlarged in four ways, with and without JPEG."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from dfdlib.core import cache
 from dfdlib.core.studies import FaceParams, ResNetParams, Study, SuperResParams
-from dfdlib.evaluation import intervals
+from dfdlib.evaluation import metrics
 from dfdlib.faces import detection, geometry
 from dfdlib.faces.frames import FrameSet
 from dfdlib.headpose import pose_features, worldmodel
@@ -25,27 +25,27 @@ from dfdlib.resnet import classifier, finetune
 from dfdlib.superres import enlarging, lr_hr
 
 WAYS = ("as small as it is", "nearest", "bicubic", "FSRCNN")
-GREY = 124  # of the canvas around a face that is not enlarged: ImageNet's mean, which the network sees as zero
+GREY = 124  # of the canvas around a face that is not enlarged: ImageNet's mean, which is zero for the network
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One condition."""
+    """One condition of the experiment."""
 
     height: int  # of the face's crop in pixels, before it is enlarged
     way: str  # one of WAYS
-    quality: int  # of JPEG at that height; 0 is none
+    quality: int  # of JPEG at that height; 0 is no JPEG
 
 
 def conditions(study: Study) -> list[Cell]:
-    """The study's conditions; at the crops' own height there is nothing to enlarge, and one way counts for all."""
+    """The study's conditions; at the crops' own height nothing is enlarged, so one way represents all."""
     sweep, own = study.sweep, study.faces.size
     small = [Cell(*levels) for levels in itertools.product(sweep.heights, WAYS, sweep.qualities)]
     return small + [Cell(own, "bicubic", quality) for quality in sweep.qualities]
 
 
 def degraded(crop: np.ndarray, cell: Cell, model: torch.nn.Module) -> np.ndarray:
-    """A crop (S, S, 3) made small, compressed and brought back to its size by the cell's way."""
+    """A crop (S, S, 3) shrunk, compressed and enlarged to its old size in the cell's way."""
     small = cv2.resize(crop, (cell.height, cell.height), interpolation=cv2.INTER_AREA)
     if cell.quality:
         small = geometry.jpeg(small, cell.quality)
@@ -64,10 +64,10 @@ def _framed(small: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return canvas
 
 
-def landmarks(crops: np.ndarray, cell: Cell, params: FaceParams) -> np.ndarray:
-    """dlib's landmarks (N, 68, 2) float32 on changed crops, in pixels of the crops before the change.
+def landmarks_on_crops(crops: np.ndarray, cell: Cell, params: FaceParams) -> np.ndarray:
+    """dlib's landmarks (N, 68, 2) float32 on degraded crops, in pixels of the original crops.
 
-    The search starts from the crop without its margin, which needs no detector: a face of 16 pixels has none.
+    The search starts from the crop without its margin instead of a detected box: dlib detects no face of 16 pixels.
     """
     size = params.size
     inner = cell.height if cell.way == WAYS[0] else size  # the side of the face's crop in its canvas
@@ -85,8 +85,8 @@ def _measured(
     nets: tuple[Path, ResNetParams, Path, SuperResParams],
     face: FaceParams,
 ) -> dict[str, np.ndarray]:
-    """Per test crop: p_fake of the network as it is and with a last layer trained on such crops, PSNR, landmarks."""
-    torch.set_num_threads(1)  # cells run beside each other
+    """For test crops: p_fake of the network as it is and with a last layer trained on such crops, PSNR, landmarks."""
+    torch.set_num_threads(1)  # cells run in parallel
     weights, params, sr_weights, sr_params = nets
     enlarger, network = enlarging.load_fsrcnn(sr_weights, sr_params), finetune.network(weights, params)
     learned, seen = (np.stack([degraded(crop, cell, enlarger) for crop in crops]) for crops in (trained[0], tested))
@@ -97,69 +97,69 @@ def _measured(
         "test only": classifier.p_fake(logits),
         "train and test": last_layer.predict_proba(features)[:, 1],
         "psnr": np.array([lr_hr.psnr(*pair) for pair in pairs]),
-        "points": landmarks(seen, cell, face),
+        "points": landmarks_on_crops(seen, cell, face),
     }
 
 
 def measure_cells(study: Study, found: FrameSet) -> dict[Cell, dict[str, np.ndarray]]:
-    """What `_measured` finds in every cell; cells run side by side, are cached one by one, and resume."""
+    """The results of `_measured` for every cell; cells run in parallel and are cached one by one."""
     small = finetune.small(study)
     network = finetune.one_cycle(small, found)
     trained, tested = found.part("train", "val"), found.part("test").crops
     nets = (network.weights, finetune.network_alone(small.resnet), enlarging.fsrcnn_of(study), study.superres)
     calls = [(cell, (trained.crops, trained.labels), tested, nets, study.faces) for cell in conditions(study)]
     done = [_measured.kept(*call) for call in calls]
-    if any(cell is None for cell in done):  # else no processes need be started
+    if any(cell is None for cell in done):  # otherwise no process needs to be started
         done = Parallel(n_jobs=study.jobs)(delayed(_measured)(*call) for call in calls)
     return dict(zip(conditions(study), done, strict=True))
 
 
 def resolution_table(study: Study, found: FrameSet, cells: dict[Cell, dict[str, np.ndarray]]) -> pd.DataFrame:
-    """One row a cell: AUC of test frames with intervals, PSNR (dB), landmark error, AUC of the head pose.
+    """One row per cell: AUC of test frames with intervals, PSNR (dB), landmark error, AUC of the head pose.
 
-    The landmark error is against the same search on the unchanged crop, in percent of the distance of the outer eye
-    corners. The head pose is that of Yang et al. on the landmarks found, its SVM trained on unchanged crops.
+    The landmark error is measured against the same search on the original crop, in percent of the distance between the
+    outer eye corners. The head pose is that of Yang et al. on the landmarks found; its SVM learned original crops.
     """
     test, own = found.part("test"), Cell(study.faces.size, "bicubic", 0)
     world, solver = worldmodel.world_model(study.headpose.world_model), study.headpose.solver
     train = found.part("train")
-    learned = _seen_at(landmarks(train.crops, own, study.faces), train, study.faces)
+    learned = _seen_at(landmarks_on_crops(train.crops, own, study.faces), train, study.faces)
     svm = pose_features.pose_svm(learned, world, solver)
     rows = []
     for cell, kept in cells.items():
         features = pose_features.frame_features(_seen_at(kept["points"], test, study.faces), world, solver)
         scores = {name: kept[name] for name in ("test only", "train and test")}
         scores["head pose"] = pose_features.p_fake(svm, features)
-        psnr = np.nan if cell.way == WAYS[0] else kept["psnr"].mean()  # there is no enlarged picture to compare
+        psnr = np.nan if cell.way == WAYS[0] else kept["psnr"].mean()  # there is no enlarged image to compare
         error = geometry.landmark_error(kept["points"], cells[own]["points"]).mean()
         row = vars(cell) | {"psnr": psnr, "landmark_error": error}
         for name, p_fake in scores.items():
-            row |= intervals.estimate(test.scored(p_fake), "auc", "frames", study.bootstrap).columns(name)
+            row |= metrics.estimate(test.scored(p_fake), "auc", "frames", study.bootstrap).columns(name)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def _seen_at(points: np.ndarray, original: FrameSet, params: FaceParams) -> FrameSet:
-    """The frames with landmarks that were found in their crops (N, 68, 2), in the frames' pixels."""
+    """The frames with landmarks (N, 68, 2) found in their crops, converted to the frames' pixels."""
     return replace(original, points=geometry.in_frame(points, original.points, params))
 
 
 def gains(study: Study, found: FrameSet, cells: dict[Cell, dict[str, np.ndarray]]) -> pd.DataFrame:
-    """AUC by FSRCNN minus AUC by bicubic on the same frames, with the paired interval and what could have been seen."""
+    """AUC with FSRCNN minus AUC with bicubic on the same frames: paired interval and smallest detectable difference."""
     test, rows = found.part("test"), []
     for cell in cells:
         if cell.way == "FSRCNN":
             other = replace(cell, way="bicubic")
             for name in ("test only", "train and test"):
                 tables = (test.scored(cells[key][name]) for key in (cell, other))
-                gain = intervals.difference(*tables, "auc", "frames", study.bootstrap)
-                seen = intervals.detectable(gain)
+                gain = metrics.difference(*tables, "auc", "frames", study.bootstrap)
+                seen = metrics.detectable(gain)
                 rows.append((cell.height, cell.quality, name, gain.value, gain.low, gain.high, seen))
     return pd.DataFrame(rows, columns=["height", "quality", "trained", "gain", "low", "high", "detectable"])
 
 
 def agreement(table: pd.DataFrame) -> tuple[int, int]:
-    """In how many cells the way with the higher PSNR, FSRCNN or bicubic, has the higher AUC; of those without a tie."""
+    """Cells where the way of higher PSNR, FSRCNN or bicubic, has the higher AUC, and cells without a tie; counts."""
     wide = table.pivot(index=["height", "quality"], columns="way", values=["psnr", "test only"])
     psnr, auc = (np.sign(wide[name]["FSRCNN"] - wide[name]["bicubic"]).dropna() for name in ("psnr", "test only"))
     told = (psnr != 0) & (auc != 0)

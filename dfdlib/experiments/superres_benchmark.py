@@ -1,4 +1,4 @@
-"""The standard benchmark: networks trained on the 91 images of T91 and tested on the five of Set5 (Dong et al., 4)."""
+"""The standard benchmark: train on the 91 images of T91, test on the five of Set5 (Dong et al., section 4)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from torch import nn
 from dfdlib.core import cache, paths, repro, training
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
-from dfdlib.evaluation import intervals, results
+from dfdlib.evaluation import metrics, results
 from dfdlib.faces import detection
 from dfdlib.superres import enlarging, fsrcnn_training, lr_hr, networks
 from dfdlib.superres.networks import SCALES
 
-COPIES = (1.0, 0.9, 0.8, 0.7, 0.6)  # sizes of each training image (Dong et al., section 4.1)
-# Set5, Y, shaved borders: Dong et al.'s Tables 3 and 4 (91 images) for FSRCNN; SRCNN is the 9-1-5 of the same table;
-# ESPCN trained on 91 images, from Shi et al.'s Table 1, which has scale 3 alone.
+COPIES = (1.0, 0.9, 0.8, 0.7, 0.6)  # relative sizes of each training image's copies (Dong et al., section 4.1)
+# PSNR on Set5, luminance, borders shaved: FSRCNN from Dong et al., Tables 3 and 4 (91 images); SRCNN is their 9-1-5.
+# ESPCN is missing: Shi et al., Table 1, has it trained on 91 images at scale 3 only.
 PUBLISHED = {
     ("bicubic", 2): 33.66, ("bicubic", 3): 30.39, ("bicubic", 4): 28.42,
     ("fsrcnn", 2): 36.94, ("fsrcnn", 3): 33.06, ("fsrcnn", 4): 30.55,
@@ -37,10 +37,10 @@ class T91Recipe:
     """How a network is trained on T91."""
 
     epochs: int = 60  # of FSRCNN at scale 2
-    fewer: int = 30  # at the other scales, which start from it, and of the networks that are compared with it
-    steps: int = 1000  # batches an epoch
+    fewer: int = 30  # of FSRCNN at the other scales, which start from scale 2, and of the other networks
+    steps: int = 1000  # batches per epoch
     batch: int = 16
-    patch: int = 24  # side in pixels of the squares of the small images
+    patch: int = 24  # side of the squares cut from the small images, pixels
     lr: float = 1e-3
     seed: int = 2020
 
@@ -57,7 +57,7 @@ def image_files(name: str) -> tuple[Path, ...]:
 def benchmark_pairs(
     files: tuple[Path, ...], scale: int, copies: tuple[float, ...] = (1.0,)
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Luminances of low and high resolution, uint8, of each image and its smaller copies, shrunk as by Matlab."""
+    """Luminances of low and high resolution, uint8, of each image and its smaller copies, shrunk as in Matlab."""
     found = []
     for image in map(detection.read_image, files):
         for copy in copies:
@@ -71,7 +71,7 @@ def benchmark_pairs(
 def train_on_t91(
     network: str, scale: int, recipe: T91Recipe, say: Callable[[str], None] = lambda line: None
 ) -> tuple[nn.Module, Path]:
-    """A network trained on T91 and its file of weights; FSRCNN for scales 3 and 4 starts from that for 2. Resumes."""
+    """A network trained on T91, and its file of weights; FSRCNN at scales 3 and 4 starts from scale 2. Resumes."""
     name = f"t91_{network}_x{scale}"
     torch.manual_seed(recipe.seed)
     model = networks.NETWORKS[network](scale)
@@ -99,9 +99,9 @@ SHELF = [("fsrcnn", 2), ("fsrcnn", 3), ("fsrcnn", 4), ("fsrcnn_s", 2), ("espcn",
 
 
 def benchmark_table(study: Study) -> pd.DataFrame:
-    """What `benchmark` finds, kept in results/superres_benchmark; measured by the study `uadfv` where DFD_SR is set.
+    """The table of `benchmark`, also written to results/superres_benchmark, for the study `uadfv` with DFD_SR set.
 
-    Elsewhere the table that came with the repository.
+    Otherwise the table that came with the repository.
     """
     if study.dataset != "uadfv" or not os.environ.get("DFD_SR"):
         return results.committed_table("uadfv", "superres_benchmark")
@@ -109,10 +109,10 @@ def benchmark_table(study: Study) -> pd.DataFrame:
 
 
 def benchmark(study: Study) -> pd.DataFrame:
-    """The shipped networks on Set5, one row a network and scale, recorded in the study's results; needs DFD_SR.
+    """The shipped networks on Set5, one row per network and scale, recorded in the study's results; needs DFD_SR.
 
-    Columns network, scale, weights, operations (of one output pixel), psnr with low and high (dB, over the five
-    images), ssim, published (dB) and milliseconds (to enlarge 128 x 128 pixels, on the study's threads).
+    Columns network, scale, weights, operations (per output pixel), psnr with low and high (dB, over the five images),
+    ssim, published (dB) and milliseconds (to enlarge 128 x 128 pixels, on the study's threads).
     """
     y = np.random.default_rng(0).integers(16, 235, (1, 128, 128)).astype(np.uint8)
     rows, jobs = [], {}
@@ -124,7 +124,7 @@ def benchmark(study: Study) -> pd.DataFrame:
             enlarge = functools.partial(enlarging.enlarge, model)
             size = {"weights": networks.count_weights(model), "operations": networks.operations(model)}
         found = set5(enlarge, scale)
-        psnr = intervals.mean_over_people(found["psnr"].to_numpy(), found["image"], "images", study.bootstrap)
+        psnr = metrics.mean_over_people(found["psnr"].to_numpy(), found["image"], "images", study.bootstrap)
         results.record(study.name, f"{network}.x{scale}.set5_psnr", psnr)
         score = {"psnr": psnr.value, "low": psnr.low, "high": psnr.high, "ssim": found["ssim"].mean()}
         rows.append({"network": network, "scale": scale} | size | score)
@@ -134,27 +134,28 @@ def benchmark(study: Study) -> pd.DataFrame:
 
 
 def bicubic(lr: np.ndarray, scale: int) -> np.ndarray:
-    """Luminance (N, h, w) uint8 enlarged as by Matlab's imresize, the benchmark's baseline."""
+    """Luminance (N, h, w) uint8 enlarged as by Matlab's imresize: the benchmark's baseline."""
     return np.stack([lr_hr.resize_bicubic(y[..., None], (y.shape[0] * scale, y.shape[1] * scale))[..., 0] for y in lr])
 
 
 def set5(enlarge: Callable[[np.ndarray], np.ndarray], scale: int) -> pd.DataFrame:
-    """PSNR (dB) and SSIM of each image of Set5; `enlarge` takes uint8 luminance (1, h, w) to `scale` times the size."""
+    """PSNR (dB) and SSIM of each image of Set5; `enlarge` enlarges uint8 luminance (1, h, w) by `scale`."""
     files = image_files("Set5")
     quality = [lr_hr.quality(enlarge(lr[None]), hr[None], scale) for lr, hr in benchmark_pairs(files, scale)]
     return pd.concat(quality, ignore_index=True).assign(image=[path.stem for path in files])
 
 
 def displacement(model: nn.Module) -> float:
-    """How far an enlarged picture is moved at most, in large pixels: a blob's centre of mass against where it must be.
+    """Largest shift of an enlarged image, in large pixels: a blob's centre of mass against its correct position.
 
-    A pixel's centre at x lands on (x + 0.5) * scale - 0.5. Many public versions of FSRCNN are half a pixel or more off.
+    A pixel's centre at x belongs at (x + 0.5) * scale - 0.5. Many public versions of FSRCNN are off by half a pixel or
+    more.
     """
     worst, (y, x) = 0.0, np.mgrid[:41, :41]
     for dy, dx in ((0, 0), (0.5, 0.25), (-0.3, 0.7)):
         blob = 60 + 120 * np.exp(-((y - 20 - dy) ** 2 + (x - 20 - dx) ** 2) / (2 * 4**2))
         large = enlarging.enlarge(model, blob.round().astype(np.uint8)[None])[0].astype(float)
-        large = np.clip(large - 65, 0, None)  # the far surroundings carry no position
+        large = np.clip(large - 65, 0, None)  # the background far from the blob has no position
         centre = [(axis * large).sum() / large.sum() for axis in np.mgrid[: large.shape[0], : large.shape[1]]]
         wanted = (20 + np.array([dy, dx]) + 0.5) * model.scale - 0.5
         worst = max(worst, float(np.abs(centre - wanted).max()))
@@ -162,7 +163,7 @@ def displacement(model: nn.Module) -> float:
 
 
 def milliseconds(ways: dict[str, Callable[[], object]], rounds: int = 7) -> dict[str, float]:
-    """Median time of each, measured in turns, so that a busy moment of the machine hits all of them."""
+    """Median time of each way, measured in turns so that a busy moment of the machine affects all alike."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, work in ways.items():

@@ -1,4 +1,4 @@
-"""What super-resolution does to faces: PSNR, landmarks and identity beside bicubic interpolation, image by image."""
+"""What super-resolution does to faces: PSNR, landmarks and identity against bicubic interpolation, image by image."""
 
 from __future__ import annotations
 
@@ -16,40 +16,36 @@ from joblib import Parallel, delayed
 from dfdlib.core import cache, paths
 from dfdlib.core.studies import Study, SuperResParams
 from dfdlib.data import sources
-from dfdlib.evaluation import intervals, results
-from dfdlib.evaluation.intervals import Estimate
+from dfdlib.evaluation import metrics, results
+from dfdlib.evaluation.metrics import Estimate
 from dfdlib.faces import detection, geometry
 from dfdlib.superres import enlarging, lr_hr
 from dfdlib.superres.networks import FSRCNN, SCALES
 
 
-def score(enlarged: dict[str, np.ndarray], hr: np.ndarray, scale: int, people: pd.Series) -> pd.DataFrame:
-    """The quality of several ways to enlarge the same images: columns way, person, psnr (dB), ssim."""
+def quality_by_way(enlarged: dict[str, np.ndarray], hr: np.ndarray, scale: int, people: pd.Series) -> pd.DataFrame:
+    """The quality of the same images enlarged in several ways: columns way, person, psnr (dB), ssim."""
     found = {way: lr_hr.quality(images, hr, scale) for way, images in enlarged.items()}
     tables = [table.assign(way=way, person=people.to_numpy()) for way, table in found.items()]
     return pd.concat(tables, ignore_index=True)[["way", "person", "psnr", "ssim"]]
 
 
 def estimates(table: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
-    """From `score`'s ways "FSRCNN" and "bicubic": the mean of each and the mean of their paired difference."""
+    """From `quality_by_way`'s "FSRCNN" and "bicubic": the mean of each and of their paired difference."""
     ours, theirs = (table[table["way"] == way].reset_index(drop=True) for way in ("FSRCNN", "bicubic"))
     found = {}
     for name in ("psnr", "ssim"):
         rows = {name: ours[name], f"bicubic_{name}": theirs[name], f"{name}_gain": ours[name] - theirs[name]}
         for key, values in rows.items():
-            found[key] = intervals.mean_over_people(values.to_numpy(), ours["person"], "images", resamples)
+            found[key] = metrics.mean_over_people(values.to_numpy(), ours["person"], "images", resamples)
     return found
 
 
-def record_name(study: Study) -> str:
-    """The head of the study's ids in `results/`: scale and images, such as fsrcnn.x2.celeba."""
-    return f"fsrcnn.x{study.superres.scale}." + ("celeba" if study.dataset == "uadfv" else "stills")
-
-
-def record_all(study: Study, table: pd.DataFrame) -> None:
-    """Record what `estimates` finds and print a line for each."""
+def record_quality(study: Study, table: pd.DataFrame) -> None:
+    """Record the `estimates` under ids such as fsrcnn.x2.celeba_psnr and print a line for each."""
+    images = "celeba" if study.dataset == "uadfv" else "stills"
     for name, found in estimates(table, study.bootstrap).items():
-        results.record(study.name, f"{record_name(study)}_{name}", found)
+        results.record(study.name, f"fsrcnn.x{study.superres.scale}.{images}_{name}", found)
         digits, unit = (2, " dB") if "psnr" in name else (3, "")
         value, low, high = (f"{number:.{digits}f}" for number in (found.value, found.low, found.high))
         print(f"{name:13s} {value} [{low}, {high}]{unit}, n = {found.n} {found.unit}")
@@ -59,9 +55,9 @@ FILTERS = {"scikit-image's resize": lr_hr.downsample, "antialiased bicubic": lr_
 
 
 def by_downsampler(files: tuple[Path, ...], scale: int) -> pd.DataFrame:
-    """Mean PSNR (dB) on the same images, made small in two ways (rows) and enlarged in three (columns).
+    """Mean PSNR (dB) on the same images, shrunk in two ways (rows) and enlarged in three (columns).
 
-    Of the two networks one has learned to undo scikit-image's filter (CelebA), the other the bicubic one (T91).
+    One network has learned to undo scikit-image's filter (CelebA), the other the bicubic filter (T91).
     """
     rows = {}
     for name, shrink in FILTERS.items():
@@ -74,9 +70,9 @@ def by_downsampler(files: tuple[Path, ...], scale: int) -> pd.DataFrame:
 
 
 def strip(model: FSRCNN, path: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """One image small, brought back in three ways and as it was, and the ways' errors of luminance (grey levels).
+    """One image shrunk, enlarged again in three ways, and as it was; and the ways' luminance errors (grey levels).
 
-    A way's name carries its PSNR of luminance.
+    The name of each way includes the PSNR of its luminance.
     """
     original = lr_hr.crop_to_multiple(detection.read_image(path), model.scale)
     small = lr_hr.downsample(original, model.scale)
@@ -98,29 +94,29 @@ PLAIN = {
     "bicubic": cv2.INTER_CUBIC,
     "Lanczos": cv2.INTER_LANCZOS4,
 }
-MEASURES = ("psnr", "ssim", "landmark_error", "identity")  # in dB, 1 at most, in percent, 1 at most
-UPSAMPLE = 1  # dlib looks at twice the size: CelebA's half-size faces are small for it
-SHIPPED = ("T91", "CelebA")  # what the shipped networks were trained on
-FACES = (27, 400)  # test faces looked at: of the embedded stills, of CelebA
+MEASURES = ("psnr", "ssim", "landmark_error", "identity")  # in dB, at most 1, in percent, at most 1
+UPSAMPLE = 1  # dlib searches at twice the size: CelebA's half-size faces are small for it
+SHIPPED = ("T91", "CelebA")  # training data of the shipped networks
+FACES = (27, 400)  # test faces used: of the embedded stills, of CelebA
 
 
 def face_quality(study: Study) -> pd.DataFrame:
-    """`summary` of the study's test faces at every scale, kept in results/superres_faces; FSRCNN's gains are recorded.
+    """`quality_gains` on the study's test faces at every scale, also written to results/superres_faces.
 
-    The shipped networks, and at the study's own scale the one that it trained itself.
+    Compares the shipped networks and, at the study's own scale, the network that it trained; records FSRCNN's gains.
     """
     test = sources.stills(study).query("split == 'test'")
     test = test.iloc[:: max(1, len(test) // FACES[study.dataset == "uadfv"])]
     parts, folder = [], paths.assets() / "superres"
     for scale in SCALES:
         networks = {f"FSRCNN, {name}": folder / f"{name.lower()}_fsrcnn_x{scale}.safetensors" for name in SHIPPED}
-        if scale == study.superres.scale and study.dataset != "uadfv":  # whose own is the shipped one
+        if scale == study.superres.scale and study.dataset != "uadfv":  # whose own network is shipped
             networks["FSRCNN, this study"] = enlarging.fsrcnn_path(study)
         table = compare_ways(test, networks, replace(SuperResParams(), scale=scale))
         parts.append(quality_gains(table, study.bootstrap).assign(scale=scale))
     found = pd.concat(parts, ignore_index=True)
     for row in found[found["way"] == "FSRCNN, CelebA"].itertuples():
-        less = row.measure == "landmark_error"  # is better
+        less = row.measure == "landmark_error"  # the smaller the better
         values = (-row.gain, -row.high, -row.low) if less else (row.gain, row.low, row.high)
         name = "landmarks" if less else row.measure
         estimate = Estimate(*values, row.images, "images", row.people)
@@ -129,13 +125,13 @@ def face_quality(study: Study) -> pd.DataFrame:
 
 
 def compare_ways(stills: pd.DataFrame, networks: dict[str, Path], params: SuperResParams) -> pd.DataFrame:
-    """Each image made small by scikit-image and enlarged in every way; one row an image and way. Cached.
+    """Each image shrunk by scikit-image and enlarged in every way; one row per image and way. Cached.
 
-    `networks` adds ways to PLAIN, each a file of FSRCNN's weights for `params`. Columns way, person, psnr, ssim,
-    landmark_error, identity, found. The landmarks' error is the mean distance to those in the original, in percent of
-    the distance between its outer eye corners; identity is the cosine between dlib's face embeddings of both; `found`
-    tells whether dlib finds a face in the enlarged image at all. Images whose original shows dlib no face have PSNR and
-    SSIM only.
+    `networks` adds ways to PLAIN, each a file of FSRCNN's weights for `params`. Columns image, way, person, psnr, ssim,
+    landmark_error, identity, found. The landmark error is the mean distance to the landmarks in the original, in
+    percent of the distance between its outer eye corners; identity is the cosine between dlib's face embeddings of
+    both; `found` says whether dlib finds a face in the enlarged image at all. Images in whose original dlib finds no
+    face have PSNR and SSIM only.
     """
     images = tuple(zip(stills["path"], stills["person"], strict=True))
     return _compare_images(images, tuple(networks.items()), params)
@@ -148,7 +144,7 @@ def _compare_images(images: tuple, networks: tuple, params: SuperResParams) -> p
 
 
 def _image(path: Path, person: str, networks: tuple, params: SuperResParams) -> list[dict]:
-    torch.set_num_threads(1)  # images are done beside each other
+    torch.set_num_threads(1)  # images are processed in parallel
     original = lr_hr.crop_to_multiple(detection.read_image(path), params.scale)
     small = lr_hr.downsample(original, params.scale)
     ways = {name: cv2.resize(small, original.shape[1::-1], interpolation=how) for name, how in PLAIN.items()}
@@ -173,7 +169,7 @@ def _same_face(image: np.ndarray, box: np.ndarray, points: np.ndarray, identity:
 
 
 def embedding(image: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """dlib's face embedding (128,) of a uint8 RGB image with landmarks (68, 2), at unit length."""
+    """dlib's face embedding (128,) of a uint8 RGB image with landmarks (68, 2), scaled to unit length."""
     shape = dlib.full_object_detection(
         dlib.rectangle(*(int(v) for v in (*points.min(0), *points.max(0)))),
         [dlib.point(*(round(float(v)) for v in point)) for point in points],
@@ -188,14 +184,14 @@ def _embedder() -> dlib.face_recognition_model_v1:
 
 
 def quality_gains(table: pd.DataFrame, resamples: int, against: str = "bicubic") -> pd.DataFrame:
-    """One row a way and measure: mean, and the paired difference to `against` with its interval over people."""
+    """One row per way and measure: mean, and the paired difference from `against` with its interval over people."""
     rows = []
     for measure in MEASURES:
         wide = table.pivot(index=["image", "person"], columns="way", values=measure).dropna()
         people = wide.reset_index()["person"]
         for way in table["way"].unique():
             gain = (wide[way] - wide[against]).to_numpy()
-            found = intervals.mean_over_people(gain, people, "images", resamples)
+            found = metrics.mean_over_people(gain, people, "images", resamples)
             rows.append((way, measure, wide[way].mean(), found.value, found.low, found.high, found.n, found.people))
     names = ["way", "measure", "mean", "gain", "low", "high", "images", "people"]
     return pd.DataFrame(rows, columns=names)

@@ -1,7 +1,7 @@
-"""Several frames instead of one: neighbours of a video frame, enlarged, registered to it and averaged.
+"""Several frames instead of one: neighbours of a video frame are enlarged, registered to it and averaged.
 
-The paper points to EvoNet (its reference 16), which fuses several low-resolution pictures of a scene at rest. A face
-in a video moves, so that the neighbours must be registered first, here by dense optical flow.
+The paper points to EvoNet (its reference 16), which fuses several low-resolution images of a static scene. A face in a
+video moves, so its neighbours must be registered first, here by dense optical flow.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study, SuperResParams
 from dfdlib.data import sources
 from dfdlib.data.catalogue import Clip
-from dfdlib.evaluation import intervals, results
+from dfdlib.evaluation import metrics, results
 from dfdlib.faces import detection, frames, video
 from dfdlib.superres import enlarging, lr_hr
 
-NEIGHBOURS = 2  # frames before and after
+NEIGHBOURS = 2  # frames before, and as many after
 TRUST = 4.0  # grey levels; where a registered neighbour differs by more, it hardly counts
 AROUND = 0.25  # of the face box's side, added on each side
-WINDOWS = 4  # places looked at in a clip
+WINDOWS = 4  # per clip
 COMPARED = (("bicubic, fused", "bicubic"), ("FSRCNN", "bicubic"), ("FSRCNN, fused", "FSRCNN"))
 
 
 def fuse(lr: np.ndarray, enlarge: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """The middle one of luminances (T, h, w), enlarged with the help of the others to (sh, sw); all uint8.
+    """The middle frame of luminances (T, h, w), enlarged to (sh, sw) with the help of the others; all uint8.
 
-    Each frame is enlarged and carried onto the middle one along the flow between the two. The mean weights each pixel
-    by exp(-(difference / TRUST)^2), differences smoothed over a few pixels, so that a wrong registration stays without
-    effect; the middle frame itself has weight one.
+    Each frame is enlarged and warped onto the middle frame along the flow between the two. The mean weights each pixel
+    by exp(-(difference / TRUST)^2), with differences smoothed over a few pixels, so a wrong registration has no effect.
+    The middle frame has weight one.
     """
     if lr.ndim != 3 or len(lr) % 2 == 0:
-        raise DfdError(f"Frames of shape {lr.shape} have no middle one; give an odd number of luminances (T, h, w).")
+        raise DfdError(f"Frames of shape {lr.shape} have no middle frame; give an odd number of luminances (T, h, w).")
     large = enlarge(lr)
     middle = large[len(lr) // 2]
     total, weights = middle.astype(np.float32), np.ones(middle.shape, np.float32)
@@ -52,7 +52,7 @@ def fuse(lr: np.ndarray, enlarge: Callable[[np.ndarray], np.ndarray]) -> np.ndar
 
 
 def register(image: np.ndarray, onto: np.ndarray) -> np.ndarray:
-    """An image (H, W) uint8 warped onto another by dense optical flow (Kroeger et al.'s DIS); float32."""
+    """An image (H, W) uint8 warped onto another by dense optical flow (DIS, Kroeger et al.); float32."""
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(onto, image, None)
     y, x = np.mgrid[: onto.shape[0], : onto.shape[1]].astype(np.float32)
     source = image.astype(np.float32)
@@ -61,9 +61,9 @@ def register(image: np.ndarray, onto: np.ndarray) -> np.ndarray:
 
 @cache.stage
 def compare_fusion(clips: list[Clip], weights: Path, params: SuperResParams) -> pd.DataFrame:
-    """PSNR (dB) of single and fused frames around the faces of clips, by FSRCNN's weights and bicubic.
+    """PSNR (dB) of single and fused frames around the faces of clips, enlarged by FSRCNN and bicubic interpolation.
 
-    One row a window and way: columns clip_id, person, window, way, psnr. The frames are made small by scikit-image, as
+    One row per window and way: columns clip_id, person, window, way, psnr. The frames are shrunk by scikit-image, as
     CelebA's images are.
     """
     model, scale = enlarging.load_fsrcnn(weights, params), params.scale
@@ -82,7 +82,7 @@ def compare_fusion(clips: list[Clip], weights: Path, params: SuperResParams) -> 
 
 
 def windows(path: Path, scale: int) -> Iterator[np.ndarray]:
-    """WINDOWS runs of 2 * NEIGHBOURS + 1 frames of a clip, cut to the largest face of the middle one: (T, H, W, 3)."""
+    """WINDOWS runs of 2 * NEIGHBOURS + 1 frames of a clip, cut to the middle frame's largest face: (T, H, W, 3)."""
     known, length = video.index(path), 2 * NEIGHBOURS + 1
     last = len(known) - length
     starts = np.linspace(0, last, WINDOWS).round().astype(int) if last >= 0 else []
@@ -103,10 +103,10 @@ def _around(box: np.ndarray, shape: tuple[int, ...], scale: int) -> tuple[slice,
 
 
 def fusion_gains(study: Study) -> pd.DataFrame:
-    """What fusing gains on the study's real test clips, kept in results/superres_frames: one row a comparison.
+    """Gains by fusion on the study's real test clips, also written to results/superres_frames: one row per comparison.
 
     Columns way, against, psnr (dB), gain with low and high over people, windows, people. UADFV's crops are single
-    frames far apart; there the videos that DFD_VIDEOS names take their place, or else the table of the repository.
+    frames far apart; in their place it uses the videos that DFD_VIDEOS names or, without them, the repository's table.
     """
     if study.dataset == "uadfv" and not os.environ.get("DFD_VIDEOS"):
         return results.committed_table("uadfv", "superres_frames")
@@ -118,7 +118,7 @@ def fusion_gains(study: Study) -> pd.DataFrame:
     rows = []
     for way, against in COMPARED:
         gain = (wide[way] - wide[against]).to_numpy()
-        found = intervals.mean_over_people(gain, wide["person"], "windows", study.bootstrap)
+        found = metrics.mean_over_people(gain, wide["person"], "windows", study.bootstrap)
         rows.append((way, against, wide[way].mean(), found.value, found.low, found.high, found.n, found.people))
     names = ["way", "against", "psnr", "gain", "low", "high", "windows", "people"]
     return results.write_table(study.name, "superres_frames", pd.DataFrame(rows, columns=names))

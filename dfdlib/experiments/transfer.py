@@ -1,4 +1,4 @@
-"""Data other than those a study trained on: do its networks and SVMs work there too?"""
+"""A study's networks and SVMs on data other than those they were trained on."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from dfdlib.core import cache, paths, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams, Study
 from dfdlib.data import sources
-from dfdlib.evaluation import intervals, metrics, results
-from dfdlib.evaluation.intervals import Estimate
+from dfdlib.evaluation import metrics, results
+from dfdlib.evaluation.metrics import Estimate
 from dfdlib.faces import detection, frames, geometry
 from dfdlib.faces.frames import COLUMNS, FrameSet
 from dfdlib.headpose import pose_features, worldmodel
 from dfdlib.headpose.pose_features import StoredSvm
 from dfdlib.resnet import finetune
 
-FEWEST_PEOPLE = 5  # below this an interval over people means nothing
+FEWEST_PEOPLE = 5  # with fewer, an interval over people is meaningless
 UNKNOWN = Estimate(np.nan, np.nan, np.nan, 0, "")
-PRESS = 500  # photographs of CelebA that are looked at
+PRESS = 500  # photographs of CelebA used for tests
 Expert = Callable[[FrameSet], pd.DataFrame]  # frames -> their score table
 
 
 def elsewhere(study: Study, own: FrameSet) -> dict[str, FrameSet]:
-    """Test frames by the name of their data: the study's own, the embedded ones, and those of DFD_VIDEOS if set.
+    """Test frames by the name of their data: the study's own and the embedded ones.
 
-    With DFD_CELEBA also its real photographs.
+    With DFD_VIDEOS set also those of its clips, and with DFD_CELEBA its real photographs.
     """
     found = {study.name: own.part("test")}
     if study.dataset != "embedded":
@@ -48,9 +48,9 @@ def elsewhere(study: Study, own: FrameSet) -> dict[str, FrameSet]:
 
 
 def photographs(params: FaceParams) -> FrameSet:
-    """Real faces on the first PRESS photographs of DFD_CELEBA, each taken as a person of its own; cached.
+    """Real faces on the first PRESS photographs of DFD_CELEBA, each treated as a different person; cached.
 
-    Photographs in which dlib finds no face are left out; the table's length says how many are left.
+    Photographs in which dlib finds no face are left out; the table's length shows how many remain.
     """
     files = tuple(sorted(paths.celeba().glob("*.jpg"))[:PRESS])
     points, crops, sizes = found_on(files, params)
@@ -60,7 +60,7 @@ def photographs(params: FaceParams) -> FrameSet:
 
 @cache.stage
 def found_on(files: tuple[Path, ...], params: FaceParams) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Landmarks (N, 68, 2), crops (N, S, S, 3) and sizes (N, 2) of the largest face of each image that has one."""
+    """Landmarks (N, 68, 2), crops (N, S, S, 3) of the largest face of each image that has one, image sizes (N, 2)."""
     points, crops, sizes = [], [], []
     for image in map(detection.read_image, files):
         box = detection.largest(image, upsample=1)  # the faces are smaller than dlib's 80 pixels
@@ -79,19 +79,21 @@ def pose_scores(svm: StoredSvm | Pipeline, tested: FrameSet, model: np.ndarray, 
 
 
 def experts(study: Study) -> dict[str, Expert]:
-    """What a study trained, by name: its ResNet in two ways, a small one without fakes, and two SVMs on landmarks."""
+    """A study's classifiers by name: its ResNet in two ways, a small one without fakes, two SVMs on landmarks."""
     found, small = frames.of_study(study), finetune.small(study)
     world, solver = worldmodel.world_model(study.headpose.world_model), study.headpose.solver
     paper = finetune.paper_recipe(study, found)
     cycle, svm = finetune.one_cycle(study, found), pose_features.pose_svm(found, world, solver)
     without = finetune.no_fakes(small, found)
     name = {"resnet18": "ResNet-18", "resnet18_slim": "slim ResNet-18"}.get(small.resnet.arch, small.resnet.arch)
-    same = {f"{name}, one cycle": finetune.one_cycle(small, found)}  # what `without` must be compared with
-    same = {} if study.resnet.arch == small.resnet.arch else same  # there it is the line above
-    return {
+    trained: dict[str, Expert] = {
         "ResNet, paper's recipe": lambda tested: paper.score(tested, study),
         "ResNet, one cycle": lambda tested: cycle.score(tested, study),
-        **{name: lambda tested, run=run: run.score(tested, small) for name, run in same.items()},
+    }
+    if study.resnet.arch != small.resnet.arch:  # otherwise "ResNet, one cycle" is the counterpart of `without`
+        same = finetune.one_cycle(small, found)
+        trained[f"{name}, one cycle"] = lambda tested: same.score(tested, small)
+    return trained | {
         f"{name}, no fakes seen": lambda tested: without.score(tested, small),
         "head pose (Yang et al.)": lambda tested: pose_scores(svm, tested, world, solver),
         "face shape": _shape_expert(found),
@@ -106,7 +108,7 @@ def _shape_expert(learned: FrameSet) -> Expert:
 
 
 def matrix(study: Study, tests: dict[str, FrameSet]) -> pd.DataFrame:
-    """Everything that was trained on the study's data or on the embedded ones, on every test; one row a combination.
+    """Every classifier trained on the study's data or on the embedded ones, on every test; one row per combination.
 
     Columns network, learned, tested and those of `test_row`.
     """
@@ -123,27 +125,27 @@ def matrix(study: Study, tests: dict[str, FrameSet]) -> pd.DataFrame:
 def test_row(scores: pd.DataFrame, resamples: int) -> dict[str, float]:
     """Counts, the shares of real and of fake frames called fake, and AUC of frames and videos, all with intervals.
 
-    nan where a class is missing, and for AUC and intervals also where there are fewer than FEWEST_PEOPLE people.
+    nan where a class is missing; AUC and intervals are also nan for fewer than FEWEST_PEOPLE people.
     """
     row = {"frames": len(scores), "people": scores["person"].nunique()}
     for label, name in ((0, "real_called_fake"), (1, "fake_called_fake")):
         chosen = scores[scores["label"] == label].assign(label=1)  # "right" is then "called fake"
-        share = intervals.estimate(chosen, "acc", "frames", resamples) if len(chosen) else UNKNOWN
+        share = metrics.estimate(chosen, "acc", "frames", resamples) if len(chosen) else UNKNOWN
         few = row["people"] < FEWEST_PEOPLE
         row |= (replace(share, low=np.nan, high=np.nan) if few else share).columns(name)
     for unit, table in (("frame", scores), ("video", metrics.to_videos(scores))):
-        found = intervals.estimate(table, "auc", f"{unit}s", resamples) if tells(scores) else UNKNOWN
+        found = metrics.estimate(table, "auc", f"{unit}s", resamples) if tells(scores) else UNKNOWN
         row |= found.columns(f"{unit}_auc")
     return row
 
 
 def tells(table: pd.DataFrame) -> bool:
-    """Whether frames (columns label and person) are of both classes and of enough people for an interval."""
+    """Whether frames (columns label and person) show both classes and enough people for an interval."""
     return table["label"].nunique() == 2 and table["person"].nunique() >= FEWEST_PEOPLE
 
 
 def text(found: pd.DataFrame) -> str:
-    """The matrix for reading: shares and AUC of frames, each with its interval where it has one."""
+    """The matrix as text: shares and AUC of frames, each with its interval if it has one."""
     table = found[["network", "learned", "tested", "people"]].copy()
     for name in ("real_called_fake", "fake_called_fake", "frame_auc"):
         table[name] = [with_interval(*numbers) for numbers in found[[name, f"{name}_low", f"{name}_high"]].to_numpy()]
@@ -151,21 +153,24 @@ def text(found: pd.DataFrame) -> str:
 
 
 def with_interval(value: float, low: float, high: float, digits: int = 2) -> str:
-    """A number with its interval where it has one, such as "0.82 [0.62, 0.95]"; a dash for nan."""
+    """A number with its interval if it has one, such as "0.82 [0.62, 0.95]"; a dash for nan."""
     if np.isnan(value):
         return "-"
     return f"{value:.{digits}f}" + ("" if np.isnan(low) else f" [{low:.{digits}f}, {high:.{digits}f}]")
 
 
-def record(study: Study, key: str, scores: pd.DataFrame) -> str:
-    """Record AUC of frames and videos under `key` and say them; for few people only the clips' mean p_fake."""
+def record_auc(study: Study, key: str, scores: pd.DataFrame) -> str:
+    """Record AUC of frames and videos under `key` and return them as text; for few people only each clip's mean p_fake.
+
+    Without both classes, the text is the share called fake.
+    """
     if scores["person"].nunique() < FEWEST_PEOPLE:
         means = metrics.to_videos(scores)
         return "; ".join(f"{row.clip_id} mean p_fake {row.p_fake:.2f}" for row in means.itertuples())
     if scores["label"].nunique() < 2:
         return f"one class only; share called fake {(scores['p_fake'] >= metrics.THRESHOLD).mean():.2f}"
     units = {"frames": scores, "videos": metrics.to_videos(scores)}
-    found = {unit: intervals.estimate(table, "auc", unit, study.bootstrap) for unit, table in units.items()}
+    found = {unit: metrics.estimate(table, "auc", unit, study.bootstrap) for unit, table in units.items()}
     for unit, estimate in found.items():
         results.record(study.name, f"{key}.{unit[:-1]}_auc", estimate)
     return "; ".join(f"AUC {estimate}" for estimate in found.values())

@@ -1,4 +1,4 @@
-"""dlib's frontal face detector and 68 landmarks, and image files read for them."""
+"""dlib's frontal face detector and its 68 landmarks; reading image files for them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def landmarks(image: np.ndarray, box: np.ndarray) -> np.ndarray:
 def read_image(path: Path) -> np.ndarray:
     """An image file as uint8 RGB (H, W, 3), turned as its metadata say; grey, alpha, CMYK, 16 bits are converted.
 
-    DfdError where it is missing, cut, no image, or larger than disk.MOST_PIXELS by its header.
+    DfdError where it is missing, truncated, not an image, or by its header larger than disk.MOST_PIXELS.
     """
     try:
         content = disk.read_bytes(path)
@@ -52,7 +52,7 @@ def read_image(path: Path) -> np.ndarray:
 
 @functools.lru_cache
 def frontal_detector(thread: int) -> dlib.fhog_object_detector:
-    """A detector for each thread: it keeps the image in itself, and shared between two it mixes up their boxes."""
+    """One detector per thread: it stores the image, and two threads that share it would mix up their boxes."""
     return dlib.get_frontal_face_detector()
 
 

@@ -25,7 +25,7 @@ from dfdlib.faces import detection, geometry, tracking, video
 from dfdlib.faces.tracking import Seen, TrackParams
 
 AHEAD_BYTES = 64 << 20  # of frames decoded before they are looked at
-# Arrays of a prepared file, and the shape of what they hold of a frame
+# Arrays of a prepared file, and their shape per frame
 SHAPES = {"frames": (), "boxes": (4,), "points": (68, 2), "corners": (2,), "scale": ()}
 
 
@@ -61,8 +61,8 @@ def _look(path: Path, params: FaceParams, follow: bool = False) -> Iterator[Seen
     known = video.index(path)
     wanted = video.sample_indices(len(known), params.max_frames)
     depth = max(1, min(4, AHEAD_BYTES // (3 * known.size[0] * known.size[1] + 1)))
-    upsample = max(params.upsample, int(follow))  # in the small region that following searches it costs little
-    how = TrackParams(anew=not follow, upsample=upsample)
+    upsample = max(params.upsample, int(follow))  # it costs little in the small region that following searches
+    how = TrackParams(detect_each=not follow, upsample=upsample)
     return tracking.follow(lambda: video.ahead(video.frames(path, known, wanted), depth), how)
 
 
@@ -111,7 +111,7 @@ def _in_memory(clip_id: str, path: Path, seen: Iterable[Seen], params: FaceParam
 def _gathered(
     path: Path, seen: Iterable[Seen], params: FaceParams, keep: Callable[[int, np.ndarray], None]
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays of SHAPES, of the frames with a face; the size of the first frame, and how many were looked at.
+    """The arrays of SHAPES for the frames with a face; the size of the first frame, and the number looked at.
 
     `keep` takes each frame's number and crop. DfdError where no frame shows a face.
     """
@@ -140,22 +140,21 @@ def found_table(tracks: Iterable[FaceTrack]) -> pd.DataFrame:
 
 
 def landmark_errors(clips: Sequence[Clip], tracks: Sequence[FaceTrack]) -> pd.DataFrame:
-    """dlib's mean error over points 18-68 in percent of the distance of the outer eye corners, a row a frame."""
-    tables = [_errors(clip, track) for clip, track in zip(clips, tracks, strict=True)]
+    """dlib's mean error over points 18-68 in percent of the distance between the outer eye corners, one row a frame."""
+    tables = []
+    for clip, found in zip(clips, tracks, strict=True):
+        known = truth.points(clip.clip_id)[found.frames]  # (T, 68, 2)
+        values = {"clip_id": clip.clip_id, "label": clip.label, "person": clip.person, "frame": found.frames}
+        values["error_percent"] = geometry.landmark_error(found.points, known, geometry.INNER)
+        tables.append(pd.DataFrame(values))
     return pd.concat(tables, ignore_index=True)
 
 
-def _errors(clip: Clip, track: FaceTrack) -> pd.DataFrame:
-    known = truth.points(clip.clip_id)[track.frames]  # (T, 68, 2)
-    values = {"clip_id": clip.clip_id, "label": clip.label, "person": clip.person, "frame": track.frames}
-    return pd.DataFrame(values | {"error_percent": geometry.landmark_error(track.points, known, geometry.INNER)})
-
-
 def write_track(path: Path, target: Path, params: FaceParams, follow: bool = False) -> tuple[int, int]:
-    """Write the track of a video's face to a file; (frames looked at, frames with a face).
+    """Write the track of a video's face to a file; returns (frames looked at, frames with a face).
 
-    The file appears whole or not at all, and crops go to it one by one, so that a long clip needs no more memory than a
-    short one. `follow` is faster for neighbouring frames, and moves landmarks a little. DfdError as by `track`.
+    The file appears whole or not at all. Crops are written one by one, so that a long clip needs no more memory than a
+    short one. `follow` is faster for neighbouring frames, and moves landmarks a little. DfdError as in `track`.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_track(target)
@@ -174,7 +173,7 @@ def write_track(path: Path, target: Path, params: FaceParams, follow: bool = Fal
 
 
 def partial_track(path: Path) -> Path:
-    """Where a file is until it is whole."""
+    """The path of a file until it is complete."""
     return path.with_name(path.name[:-4] + ".partial")
 
 
@@ -184,7 +183,7 @@ def _put_crop(archive: zipfile.ZipFile, frame: int, crop: np.ndarray) -> None:
 
 
 def read_track(path: Path, clip_id: str) -> FaceTrack:
-    """The face track in a file; DfdError where it is missing, cut, changed by a bit, or something else.
+    """The face track in a file; DfdError where it is missing, truncated, altered or of another kind.
 
     zip's checksums cover every crop and array.
     """
@@ -220,7 +219,7 @@ def _check(arrays: dict[str, np.ndarray]) -> None:
 
 
 def _png(data: bytes) -> np.ndarray:
-    disk.check_image(data, whole=False)  # zip's checksum has found every cut
+    disk.check_image(data, whole=False)  # zip's checksum finds every truncated one
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise ValueError("a crop is no picture")

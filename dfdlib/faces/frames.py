@@ -1,4 +1,4 @@
-"""All frames of a study in one place: a table of who and what, beside arrays of crops and landmarks."""
+"""All frames of a study: a table of labels and people, and the crops and landmarks as arrays."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def tracks(study: Study, found: Sequence[Clip]) -> list[FaceTrack]:
 
 
 def _track(clip: Clip, params: FaceParams) -> FaceTrack:
-    """The clip's face, prepared before (`dfd data prepare`) or found now."""
+    """The clip's face track, read where `dfd data prepare` has made it, else computed."""
     if clip.path.suffix != ".npz":
         return face_tracks.track(clip, params)
     track = face_tracks.read_track(clip.path, clip.clip_id)
@@ -107,7 +107,7 @@ def image(study: Study, row: pd.Series) -> np.ndarray:
     path = _places(study, tuple(sorted(v for v in os.environ.items() if v[0].startswith("DFD_"))))[row["clip_id"]]
     if path.is_dir():
         return detection.read_image(path / f"{row['frame']:03d}.jpg")
-    if path.suffix == ".npz":  # the frames themselves stayed with the videos
+    if path.suffix == ".npz":  # the whole images stayed with the videos
         track = face_tracks.read_track(path, row["clip_id"])
         return track.crops[track.frames.tolist().index(row["frame"])]
     return next(found for _, found in video.frames(path, video.index(path), [row["frame"]]))
@@ -115,11 +115,11 @@ def image(study: Study, row: pd.Series) -> np.ndarray:
 
 @functools.lru_cache(maxsize=4)
 def _places(study: Study, variables: tuple[tuple[str, str], ...]) -> dict[str, Path]:  # noqa: ARG001
-    """Where each clip lies; listed once for a study and its folders' variables, because that may hash every video."""
+    """The path of each clip; listed once for a study and its folders' variables, as listing may hash every video."""
     return {clip.clip_id: clip.path for clip in sources.clips(study)}
 
 
-def side_by_side(frames: FrameSet, count: int) -> pd.DataFrame:
+def one_pair_each(frames: FrameSet, count: int) -> pd.DataFrame:
     """A pair of each of the first `count` people: columns person, pair, and the rows `real` and `fake` of `frames`.
 
     The row is the middle one of its clip. People without a real or without a fake clip are left out.
@@ -138,7 +138,7 @@ def counts(found: Sequence[Clip]) -> pd.DataFrame:
 
 
 def smoothed(frames: FrameSet, reach: int = 3) -> np.ndarray:
-    """Landmarks (N, 68, 2), each the median of those in its clip up to `reach` frames before and after it."""
+    """Landmarks (N, 68, 2), each the median over its clip's frames from `reach` before to `reach` after it."""
     found = frames.points.copy()
     for rows in frames.table.groupby("clip_id").indices.values():
         for i in range(len(rows)):

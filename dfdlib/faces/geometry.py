@@ -78,8 +78,8 @@ def _square(box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def landmark_error(points: np.ndarray, reference: np.ndarray, which: slice = slice(None)) -> np.ndarray:
-    """Mean distance (N,) of landmarks (N, 68, 2), or some of them, in percent of the distance of the reference's outer
-    eye corners, which is the usual measure for iBUG-68.
+    """Mean distance (N,) of landmarks (N, 68, 2), or some of them, from the reference, in percent of the distance
+    between the reference's outer eye corners: the usual measure for iBUG-68.
     """
     eyes = np.linalg.norm(reference[:, EYE_CORNERS[0]] - reference[:, EYE_CORNERS[1]], axis=-1)
     return 100 * np.linalg.norm(points - reference, axis=-1)[:, which].mean(1) / eyes

@@ -1,4 +1,4 @@
-"""A folder of videos to face tracks: one file a clip, in parallel or on a cluster, resumable, whatever is in it."""
+"""From a folder of videos to face tracks: one file per clip, in parallel or on a cluster, resumable."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from dfdlib.data import catalogue
 from dfdlib.faces import face_tracks
 
 VIDEOS = tuple(".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .ts .wmv .flv .3gp .mxf .gif".split())
-LONGEST_NAME = 240  # bytes of a file name that leave room for an ending; most file systems take 255
+LONGEST_NAME = 240  # bytes of a file name, which leave room for an ending; most file systems take 255
 STOPS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM)  # the next clip fails too
 DONE, SKIPPED, STOPPED = "done", "skipped", "stopped"
 LOG = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Row:
-    """What became of a clip: a line of the folder's ledger."""
+    """The result for a clip: a line of the folder's ledger."""
 
     file: str  # below the folder of videos
     stamp: str  # its size, time of change, and the parameters and code: what the result depends on
@@ -48,7 +48,7 @@ class Row:
     looked_at: int = 0
     with_face: int = 0
     seconds: float = 0.0
-    trace: str = ""  # of a defect in here, from the process where it showed; it goes to the log
+    trace: str = ""  # of a defect in this program, from the worker process; it goes to the log
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,14 @@ def prepare_folder(
     show: Callable[[Iterable[Row], int], Iterable[Row]] = lambda rows, total: rows,
     follow: bool = False,
 ) -> list[Row]:
-    """Prepare every video below `source`; one row a clip, those of earlier runs included.
+    """Prepare every video below `source`; one row per clip, including those of earlier runs.
 
-    A study with the same `params` then finds in `out` what it finds in the videos; `follow` is faster where all frames
-    are looked at, and moves the landmarks a little. `jobs` processes on this machine, or all workers of a Dask cluster
-    at `scheduler` ("tcp://host:port"), which must see both folders.
-    A bad clip is skipped with its reason; a full disk stops the run. Either way what is done stays, and the next run
-    goes on. Where `source` has a clips.csv, only what it lists is prepared, and `out` gets its own.
-    `show` may report on the rows as they come; it gets their number as well. DfdError where another run writes there.
+    A study with the same `params` then finds in `out` what it finds in the videos. `follow` is faster where all frames
+    are looked at, and moves the landmarks a little. The work is done by `jobs` processes on this machine, or by all
+    workers of a Dask cluster at `scheduler` ("tcp://host:port"), which must see both folders.
+    A bad clip is skipped with its reason; a full disk stops the run. Finished clips stay in both cases, and the next
+    run resumes. Where `source` has a clips.csv, only what it lists is prepared, and `out` gets its own clips.csv.
+    `show` gets the rows as they come, and their number, to report them. DfdError where another run writes to `out`.
     """
     with _alone(out):
         key = cache.key(__name__, params, follow)
@@ -120,7 +120,7 @@ def find_videos(source: Path) -> list[str]:
         raise DfdError(f"There is no folder {source}; name the one that holds the videos.")
     if (source / "clips.csv").is_file():
         listed = sorted({row["file"] for row in disk.read_table(source / "clips.csv", {"file"})})
-        for name in listed:  # what is written goes by the same names below the output folder
+        for name in listed:  # the output folder uses the same names
             catalogue.check_inside(source, name)
         return listed
     files = (os.path.join(place, name) for place, _, names in os.walk(source) for name in names)
@@ -131,7 +131,7 @@ def find_videos(source: Path) -> list[str]:
 
 
 def stamp(path: Path, key: str) -> str:
-    """What a clip's result depends on; a missing file has one too, and is skipped with its own sentence."""
+    """What a clip's result depends on. A missing file has a stamp too, and is skipped later with its own sentence."""
     try:
         state = path.stat()
         return f"{state.st_size}-{state.st_mtime_ns}-{key[:16]}"
@@ -140,7 +140,7 @@ def stamp(path: Path, key: str) -> str:
 
 
 def ledger(out: Path) -> dict[str, Row]:
-    """The last row of each clip; a line that was cut by a stop, or holds something else, is passed over."""
+    """The last row of each clip; a line that a stop truncated, or that is not a row, is passed over."""
     path, rows = out / "prepared.jsonl", {}
     for line in path.read_text(errors="replace").splitlines() if path.is_file() else ():
         with contextlib.suppress(ValueError, TypeError, RecursionError):
@@ -151,7 +151,7 @@ def ledger(out: Path) -> dict[str, Row]:
 
 
 def add_to_ledger(out: Path, rows: Iterable[Row]) -> None:
-    """Put rows into the ledger, on lines of their own also after a line that was cut."""
+    """Append rows to the ledger, on a new line even after a truncated one."""
     with (out / "prepared.jsonl").open("ab+") as book:
         book.seek(max(book.tell() - 1, 0))
         book.write(b"\n" * (book.read(1) not in (b"", b"\n")))
@@ -159,13 +159,13 @@ def add_to_ledger(out: Path, rows: Iterable[Row]) -> None:
 
 
 def _there(row: Row, out: Path) -> bool:
-    """Whether a row is still true: its file is there and as long as it was."""
+    """Whether a row still applies: its file is there and has the same size."""
     path = out / row.out
     return row.status == SKIPPED or (path.is_file() and path.stat().st_size == row.out_bytes)
 
 
 def target_of(name: str) -> str:
-    """The output's name below its folder; very long ones are cut and told apart by a hash."""
+    """The output's name below its folder; very long names are cut, and a hash tells them apart."""
     place, file = os.path.split(name)
     raw = file.encode("utf-8", "surrogateescape")
     if len(raw) > LONGEST_NAME:
@@ -174,10 +174,10 @@ def target_of(name: str) -> str:
 
 
 def _rows(waiting: dict[str, _Job], jobs: int, scheduler: str) -> Iterator[Row]:
-    """The row of each clip, as they are done: in `jobs` processes (1: in this one), or on a cluster.
+    """The row of each clip as soon as it is done: in `jobs` processes (1: in this one), or on a cluster.
 
-    When a process dies, the clips that were begun are tried once more, each alone; one that kills its process again is
-    skipped. (A cluster tries them again by itself.)
+    When a process dies, the clips that had begun are tried once more, each alone; a clip that kills its process again
+    is skipped. (A cluster tries them again by itself.)
     """
     left = dict(waiting)
     try:
@@ -188,7 +188,7 @@ def _rows(waiting: dict[str, _Job], jobs: int, scheduler: str) -> Iterator[Row]:
                 yield row
         return
     except TerminatedWorkerError:
-        LOG.warning("a worker process died; what it was at is tried again alone")
+        LOG.warning("a worker process died; its clips are tried again, each alone")
     begun = [name for name in left if face_tracks.partial_track(left[name].target).exists()]
     for job in [left.pop(name) for name in begun or list(left)]:
         try:
@@ -237,7 +237,7 @@ def _safely(job: _Job) -> Row:
             where = f"{job.target.parent} can't be written to ({error.strerror})"
             return replace(row, status=STOPPED, reason=f"{where}; free space or name another folder.")
         return replace(row, reason=f"{job.path} can't be read ({error.strerror}); copy it again.")
-    except Exception as error:  # a defect in here must not cost the other clips
+    except Exception as error:  # a defect in this program must not cost the other clips
         what = f"{job.path} failed ({type(error).__name__}: {error}); report this."
         return replace(row, reason=what, trace=traceback.format_exc())
     seconds = round(time.perf_counter() - start, 3)
@@ -246,7 +246,7 @@ def _safely(job: _Job) -> Row:
 
 
 def _write_clips(source: Path, out: Path, known: dict[str, Row]) -> None:
-    """Where the videos have a clips.csv, one for the prepared clips, under the same clip_id: the study reads it."""
+    """Where the videos have a clips.csv, write one with the same clip_id for the prepared clips: the study reads it."""
     if not (source / "clips.csv").is_file():
         return
     listed = [{"clip_id": Path(row["file"]).stem} | row for row in disk.read_table(source / "clips.csv", {"file"})]

@@ -1,9 +1,9 @@
-"""A clip's face, in one of two gaits.
+"""A clip's face, found in one of two ways.
 
-Anew: dlib searches each frame as a whole, and of the faces that it finds the one that is largest over all frames is
-taken. Followed, for neighbouring frames: the whole picture is searched rarely, a small region mostly, and nothing where
-the face rests. The boxes are those of dlib's detector on the whole frame, because the region is laid onto the grid of
-the same level of its pyramid; only the search is shorter.
+Detected: dlib searches each whole frame, and of the faces found the one that is largest over all frames is taken.
+Followed, for neighbouring frames: the whole picture is searched rarely, a small region mostly, and nothing where the
+face rests. The boxes are those that dlib's detector finds in the whole frame, because the region is aligned with the
+grid of the same level of its pyramid; only the search is shorter.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WINDOW = 74.65  # side in pixels of dlib's frontal detector at its finest level:
 STEP = 1.2  # of dlib's pyramid, each level 5/6 of the one before
 CELL = 8  # pixels of a histogram of gradients; boxes lie on a grid of cells
 THUMB = 24  # side of the picture by which two faces are compared
-SURE = 0.5  # a box whose score is a smaller share of the best one's is no face: badges, collars, shadows
+SURE = 0.5  # a box with a smaller share of the best box's score is not a face: badges, collars, shadows
 REACH = 0.75  # of a box's side around it: further out dlib's landmarks don't look
 
 
@@ -30,7 +30,7 @@ REACH = 0.75  # of a box's side around it: further out dlib's landmarks don't lo
 class TrackParams:
     """How a face is looked for; all but the first two are about following."""
 
-    anew: bool = False  # search each frame as a whole instead of following
+    detect_each: bool = False  # search each whole frame instead of following
     upsample: int = 1  # as of dlib's detector: 1 finds faces from about 40 pixels, at four times the cost of a search
     region: float = 2.0  # side of the region searched around the last box, in box sides
     rests: float = 0.03  # landmarks that move by less than this share of the box, centre and extent, rest
@@ -49,26 +49,26 @@ class Seen:
     image: np.ndarray  # (H, W, 3) uint8 RGB
     box: np.ndarray | None
     points: np.ndarray | None
-    how: str  # anew, rests, region, sweep (what gave the box) or lost (no face)
+    how: str  # detected, rests, region, sweep (where the box comes from) or lost (no face)
 
 
 def follow(frames: Callable[[], Iterable[tuple[int, np.ndarray]]], params: TrackParams) -> Iterator[Seen]:
     """The face of each of a clip's frames, in their order; only one frame is held.
 
-    `frames` gives them, (frame index, uint8 RGB (H, W, 3)), from the first each time it is called: once to follow,
-    twice to search anew. Anew, the face is the one with the largest summed area; followed, the one with the largest box
+    `frames` returns them, (frame index, uint8 RGB (H, W, 3)), from the first each time it is called: once to follow,
+    twice to detect. Detected, the face is the one with the largest summed area; followed, the one with the largest box
     where the search began, or a larger one that a sweep has found.
     """
-    return (_anew if params.anew else _followed)(frames, params)
+    return (_detected if params.detect_each else _followed)(frames, params)
 
 
-def _anew(frames: Callable, params: TrackParams) -> Iterator[Seen]:
+def _detected(frames: Callable, params: TrackParams) -> Iterator[Seen]:
     found = [(number, box) for number, image in frames() for box in detection.detect(image, params.upsample)]
     largest = dict(_largest_track(found))
-    for number, image in frames():  # once more, because only now is the face known and frames are too large to keep
+    for number, image in frames():  # again: the face is known only now, and frames are too large to keep
         box = largest.get(number)
         points = None if box is None else detection.landmarks(image, box)
-        yield Seen(number, image, box, points, "lost" if box is None else "anew")
+        yield Seen(number, image, box, points, "lost" if box is None else "detected")
 
 
 def _largest_track(found: Iterable[tuple[int, np.ndarray]]) -> list[tuple[int, np.ndarray]]:
@@ -138,7 +138,7 @@ def _inside(box: np.ndarray, image: np.ndarray) -> np.ndarray:
 
 
 def _rests(image: np.ndarray, last: _Face, params: TrackParams) -> _Face | None:
-    """The last face with this frame's landmarks, where neither its picture nor its landmarks have moved."""
+    """The last face with this frame's landmarks, where neither its picture nor its landmarks have changed."""
     if np.abs(_thumb(image, last.box) - last.thumb).mean() >= params.changed:
         return None
     points = _landmarks(image, last.box)
@@ -149,14 +149,14 @@ def _rests(image: np.ndarray, last: _Face, params: TrackParams) -> _Face | None:
 def _search(
     image: np.ndarray, last: _Face | None, sweep: bool, upsample: bool, params: TrackParams
 ) -> tuple[str, _Face | None]:
-    """Look around the last face; where it isn't, or at a sweep, in the whole picture."""
+    """Search around the last face; where it is not there, or at a sweep, in the whole picture."""
     near = _in_region(image, last.box, params) if last else None
     if near is not None and not sweep:
         return "region", _marked(image, near)
     found = _in_all(image, params, upsample and near is None, quick=near is not None)
     if found is None or (near is not None and _side(found) < STEP * _side(near)):
         return "region", None if near is None else _marked(image, near)
-    fitted = _in_region(image, found, params)  # on the grid on which it will be followed
+    fitted = _in_region(image, found, params)  # on the grid on which the face will be followed
     return "sweep", _marked(image, found if fitted is None else fitted)
 
 
@@ -174,7 +174,7 @@ def _in_region(image: np.ndarray, box: np.ndarray, params: TrackParams) -> np.nd
     width, height = (max(round(float(v) * scale), 1) for v in (x1 - x0, y1 - y0))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     near = _boxes(cv2.resize(image[y0:y1, x0:x1], (width, height), interpolation=how), 0)
-    found = max(near, key=lambda scored: scored[0])[1] if near else None  # the one that the detector is surest of
+    found = max(near, key=lambda scored: scored[0])[1] if near else None  # the box of which the detector is surest
     return None if found is None else found * np.tile([(x1 - x0) / width, (y1 - y0) / height], 2) + [x0, y0, x0, y0]
 
 
@@ -192,7 +192,7 @@ def _boxes(image: np.ndarray, upsample: int) -> list[tuple[float, np.ndarray]]:
 
 
 def _in_all(image: np.ndarray, params: TrackParams, upsample: bool, quick: bool) -> np.ndarray | None:
-    """The largest face of the whole picture: shrunk, in its size, upsampled, until there is one; `quick`: shrunk."""
+    """The largest face of the whole picture: shrunk, full size, upsampled, until one is found; `quick`: only shrunk."""
     longest = max(image.shape[:2])
     shrink = max(longest / params.narrow, 1.0)
     sizes = [(shrink, 0)] + [(1.0, 0)] * (shrink > 1 and not quick)

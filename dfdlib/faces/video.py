@@ -1,4 +1,4 @@
-"""Decode a video and sample its frames: only those that are wanted, and what they are predicted from."""
+"""Sample a video's frames: only the wanted ones are decoded, and those that they are predicted from."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pathlib import Path
 import av
 import numpy as np
 
+from dfdlib.core import disk
 from dfdlib.core.errors import DfdError
 
 TRUNCATED_BELOW = 0.9  # a container's frame count is often off by a few; a missing tenth is a broken file
-MOST_PIXELS = 2**26  # of a frame, 67 million; 8K has 33 million
 # Containers that hold pictures themselves. Others, such as playlists, make FFmpeg open whatever they name.
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,ogg,asf,ivf,h264,hevc,av1,obu,"
@@ -26,11 +26,11 @@ FORMATS = (
 
 @dataclass(frozen=True)
 class Index:
-    """What a container says of its N frames, read without decoding one. Rows are packets in the order of the file."""
+    """What a container says of its N frames, read without decoding any. Rows are packets in the order of the file."""
 
     pts: np.ndarray  # (N,) int64, when a frame is shown, in units of the stream's time base
     gop: np.ndarray  # (N,) int, number of the group of pictures (from one keyframe to the next)
-    leads: np.ndarray  # (N,) bool, shown before its group's keyframe, so that it may need the group before
+    leads: np.ndarray  # (N,) bool, shown before its group's keyframe, and may need the group before
     timed: bool  # whether the times tell the order of showing; AVI has none
     size: tuple[int, int]  # width and height, pixels, before rotation
     rate: Fraction  # frames a second, on average
@@ -43,7 +43,7 @@ def sample(path: Path, max_frames: int) -> Iterator[tuple[int, np.ndarray]]:
     """At most `max_frames` frames, evenly spaced over the clip: (frame index, uint8 RGB (H, W, 3)).
 
     Rotation in the container's metadata is applied. Raises DfdError for a missing or empty file, for
-    a file that is no video, and for a video that ends early.
+    a file that is not a video, and for a video that ends early.
     """
     known = index(path)
     return frames(path, known, sample_indices(len(known), max_frames))
@@ -66,7 +66,7 @@ def index(path: Path) -> Index:
         raise DfdError(f"{path} holds no frame that can be decoded; copy or encode it again.")
     if len(packets) < TRUNCATED_BELOW * stated:
         raise DfdError(f"{path} ends after {len(packets)} of {stated} frames: it is truncated; copy it again.")
-    if size[0] * size[1] > MOST_PIXELS:
+    if size[0] * size[1] > disk.MOST_PIXELS:
         raise DfdError(f"{path} has frames of {size[0]} x {size[1]} pixels, too many to take; make it smaller.")
     pts, keys = np.array([pts for pts, _ in packets], np.int64), np.array([key for _, key in packets], bool)
     keys[0] = True  # a file may begin without a keyframe
@@ -75,7 +75,7 @@ def index(path: Path) -> Index:
 
 
 def _packets(path: Path, container: av.container.InputContainer) -> Iterator[tuple[int, bool]]:
-    """(time, whether a keyframe) of each packet with a picture; one without a time takes that of the one before."""
+    """(time, whether a keyframe) of each packet with a picture; a packet without a time takes the one before."""
     last = 0
     try:
         for packet in _with_picture(container):
@@ -88,9 +88,9 @@ def _packets(path: Path, container: av.container.InputContainer) -> Iterator[tup
 def frames(path: Path, known: Index, wanted: Iterable[int]) -> Iterator[tuple[int, np.ndarray]]:
     """Frames by their numbers in the order of showing: (frame index, uint8 RGB (H, W, 3)), in that order.
 
-    Only groups of pictures with a wanted frame are decoded, and of these no frame that nothing wanted needs. Where
-    this misses one (a keyframe that is none) or there are no times, all are decoded. A damaged frame is left out;
-    DfdError where more than a tenth of the wanted ones are.
+    Only groups of pictures with a wanted frame are decoded, and of these only frames that a wanted frame needs. Where
+    this misses one (a false keyframe), or there are no times, all frames are decoded. A damaged frame is left out;
+    DfdError where more than a tenth of the wanted frames are.
     """
     wanted = sorted({int(i) for i in wanted if i < len(known)})
     found = 0
@@ -139,12 +139,12 @@ def _with_picture(container: av.container.InputContainer) -> Iterator[av.Packet]
 
 def _decoder(container: av.container.InputContainer) -> av.VideoCodecContext:
     context = container.streams.video[0].codec_context
-    context.thread_count = 1  # the caller has clips in parallel, which scales better
+    context.thread_count = 1  # the caller decodes clips in parallel, which scales better
     return context
 
 
 def _last_needed(known: Index, places: np.ndarray) -> dict[int, int]:
-    """For each group that some wanted packets (n,) need: the place of its last packet that must be decoded."""
+    """For each group that the wanted packets (n,) need, the place of its last packet that must be decoded."""
     last: dict[int, int] = {}
     for place in places.tolist():
         group = int(known.gop[place])
@@ -160,7 +160,7 @@ def _group(
     for packet in packets:
         context.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
         yield from _tolerant(context, packet)
-    if not more:  # what the decoder holds back to bring it into order
+    if not more:  # frames that the decoder holds back to order them
         yield from _tolerant(context, None)
         context.flush_buffers()
 
@@ -200,7 +200,7 @@ def upright(frame: av.VideoFrame) -> np.ndarray:
 
 
 def ahead(items: Iterable, depth: int = 4) -> Iterator:
-    """The same items, made by a thread that is at most `depth` of them ahead: decoding goes on during detection."""
+    """The same items, made by a thread at most `depth` items ahead: decoding goes on during detection."""
     source, end = iter(items), object()
     pool = ThreadPoolExecutor(1)  # one thread keeps the order
     try:

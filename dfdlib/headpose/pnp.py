@@ -11,30 +11,30 @@ import numpy as np
 from dfdlib.core.errors import DfdError
 from dfdlib.core.values import storable
 
-# The paper counts landmarks from 1, arrays from 0: the only place where the two meet.
+# The paper counts landmarks from 1, arrays count from 0; only these two lines convert.
 CENTRAL = np.array([*range(18, 37), 49, 55]) - 1  # brows, nose, corners of the mouth: v_c
 WHOLE = np.array([*range(1, 37), 49, 55]) - 1  # the same and the contour: v_a
 FORWARD = np.array([0.0, 0.0, 1.0])  # w of Yang et al.: the head's own z axis
-# A solver takes model points (n, 3) mm, pixels (n, 2) and the camera; it gives success, rvec and tvec.
+# A solver takes model points (n, 3) in mm, pixels (n, 2) and the camera; it returns success, rvec and tvec.
 Solver = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple]
-FLATNESS = 1e-3  # landmarks whose spread across is less than this share of the spread along lie on one line
+FLATNESS = 1e-3  # landmarks whose second singular value is a smaller share of the first lie on one line
 
 
 def _frontal_guess(model: np.ndarray, points: np.ndarray, camera: np.ndarray) -> tuple:
-    """Start from a head that looks into the camera, at the distance that its width asks for."""
+    """Start from a head that faces the camera, at the distance that follows from its width."""
     distance = camera[0, 0] * np.ptp(model[:, 0]) / np.ptp(points[:, 0])
     start = np.array([0.0, 0.0, distance])
     return cv2.solvePnP(model, points, camera, None, np.zeros(3), start, True, cv2.SOLVEPNP_ITERATIVE)
 
 
 def _sqpnp_refined(model: np.ndarray, points: np.ndarray, camera: np.ndarray) -> tuple:
-    """SQPnP minimizes an algebraic error; Levenberg-Marquardt then goes on to the least error in pixels."""
+    """SQPnP, which minimizes an algebraic error, then Levenberg-Marquardt to the smallest error in pixels."""
     done, rvec, tvec = cv2.solvePnP(model, points, camera, None, flags=cv2.SOLVEPNP_SQPNP)
     return (done, *cv2.solvePnPRefineLM(model, points, camera, None, rvec, tvec))
 
 
 SOLVERS: dict[str, Solver] = {
-    "iterative": lambda m, p, k: cv2.solvePnP(m, p, k, None),  # OpenCV's default, and so the paper's
+    "iterative": lambda m, p, k: cv2.solvePnP(m, p, k, None),  # OpenCV's default and therefore the paper's
     "iterative, frontal guess": _frontal_guess,
     "epnp": lambda m, p, k: cv2.solvePnP(m, p, k, None, flags=cv2.SOLVEPNP_EPNP),
     "sqpnp": lambda m, p, k: cv2.solvePnP(m, p, k, None, flags=cv2.SOLVEPNP_SQPNP),
@@ -45,7 +45,7 @@ SOLVERS: dict[str, Solver] = {
 @storable
 @dataclass(frozen=True)
 class Poses:
-    """Poses of T frames by one set of landmarks; head to camera: X_camera = R @ X_head + tvec."""
+    """Poses of T frames from one set of landmarks; head to camera: X_camera = R @ X_head + tvec."""
 
     rvec: np.ndarray  # (T, 3) Rodrigues vectors, radians
     tvec: np.ndarray  # (T, 3) millimetres
@@ -76,7 +76,7 @@ def camera_matrix(width: int, height: int, focal: float = 1.0) -> np.ndarray:
 def whole_and_central(
     points: np.ndarray, sizes: np.ndarray, model: np.ndarray, solver: str, focal: float = 1.0
 ) -> tuple[Poses, Poses]:
-    """Poses by the whole face (a) and by its central points (c).
+    """Poses from the whole face (a) and from its central points (c).
 
     points: (T, 68, 2) pixels; sizes: (T, 2) width and height of each frame, pixels; model: (68, 3) mm; focal:
     the camera's focal length as a multiple of the image's width.
@@ -89,7 +89,7 @@ def solve(points: np.ndarray, model: np.ndarray, camera: np.ndarray, which: np.n
     """Equation 1 of the paper for each of T frames, with the landmarks `which` (indices from 0).
 
     points: (T, 68, 2) pixels; model: (68, 3) mm; camera: (3, 3), or (T, 3, 3) with one for each frame. Raises
-    DfdError for what `check_landmarks` refuses and for an unknown solver.
+    DfdError for landmarks that `check_landmarks` refuses and for an unknown solver.
     """
     check_landmarks(points)
     if solver not in SOLVERS:
@@ -101,9 +101,9 @@ def solve(points: np.ndarray, model: np.ndarray, camera: np.ndarray, which: np.n
 
 
 def check_landmarks(points: np.ndarray) -> None:
-    """DfdError for landmarks of another shape than (T, 68, 2), that are not numbers or that lie on one line.
+    """DfdError for landmarks that have another shape than (T, 68, 2), are not numbers or lie on one line.
 
-    Landmarks outside the image are fine: dlib completes a face that the image cuts off.
+    Landmarks outside the image are allowed: dlib completes a face that the image cuts off.
     """
     if points.ndim != 3 or points.shape[1:] != (68, 2):
         raise DfdError(f"Landmarks have shape {points.shape}; (frames, 68, 2) is needed.")
@@ -128,7 +128,7 @@ def _solve_frame(p: np.ndarray, model: np.ndarray, camera: np.ndarray, solver: S
 
 
 def project(model: np.ndarray, rvec: np.ndarray, tvec: np.ndarray, camera: np.ndarray) -> np.ndarray:
-    """Pixels (N, 2) of head points (N, 3)."""
+    """Pixels (N, 2) of head points (N, 3) in millimetres."""
     return cv2.projectPoints(model.astype(float), rvec, tvec, camera, None)[0].reshape(-1, 2)
 
 
@@ -139,19 +139,19 @@ def angle_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def join(*parts: Poses) -> Poses:
-    """Several poses in a row."""
+    """The poses of several objects, concatenated."""
     return Poses(*(np.concatenate(values) for values in zip(*(vars(part).values() for part in parts), strict=True)))
 
 
 def behind_camera(poses: Poses) -> np.ndarray:
-    """Whether each pose (T,) puts the head behind the camera: the mirror image of a right solution."""
+    """Whether each pose (T,) puts the head behind the camera: the mirror image of a correct solution."""
     return poses.tvec[:, 2] < 0
 
 
 def most_turned(poses: Poses, at_most: float) -> int:
-    """The frame whose head is turned furthest from the camera, but by no more than `at_most` degrees.
+    """Index of the frame whose head is turned furthest from the camera, but by no more than `at_most` degrees.
 
-    Only the better-fitted half of the frames is asked: where landmarks fail, the pose can be anything.
+    Only the half of the frames that fits better is considered: where landmarks fail, the pose can be anything.
     """
     turn = np.degrees(np.arccos(np.clip(np.abs(poses.direction[:, 2]), 0, 1)))
     asked = (turn <= at_most) & (poses.residual <= np.median(poses.residual))

@@ -1,4 +1,4 @@
-"""Features of the two poses of a face, and the SVMs that judge them (paper, section II.B; Yang et al., Table 1)."""
+"""Features of the two poses of a face, and the SVMs that classify them (paper, section II.B; Yang et al., Table 1)."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from dfdlib.faces.frames import FrameSet
 from dfdlib.headpose import pnp
 from dfdlib.headpose.pnp import Poses
 
-Feature = Callable[[Poses, Poses], np.ndarray]  # poses by the whole face and by its centre -> (T, numbers)
+Feature = Callable[[Poses, Poses], np.ndarray]  # poses from the whole face and from its central points -> (T, numbers)
 GRID = {"svc__C": [0.3, 1, 10, 100], "svc__gamma": [0.01, 0.03, 0.1, 0.3]}
 
 
 def directions(whole: Poses, central: Poses) -> np.ndarray:
-    """The paper's feature (T, 6): v_c and v_a side by side."""
+    """The paper's feature (T, 6): v_c, then v_a."""
     return np.hstack([central.direction, whole.direction])
 
 
@@ -45,7 +45,7 @@ def rotation_difference(whole: Poses, central: Poses) -> np.ndarray:
 
 
 def with_translation(feature: Feature) -> Feature:
-    """A feature and t_a - t_c (T, 3) in millimetres beside it."""
+    """A feature followed by t_a - t_c (T, 3) in millimetres."""
     return lambda whole, central: np.hstack([feature(whole, central), whole.tvec - central.tvec])
 
 
@@ -73,20 +73,20 @@ def residuals(whole: Poses, central: Poses) -> np.ndarray:
 
 
 def frame_features(found: FrameSet, model: np.ndarray, solver: str) -> np.ndarray:
-    """The feature of Yang et al. (T, 12) of frames, by a world model (68, 3) and one of pnp.SOLVERS."""
+    """The feature of Yang et al. (T, 12) for frames, with a world model (68, 3) and one of pnp.SOLVERS."""
     return yang_feature(*pnp.whole_and_central(found.points, found.sizes, model, solver))
 
 
 def aligned_shape(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Landmarks (T, n, 2) without place, size and roll, flattened (T, 2n): Procrustes-aligned to `reference` (n, 2).
+    """Landmarks (T, n, 2) without position, size and roll, flattened (T, 2n): Procrustes-aligned to `reference` (n, 2).
 
-    Computed in the landmarks' own precision. scikit-image's SimilarityTransform takes double precision and one frame at
-    a time; on dlib's float32 landmarks that is 30 times slower and moves an AUC by 7e-6.
+    Computed in the landmarks' own precision. scikit-image's SimilarityTransform computes in double precision, one frame
+    at a time; on dlib's float32 landmarks that is 30 times slower and moves an AUC by 7e-6.
     """
     z = points[..., 0] + 1j * points[..., 1]
     z = z - z.mean(1, keepdims=True)
     target = reference[:, 0] + 1j * reference[:, 1]
-    turn = (z.conj() @ (target - target.mean())) / (np.abs(z) ** 2).sum(1)  # the best rotation and scale, as one factor
+    turn = (z.conj() @ (target - target.mean())) / (np.abs(z) ** 2).sum(1)  # best rotation and scale as one factor
     aligned = z * turn[:, None]
     return np.hstack([aligned.real, aligned.imag])
 
@@ -99,39 +99,39 @@ SVMS: dict[str, Callable[[], SVC | Pipeline]] = {
 
 
 def tuned(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Pipeline:
-    """A standardized SVM with C and gamma by a grid search, five folds by `groups` (people) inside the given frames."""
+    """A standardized SVM; C and gamma by a grid search in five folds by `groups` (people) of the given frames."""
     folds = GroupKFold(min(5, len(np.unique(groups))))
     search = GridSearchCV(SVMS["standardized"](), GRID, scoring="roc_auc", cv=folds)
     return search.fit(features, labels, groups=groups).best_estimator_
 
 
 def p_fake(classifier: SVC | Pipeline, features: np.ndarray) -> np.ndarray:
-    """Scores (T,) in [0, 1]: the logistic function of the SVM's margin, 0.5 on its decision border.
+    """Scores (T,) in [0, 1]: the logistic function of the SVM's margin, 0.5 on its decision boundary.
 
-    Monotone in the margin, so verdicts and AUC are the SVM's own; as a probability it is not calibrated.
+    Monotone in the margin, so verdicts and AUC are those of the SVM; as a probability it is not calibrated.
     """
     return expit(classifier.decision_function(features))
 
 
 def pose_svm(learned: FrameSet, model: np.ndarray, solver: str) -> Pipeline:
-    """The SVM of Yang et al., fitted to the training part of some data."""
+    """The SVM of Yang et al., fitted to the training part of the frames."""
     part = learned.part("train")
     return SVMS["standardized"]().fit(frame_features(part, model, solver), part.labels)
 
 
 def shipped_svm() -> Path:
-    """The SVM that was trained on UADFV; dfdlib/assets/headpose_svm.md is its card."""
+    """The file of the SVM trained on UADFV; dfdlib/assets/headpose_svm.md is its model card."""
     return paths.assets() / "headpose_svm.safetensors"
 
 
 def trained_svm(study_name: str) -> Path:
-    """Where notebook 04 leaves the study's own."""
+    """Where notebook 04 puts the study's own SVM."""
     return paths.runs() / study_name / "headpose_svm.safetensors"
 
 
 @dataclass(frozen=True)
 class StoredSvm:
-    """A standardizing RBF SVM; its margin is the sum of weights * exp(-gamma * |x - support|^2), plus the intercept."""
+    """An RBF SVM on standardized features x; margin: the sum of weights * exp(-gamma * |x - support|^2) + intercept."""
 
     mean: np.ndarray  # (D,) of the training features
     scale: np.ndarray  # (D,) their standard deviation
@@ -153,7 +153,7 @@ SVM_ARRAYS = tuple(field.name for field in fields(StoredSvm))
 
 
 def save_svm(classifier: Pipeline, path: Path) -> None:
-    """Write a fitted pipeline of StandardScaler and RBF SVC."""
+    """Write a fitted pipeline of a StandardScaler and an RBF SVC."""
     scaler, svc = (step for _, step in classifier.steps)
     support, weights, gamma = svc.support_vectors_, svc.dual_coef_[0], np.array([svc._gamma])
     stored = StoredSvm(scaler.mean_, scaler.scale_, support, weights, svc.intercept_, gamma)
@@ -161,16 +161,16 @@ def save_svm(classifier: Pipeline, path: Path) -> None:
 
 
 def load_svm(path: Path) -> StoredSvm:
-    """Read what `save_svm` wrote; DfdError where the file is missing or holds something else."""
+    """Read a file that `save_svm` wrote; DfdError if it is missing or contains anything else."""
     tensors, _ = weight_files.read(path, "check out dfdlib/assets again or run notebook 04", (torch.float64,))
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     if set(arrays) != set(SVM_ARRAYS) or not _is_svm(**arrays):
-        raise DfdError(f"{path} does not hold an SVM ({', '.join(SVM_ARRAYS)}); check out dfdlib/assets again.")
+        raise DfdError(f"{path} does not contain an SVM ({', '.join(SVM_ARRAYS)}); check out dfdlib/assets again.")
     return StoredSvm(**arrays)
 
 
 def _is_svm(mean: np.ndarray, weights: np.ndarray, **others: np.ndarray) -> bool:
-    """Whether the shapes fit together and all values are finite numbers that a kernel can work with."""
+    """Whether the shapes fit together and all values are finite numbers that an RBF kernel can use."""
     arrays = {"mean": mean, "weights": weights} | others
     d, s = mean.size, weights.size
     shapes = {"mean": (d,), "scale": (d,), "support": (s, d), "weights": (s,), "intercept": (1,), "gamma": (1,)}

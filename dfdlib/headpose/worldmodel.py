@@ -21,13 +21,13 @@ MIRROR = np.array([
 # fmt: on
 CHIN, NOSE_ROOT, NOSE_TIP, JAW_ENDS, EYES = 8, 27, 30, (0, 16), (36, 45)
 MOST_BYTES = 2**20  # of a file with 204 numbers
-MOST_ASYMMETRY = 0.05  # of the width; the models seen lie below 0.01, one off by an index above 0.2
+MOST_ASYMMETRY = 0.05  # of the width; models seen so far are below 0.01, one with indices off by one is above 0.2
 
 
 def world_model(name: str) -> np.ndarray:
     """68 points (68, 3) in millimetres from a CSV with columns x, y, z.
 
-    `name` is a file in dfdlib/assets or a path. A plain list of 204 numbers (all x, all y, all z) is read too.
+    `name` is a file in dfdlib/assets or a path. A text file with 204 numbers (all x, all y, all z) is read too.
     """
     path = next((p for p in (paths.assets() / name, Path(name)) if _is_file(p)), None)
     if path is None:
@@ -35,16 +35,17 @@ def world_model(name: str) -> np.ndarray:
     try:
         model = _points(path)
     except disk.DAMAGED:
-        raise DfdError(f"{path} is no list of points; a world model is a CSV of 68 rows of x, y and z.") from None
+        raise DfdError(f"{path} is not a world model; name a CSV with 68 rows of x, y and z.") from None
     if model.shape != (68, 3) or not np.isfinite(model).all():
-        raise DfdError(f"{path} holds points of shape {model.shape}; a world model is 68 rows of x, y and z.")
+        what = f"points of shape {model.shape}, which are no world model"
+        raise DfdError(f"{path} has {what}; name a CSV with 68 rows of finite x, y and z.")
     return model
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name that is too long
+    except OSError:  # the name is too long
         return False
 
 
@@ -64,14 +65,14 @@ def mirrored(model: np.ndarray) -> np.ndarray:
 
 
 def hand_placed(model: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """The model (68, 3) as if placed by hand: each coordinate off by a normal error of `share` of its width."""
+    """The model (68, 3) as if placed by hand: each coordinate gets a normal error of `share` of the model's width."""
     return model + repro.rng(seed).normal(0, share * np.ptp(model[:, 0]), model.shape)
 
 
 def faults(model: np.ndarray) -> list[str]:
-    """What is wrong with a model (68, 3), judged by itself alone, in words; empty where nothing is wrong.
+    """The faults of a model (68, 3) in words, judged from the model alone; empty if there are none.
 
-    A fit can't tell: a mirrored model explains the landmarks of any face perfectly, by a head behind the camera.
+    A fit can't show them: a mirrored model explains the landmarks of any face perfectly, with a head behind the camera.
     """
     width = np.ptp(model[:, 0])
     found = []
@@ -91,15 +92,15 @@ def faults(model: np.ndarray) -> list[str]:
 def from_landmarks(points: np.ndarray, like: np.ndarray, rounds: int = 100) -> np.ndarray:
     """A head (68, 3) that explains many frames' landmarks (T, 68, 2) as one rigid body seen from afar.
 
-    Factorization into motion and shape after Tomasi and Kanade (1992), by turns: the frames' scaled-orthographic poses
-    from the shape, then the shape from the poses, which stays sound where heads turn little and people differ. Every
-    frame enters a second time as its mirror image, so that the head comes out symmetric. The model `like` (68, 3) is
-    the start, and gives orientation and size, which images leave open. Such a camera has no perspective, so that a head
-    comes out deeper: by some 15 % at four times its width.
+    Factorization into motion and shape after Tomasi and Kanade (1992), alternating: the frames' scaled-orthographic
+    poses from the shape, then the shape from the poses. Alternation remains stable where heads turn little and people
+    differ. Every frame is also used as its mirror image, which makes the head symmetric. The model `like` (68, 3) is
+    the starting point and sets orientation and size, which images leave open. The camera has no perspective, so heads
+    come out too deep: by about 15 % at a distance of four times their width.
     """
     both = np.concatenate([points, points[:, MIRROR] * [-1, 1]]).astype(float)
     flat = both - both.mean(1, keepdims=True)
-    flat /= np.sqrt((flat**2).mean((1, 2), keepdims=True))  # every frame counts the same
+    flat /= np.sqrt((flat**2).mean((1, 2), keepdims=True))  # every frame gets the same weight
     shape = like - like.mean(0)
     for _ in range(rounds):
         motion = _scaled_rotations(flat.transpose(0, 2, 1) @ shape @ np.linalg.inv(shape.T @ shape))
@@ -110,15 +111,15 @@ def from_landmarks(points: np.ndarray, like: np.ndarray, rounds: int = 100) -> n
 
 
 def _scaled_rotations(affine: np.ndarray) -> np.ndarray:
-    """The nearest two rows of a scaled rotation to each of many affine cameras (T, 2, 3)."""
+    """The nearest two rows of a scaled rotation to each affine camera (T, 2, 3)."""
     u, size, vt = np.linalg.svd(affine, full_matrices=False)
     return size.mean(1)[:, None, None] * (u @ vt)
 
 
 def _laid_onto(shape: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """`shape` (68, 3) turned, scaled to the same width and moved onto `like` (68, 3).
+    """`shape` (68, 3) rotated, scaled to the same width and moved onto `like` (68, 3).
 
-    SciPy's Rotation.align_vectors differs in the thirteenth digit, which moves EPnP's poses of every frame.
+    SciPy's Rotation.align_vectors differs in the thirteenth digit, which changes EPnP's pose of every frame.
     """
     target, centred = like - like.mean(0), shape - shape.mean(0)
     u, _, vt = np.linalg.svd(centred.T @ target)

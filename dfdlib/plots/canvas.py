@@ -1,4 +1,4 @@
-"""One style for every figure; `save_figure` writes the picture and the numbers that it shows."""
+"""The style of every figure; `save_figure` writes the picture and the numbers that it shows."""
 
 from __future__ import annotations
 
@@ -23,44 +23,44 @@ STYLE = {
     "figure.constrained_layout.use": True,
 }
 SYNTHETIC = "synthetic data: rendered faces"
-MARK_INCHES = 0.18  # height of the line that says what a figure's data are
+MARK_INCHES = 0.18  # height of the line that names a figure's data
 
 
 def save_figure(fig: Figure, study: Study, name: str, numbers: pd.DataFrame, data: str = "") -> None:
     """Write `<name>.png` and `<name>.csv` into the study's figure folder.
 
-    `data` says in the picture what its numbers come from; embedded data are marked synthetic without being told.
+    `data` is a line in the picture that names the source of its numbers; for embedded data the default is SYNTHETIC.
     """
     folder = paths.figures(study.name)
     folder.mkdir(parents=True, exist_ok=True)
     data = data or (SYNTHETIC if study.dataset == "embedded" else "")
     if data:
-        strip = MARK_INCHES / fig.get_figheight()  # below the drawing, which is laid out again above it
+        strip = MARK_INCHES / fig.get_figheight()  # below the drawing, which is laid out again above the strip
         fig.get_layout_engine().set(rect=(0, strip, 1, 1 - strip))
         fig.text(0.995, 0.25 * strip, data, ha="right", va="bottom", fontsize=7)
-    fig.savefig(folder / f"{name}.png", metadata={"Software": None})  # no version: the same bytes every time
+    fig.savefig(folder / f"{name}.png", metadata={"Software": None})  # without a version, the same bytes every time
     numbers.to_csv(folder / f"{name}.csv", index=False, float_format="%.4f")
 
 
 def stills_mark(study: Study) -> str:
-    """What `save_figure` should say of figures of notebook 02: all but UADFV's study take the embedded stills."""
+    """`save_figure`'s `data` for the figures of notebook 02: all studies but UADFV's use the embedded stills."""
     return "" if study.dataset == "uadfv" else SYNTHETIC
 
 
 def grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
-    """A figure of so many inches and its axes (rows, columns)."""
+    """A figure, width x height inches, and its axes (rows, columns)."""
     with plt.rc_context(STYLE):
         return plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
 
 
 def single(width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure of so many inches with one pair of axes."""
+    """A figure, width x height inches, with one pair of axes."""
     fig, axes = grid(1, 1, width, height)
     return fig, axes[0, 0]
 
 
 def show_image(axis: Axes, image: np.ndarray, title: str = "") -> None:
-    """An image without axes."""
+    """Show an image without axes."""
     axis.imshow(image, cmap="gray", interpolation="nearest")
     axis.set_title(title, fontsize=10)
     axis.axis("off")

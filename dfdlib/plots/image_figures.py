@@ -1,4 +1,4 @@
-"""Figures of images: faces, landmarks and the pipeline; images made small and enlarged, and how good they are."""
+"""Figures of images: faces, landmarks and the pipeline; shrunk and enlarged images, and their quality."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dfdlib.plots.canvas import FAKE, FOURTH, REAL, THIRD
 from dfdlib.superres import lr_hr
 from dfdlib.superres.networks import NAMES
 
-# The pipeline as the code runs it: stage, the dfdlib module that computes it.
+# The pipeline as the code runs it: stages, and the dfdlib modules that compute them.
 STAGES = {
     "Video": "faces.video",
     "Face and\n68 landmarks": "faces.detection",
@@ -36,7 +36,7 @@ PANELS = {
 
 
 def real_and_fake(reals: Sequence[np.ndarray], fakes: Sequence[np.ndarray], people: Sequence[str]) -> Figure:
-    """Paper Fig. 1: the same person real (above) and fake (below), one column a person."""
+    """Paper Fig. 1: the same person real (above) and fake (below), one column per person."""
     fig, axes = canvas.grid(2, len(reals), 1.7 * len(reals), 3.9)
     for column, (real, fake, person) in enumerate(zip(reals, fakes, people, strict=True)):
         canvas.show_image(axes[0, column], real, f"{person} real")
@@ -45,7 +45,7 @@ def real_and_fake(reals: Sequence[np.ndarray], fakes: Sequence[np.ndarray], peop
 
 
 def tracked(images: Sequence[np.ndarray], boxes: Sequence[np.ndarray], names: Sequence[str]) -> Figure:
-    """Whole frames, each with the face rectangle (4,) that its crop is cut from."""
+    """Whole frames, each with the face rectangle (4,) from which its crop is cut."""
     fig, axes = canvas.grid(1, len(images), 2.3 * len(images), 2.6)
     for axis, image, (x0, y0, x1, y1), name in zip(axes[0], images, boxes, names, strict=True):
         canvas.show_image(axis, image, name)
@@ -81,7 +81,7 @@ def landmarks(image: np.ndarray, points: np.ndarray) -> Figure:
     for index, colour, label in [*groups, (unused, "0.85", "not used")]:
         axis.plot(*points[index].T, "o", ms=5, mec="black", mew=0.5, color=colour, label=label)
     for number, point in enumerate(points, 1):
-        place = (-11, -8) if number in (61, 65) else (3, 2)  # the mouth's inner corners lie beside 49 and 55
+        place = (-11, -8) if number in (61, 65) else (3, 2)  # the mouth's inner corners are next to 49 and 55
         style = {"fontsize": 7, "color": "white", "bbox": {"fc": "black", "pad": 0.3, "lw": 0}}
         axis.annotate(str(number), point, place, textcoords="offset points", **style)
     low, high = points.min(0), points.max(0)
@@ -97,7 +97,7 @@ def point_table(points: np.ndarray) -> pd.DataFrame:
 
 
 def downsampled(hr: Sequence[np.ndarray], lr: Sequence[np.ndarray], scale: int) -> Figure:
-    """Paper Fig. 4: originals above, the same images made smaller below, pixels as squares."""
+    """Paper Fig. 4: originals above, the same images shrunk below, pixels as squares."""
     fig, axes = canvas.grid(2, len(hr), 1.7 * len(hr), 4.4)
     for column, (large, small) in enumerate(zip(hr, lr, strict=True)):
         canvas.show_image(axes[0, column], large, f"{large.shape[1]} x {large.shape[0]} px")
@@ -106,7 +106,7 @@ def downsampled(hr: Sequence[np.ndarray], lr: Sequence[np.ndarray], scale: int) 
 
 
 def enlarged(images: dict[str, np.ndarray], errors: dict[str, np.ndarray] | None = None) -> Figure:
-    """Images, each under its name (a name may carry the PSNR); below them maps of their luminance's errors, if any."""
+    """Images, each under its name (which may include the PSNR); below them maps of their luminance errors, if given."""
     fig, axes = canvas.grid(2 if errors else 1, len(images), 2.3 * len(images), 5.2 if errors else 3.0)
     for axis, (name, image) in zip(axes[0], images.items(), strict=True):
         canvas.show_image(axis, image, name)
@@ -119,7 +119,7 @@ def enlarged(images: dict[str, np.ndarray], errors: dict[str, np.ndarray] | None
 
 
 def learning_curve(history: pd.DataFrame, bicubic_mse: float) -> Figure:
-    """FSRCNN's error on held-out images per epoch, in dB, beside bicubic interpolation."""
+    """FSRCNN's PSNR (dB) on held-out images per epoch, with that of bicubic interpolation."""
     fig, axis = canvas.single(5.5, 3.6)
     axis.plot(history["epoch"], lr_hr.decibels(history["test_mse"]), "o-", color=REAL, label="FSRCNN")
     axis.axhline(lr_hr.decibels(bicubic_mse), color=FAKE, ls="--", label="bicubic")
@@ -129,7 +129,7 @@ def learning_curve(history: pd.DataFrame, bicubic_mse: float) -> Figure:
 
 
 def shelf(table: pd.DataFrame) -> Figure:
-    """Set5's PSNR at scale 2 over the work for a pixel: ours filled, what was published hollow."""
+    """PSNR on Set5 at scale 2 over the operations per pixel: ours filled, published values hollow."""
     fig, axis = canvas.single(6.4, 4.2)
     bicubic, chosen = (table.query(f"scale == 2 and network {sign} 'bicubic'") for sign in ("==", "!="))
     for row, colour, marker in zip(chosen.itertuples(), (FAKE, THIRD, FOURTH, REAL), "Dos^", strict=True):
@@ -146,7 +146,7 @@ def shelf(table: pd.DataFrame) -> Figure:
 
 
 def face_gains(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Gains over bicubic interpolation with their intervals: a row a data set, a column a measure, a colour a scale."""
+    """Gains over bicubic interpolation with intervals: a row per data set, a column per measure, a colour per scale."""
     fig, axes = canvas.grid(len(tables), len(PANELS), 4.2 * len(PANELS), 2.9 * len(tables))
     for row, (name, table) in enumerate(tables.items()):
         ways = [way for way in table["way"].unique() if way not in ("bicubic", "nearest")]

@@ -18,9 +18,9 @@ ENDS_MM = np.array([[0, 0, 0], [0, 0, -90.0]])  # of the drawn axis: out of the 
 
 
 def poses(image: np.ndarray, solved: dict[str, pnp.Poses], camera: np.ndarray) -> Figure:
-    """Paper Fig. 5: the head's axes on the face, one panel for each set of world coordinates.
+    """Paper Fig. 5: the head's directions on the face, one panel for each set of world coordinates.
 
-    Each value of `solved` holds two poses, by the whole face (v_a) and by its central points (v_c).
+    Each value of `solved` contains two poses, from the whole face (v_a) and from its central points (v_c).
     """
     fig, axes = canvas.grid(1, len(solved), 3.6 * len(solved), 4.1)
     for axis, (name, both) in zip(axes[0], solved.items(), strict=True):
@@ -30,7 +30,7 @@ def poses(image: np.ndarray, solved: dict[str, pnp.Poses], camera: np.ndarray) -
 
 
 def through_a_clip(images: Sequence[np.ndarray], found: Sequence[pnp.Poses], camera: np.ndarray) -> Figure:
-    """Frames of a clip, each with both directions; the poses as for `poses`."""
+    """Frames of a clip, each with both directions; poses as for `poses`."""
     fig, axes = canvas.grid(1, len(images), 2.3 * len(images), 2.9)
     for number, (axis, image, both) in enumerate(zip(axes[0], images, found, strict=True), 1):
         _panel(axis, image, both, camera, f"step {number}")
@@ -46,7 +46,7 @@ def _panel(axis: Axes, image: np.ndarray, both: pnp.Poses, camera: np.ndarray, t
 
 
 def pose_table(solved: dict[str, tuple[pnp.Poses, pnp.Poses]]) -> pd.DataFrame:
-    """The poses that `poses` draws as rows: model, set of points, direction v, tvec (mm), residual (px)."""
+    """The poses drawn by `poses` as rows: model, set of points, direction v, tvec (mm), residual (px)."""
     rows = [
         (name, part, *found.direction[0], *found.tvec[0], found.residual[0])
         for name, pair in solved.items()
@@ -58,7 +58,7 @@ def pose_table(solved: dict[str, tuple[pnp.Poses, pnp.Poses]]) -> pd.DataFrame:
 def draw_direction(
     axis: Axes, pose: pnp.Poses, camera: np.ndarray, colour: str, label: str, place: Callable | None = None
 ) -> None:
-    """An arrow out of the face along one pose; `place` brings the camera's pixels (2, 2) into the picture's."""
+    """An arrow out of the face along one pose; `place` converts the camera's pixels (2, 2) to the picture's."""
     ends = pnp.project(ENDS_MM, pose.rvec[0], pose.tvec[0], camera)
     start, tip = ends if place is None else place(ends)
     axis.annotate("", xy=tip, xytext=start, arrowprops={"arrowstyle": "->", "color": colour, "lw": 2.5})
@@ -78,7 +78,7 @@ def error_by_yaw(table: pd.DataFrame) -> Figure:
 
 
 def factorial(cells: pd.DataFrame, score: str, xlabel: str, paper: float | None = None) -> Figure:
-    """Every cell of the experiment as a dot, once a factor; the bar is the median of a level."""
+    """Every cell of the experiment as a dot, once for each factor; a bar is the median of a level."""
     levels = {factor: list(cells[factor].unique()) for factor in pose_factorial.FACTORS}
     fig, axes = canvas.grid(len(levels), 1, 7.5, 0.32 * sum(map(len, levels.values())) + 1.8)
     ratios = [len(found) for found in levels.values()]
@@ -86,7 +86,7 @@ def factorial(cells: pd.DataFrame, score: str, xlabel: str, paper: float | None 
     for axis, (factor, found) in zip(axes[:, 0], levels.items(), strict=True):
         for y, level in enumerate(found):
             values = np.sort(cells.loc[cells[factor] == level, score].to_numpy())
-            spread = 0.3 * np.sin(np.arange(len(values)) * 2.4)  # dots beside each other, the same every time
+            spread = 0.3 * np.sin(np.arange(len(values)) * 2.4)  # deterministic spread
             axis.plot(values, y + spread, ".", ms=3, alpha=0.4, color=REAL)
             axis.plot([np.median(values)] * 2, [y - 0.4, y + 0.4], color=FAKE, lw=2.5)
         axis.axvline(0.5 if paper is None else paper, color="0.3", lw=1, ls="--")
@@ -97,7 +97,7 @@ def factorial(cells: pd.DataFrame, score: str, xlabel: str, paper: float | None 
 
 
 def by_feature(table: pd.DataFrame, xlabel: str) -> Figure:
-    """Scores with intervals (columns group, name, value, low, high): a row a name, best first; a mark a group."""
+    """Scores with intervals (columns group, name, value, low, high): a row per name, best first; a mark per group."""
     names = list(table.groupby("name")["value"].max().sort_values(ascending=False).index)
     groups = list(table["group"].unique())
     fig, axis = canvas.single(7.5, 0.5 * len(names) + 1.6)

@@ -1,6 +1,6 @@
 """Move a face's landmarks by hand and see its two poses, whether one flips, and the score (notebook 04).
 
-`picture` needs no widget; `show` adds sliders where a kernel runs.
+`picture` needs no widget; `show` adds sliders if a kernel runs.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from dfdlib.headpose import pnp, pose_features
 from dfdlib.headpose.pnp import Poses
 from dfdlib.plots import canvas, pose_figures
 
-SOLVERS = {"sqpnp": "sqpnp, the study's", "iterative": "iterative, OpenCV's default"}  # a panel each
+SOLVERS = {"sqpnp": "sqpnp, the study's", "iterative": "iterative, OpenCV's default"}  # one panel for each
 CONTOUR = np.setdiff1d(pnp.WHOLE, pnp.CENTRAL)
 NO_WIDGET = "Sliders stand here where a kernel runs: open this notebook in JupyterLab and run all its cells."
-# Of each field of Setting: label of its slider, least, greatest, step
+# For each field of Setting: label of its slider, minimum, maximum, step
 SLIDERS = {
     "noise": ("noise of all landmarks (px)", 0.0, 6.0, 0.5),
     "draw": ("another draw of the noise", 0, 20, 1),
@@ -41,34 +41,34 @@ STYLE = {"style": {"description_width": "14em"}, "layout": {"width": "34em", "ma
 
 @dataclass(frozen=True)
 class Face:
-    """One frame, before anything is moved."""
+    """One frame before its landmarks are moved."""
 
     image: np.ndarray  # (H, W, 3) uint8 RGB
     points: np.ndarray  # (68, 2) pixels
     model: np.ndarray  # (68, 3) world coordinates, millimetres
-    name: str  # says in every picture what the frame is, and that it is synthetic where it is
+    name: str  # names the frame in every picture, and says so if it is synthetic
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is done to the landmarks."""
+    """How the landmarks are changed."""
 
     noise: float = 0.0  # standard deviation of a normal error of each coordinate, pixels
-    draw: int = 0  # which random error
-    right: float = 0.0  # the inner face moved against the contour, as by a swap, pixels
+    draw: int = 0  # seed of the noise
+    right: float = 0.0  # shift of the inner face relative to the contour, as by a swap, pixels
     down: float = 0.0
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The poses that one solver finds for one set of landmarks, and the numbers that follow."""
+    """The poses that one solver finds for one set of landmarks, and the numbers that follow from them."""
 
     whole: Poses  # of one frame
     central: Poses
-    angle: float  # between both rotations, degrees
+    angle: float  # between the two rotations, degrees
     distance: float  # cosine distance of v_a and v_c
     behind: bool  # whether a pose puts the head behind the camera
-    p_fake: float  # by the shipped SVM, whatever solver made the poses
+    p_fake: float  # by the shipped SVM, whichever solver found the poses
 
     def __str__(self) -> str:
         place = "BEHIND the camera" if self.behind else "in front of the camera"
@@ -76,7 +76,7 @@ class Reading:
 
 
 def first_flip(study: Study, found: FrameSet, central: Poses, model: np.ndarray) -> Face:
-    """The first real frame whose `central` pose lies behind the camera; the first of all where none does."""
+    """The first real frame whose `central` pose lies behind the camera, or the first frame if there is none."""
     row = int(np.argmax(pnp.behind_camera(central) & (found.labels == 0)))
     shot = found.table.iloc[row]
     name = f"{results.GROUPS.get(study.dataset, study.dataset)}: {shot['clip_id']}, frame {shot['frame']}"
@@ -91,7 +91,7 @@ def moved(points: np.ndarray, setting: Setting) -> np.ndarray:
 
 
 def reading(face: Face, setting: Setting, solver: str) -> Reading:
-    """Both poses of the moved landmarks by one of pnp.SOLVERS, and the numbers that follow."""
+    """Both poses of the moved landmarks by one of pnp.SOLVERS, and the numbers that follow from them."""
     sizes = np.array([face.image.shape[1::-1]])
     whole, central = pnp.whole_and_central(moved(face.points, setting)[None], sizes, face.model, solver)
     angle = pnp.angle_between(whole.rotation, central.rotation)
@@ -103,7 +103,7 @@ def reading(face: Face, setting: Setting, solver: str) -> Reading:
 
 
 def picture(face: Face, setting: Setting) -> Figure:
-    """The moved landmarks with both directions, a panel a solver, and the numbers above it."""
+    """The moved landmarks with both directions, one panel per solver, each below its numbers."""
     found = {solver: reading(face, setting, solver) for solver in SOLVERS}
     camera = pnp.camera_matrix(*face.image.shape[1::-1])
     fig = pose_figures.poses(face.image, {s: pnp.join(r.whole, r.central) for s, r in found.items()}, camera)
@@ -118,22 +118,22 @@ def picture(face: Face, setting: Setting) -> Figure:
 
 
 def reading_table(face: Face, setting: Setting) -> pd.DataFrame:
-    """The numbers of `picture`, a row a solver: the setting's and the reading's."""
+    """The numbers of `picture`, one row per solver: the setting and the reading."""
     found = [vars(reading(face, setting, solver)) | {"solver": solver} | vars(setting) for solver in SOLVERS]
     return pd.DataFrame(found).drop(columns=["whole", "central"])
 
 
 def sentence(face: Face, setting: Setting) -> str:
-    """The numbers of `picture` in words, for those who can't see it."""
+    """The numbers of `picture` in words, for readers who can't see it."""
     parts = [f"{solver}: poses {reading(face, setting, solver)}".replace("\n", ", ") for solver in SOLVERS]
     return f"{face.name}. {'; '.join(parts)}."
 
 
 def show(face: Face, fig: Figure) -> None:
-    """Display the picture `fig` of the unmoved face, and below it sliders that draw it again.
+    """Display the picture `fig` of the unmoved face, and below it sliders that redraw it.
 
-    The picture is an ordinary PNG, which the sliders replace; so it stays where no widget runs: in a notebook that is
-    read without a kernel, on GitHub or in a page.
+    The picture is an ordinary PNG, which the sliders replace. It therefore also shows where no widget runs: in a
+    notebook read without a kernel, on GitHub or on a web page.
     """
     handle = display(_bundle(fig, sentence(face, Setting())), raw=True, display_id=True)
     display(_widget(face, handle)._repr_mimebundle_() | {"text/plain": NO_WIDGET}, raw=True)
@@ -142,12 +142,12 @@ def show(face: Face, fig: Figure) -> None:
 def _bundle(fig: Figure, text: str) -> dict[str, bytes | str]:
     data = io.BytesIO()
     fig.savefig(data, format="png", metadata={"Software": None})
-    plt.close(fig)  # or the notebook shows it once more at the end of the cell
+    plt.close(fig)  # otherwise the notebook shows the figure again at the end of the cell
     return {"image/png": data.getvalue(), "text/plain": text}
 
 
 def _widget(face: Face, handle: DisplayHandle) -> ipywidgets.VBox:
-    """Sliders and the numbers in words; each change draws the picture behind `handle` again."""
+    """Sliders and the numbers in words; each change redraws the picture behind `handle`."""
     sliders, numbers = {}, ipywidgets.HTML(html.escape(sentence(face, Setting())))
 
     def changed(_: object) -> None:
@@ -158,7 +158,7 @@ def _widget(face: Face, handle: DisplayHandle) -> ipywidgets.VBox:
 
     for name, (label, least, greatest, step) in SLIDERS.items():
         kind = ipywidgets.IntSlider if name == "draw" else ipywidgets.FloatSlider
-        span = {"min": least, "max": greatest, "step": step, "continuous_update": False}  # drawn when the knob rests
+        span = {"min": least, "max": greatest, "step": step, "continuous_update": False}  # redraw on release
         sliders[name] = kind(getattr(Setting(), name), description=label, **span, **STYLE)
         sliders[name].observe(changed, "value")
     return ipywidgets.VBox([*sliders.values(), numbers])

@@ -34,7 +34,7 @@ def training(histories: dict[str, pd.DataFrame]) -> Figure:
 
 
 def two_histograms(values: np.ndarray, labels: np.ndarray, xlabel: str, bins: np.ndarray) -> Figure:
-    """Shares of real and fake frames over a quantity (Yang et al., Fig. 3)."""
+    """Histograms of a quantity in real and in fake frames, as shares (Yang et al., Fig. 3)."""
     fig, axis = canvas.single(5.5, 3.6)
     for label, name, colour in [(0, "real", REAL), (1, "fake", FAKE)]:
         chosen = np.clip(values[labels == label], bins[0], bins[-1])
@@ -51,7 +51,7 @@ def unit_bins() -> np.ndarray:
 
 
 def roc(tables: dict[str, pd.DataFrame]) -> Figure:
-    """ROC curves of score tables (columns label, p_fake), one line a branch."""
+    """ROC curves of score tables (columns label, p_fake), one line per branch."""
     fig, axis = canvas.single(4.6, 4.4)
     styles = zip((REAL, FAKE, THIRD, FOURTH), ("-", "--", "-.", ":"), strict=True)
     for (name, table), (colour, style) in zip(tables.items(), styles, strict=False):
@@ -64,7 +64,7 @@ def roc(tables: dict[str, pd.DataFrame]) -> Figure:
 
 
 def intervals(rows: pd.DataFrame, xlabel: str) -> Figure:
-    """Numbers (columns name, value, low, high, paper) as dots with 95 % intervals; the paper's number as a cross."""
+    """Numbers (columns name, value, low, high, paper) as dots with 95 % intervals; the paper's numbers as crosses."""
     fig, axis = canvas.single(9.0, 0.4 * len(rows) + 1.3)
     y = np.arange(len(rows))[::-1]
     errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
@@ -79,11 +79,11 @@ def intervals(rows: pd.DataFrame, xlabel: str) -> Figure:
 
 
 def matrix(table: pd.DataFrame) -> Figure:
-    """AUC of frames (columns network, learned, tested, frame_auc, _low, _high): trained on, down; tested on, across."""
+    """AUC of frames (columns network, learned, tested, frame_auc, _low, _high): training data down, tests across."""
     table = table.dropna(subset="frame_auc").assign(row=table["network"] + "\nlearned on " + table["learned"])
     shown = table.pivot(index="row", columns="tested", values="frame_auc")
     fig, axis = canvas.single(2.2 * shown.shape[1] + 3.4, 0.75 * shown.shape[0] + 1.0)
-    axis.imshow(shown, vmin=0, vmax=1, cmap="PuOr", aspect="auto")  # one half is white, in print too
+    axis.imshow(shown, vmin=0, vmax=1, cmap="PuOr", aspect="auto")  # 0.5 is white, also in print
     for cell in table.itertuples():
         place = shown.columns.get_loc(cell.tested), shown.index.get_loc(cell.row)
         text = f"{cell.frame_auc:.2f}\n[{cell.frame_auc_low:.2f}, {cell.frame_auc_high:.2f}]"
@@ -96,7 +96,7 @@ def matrix(table: pd.DataFrame) -> Figure:
 
 
 def reliability(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Share of fakes against mean p_fake per bin, a line a table of `arbiter.reliability`; dots as large as n."""
+    """Share of fakes over mean p_fake per bin, one line per table of `arbiter.reliability`; dots grow with frames."""
     fig, axis = canvas.single(5.2, 5.0)
     axis.plot([0, 1], [0, 1], color="0.6", lw=1)
     for (name, table), colour, marker in zip(tables.items(), (REAL, FAKE, THIRD, FOURTH), "oDs^", strict=False):
@@ -110,7 +110,7 @@ def reliability(tables: dict[str, pd.DataFrame]) -> Figure:
 
 
 def resolution(table: pd.DataFrame) -> Figure:
-    """AUC of frames over the face's height: columns without and with JPEG, rows for what was trained; a line a way."""
+    """AUC of frames over the face's height: a column per JPEG quality, a row per trained part, a line per way."""
     parts, qualities = ("test only", "train and test", "head pose"), sorted(table["quality"].unique())
     fig, axes = canvas.grid(len(parts), len(qualities), 4.8 * len(qualities), 2.7 * len(parts))
     for axis, (part, quality) in zip(axes.flat, itertools.product(parts, qualities), strict=True):
@@ -126,7 +126,7 @@ def _ways(axis: Axes, table: pd.DataFrame, part: str) -> None:
     ticks = sorted(table["height"].unique())
     for shift, (way, (colour, marker)) in enumerate(STYLES.items()):
         rows = table[(table["way"] == way) | (table["height"] == ticks[-1])].sort_values("height")
-        x = rows["height"] * 1.02 ** (shift - 1.5)  # beside each other, so that the intervals can be told apart
+        x = rows["height"] * 1.02 ** (shift - 1.5)  # a small shift, so that intervals do not overlap
         ends = [rows[part] - rows[f"{part}_low"], rows[f"{part}_high"] - rows[part]]
         axis.errorbar(x, rows[part], ends, fmt=f"{marker}-", ms=4, lw=1.2, capsize=2, color=colour, label=way)
     axis.axhline(0.5, color="0.6", lw=1)
@@ -136,7 +136,7 @@ def _ways(axis: Axes, table: pd.DataFrame, part: str) -> None:
 
 
 def gains(table: pd.DataFrame) -> Figure:
-    """Heat maps of FSRCNN's gain in AUC over bicubic: height by JPEG quality, one for each way of training."""
+    """Heat maps of FSRCNN's gain in AUC over bicubic, height by JPEG quality: one map for each way of training."""
     fig, axes = canvas.grid(1, 2, 9.0, 0.7 * table["quality"].nunique() + 1.9)
     for axis, (name, part) in zip(axes[0], table.groupby("trained", sort=False), strict=True):
         wide = part.pivot(index="quality", columns="height", values=["gain", "low", "high"])
@@ -154,7 +154,7 @@ def gains(table: pd.DataFrame) -> Figure:
 
 
 def maps(crops: Sequence[np.ndarray], cams: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
-    """Crops (s, s, 3), and below them the same with their maps (s, s) in [0, 1] laid over."""
+    """Crops (s, s, 3), and below them the same crops overlaid with their maps (s, s) in [0, 1]."""
     fig, axes = canvas.grid(2, len(crops), 1.5 * len(crops), 3.5)
     for (above, below), crop, cam, title in zip(axes.T, crops, cams, titles, strict=True):
         canvas.show_image(above, crop, title)

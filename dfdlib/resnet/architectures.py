@@ -1,4 +1,4 @@
-"""The classifier's networks: how each is made, where its last layer and its last map are, and its public weights."""
+"""The classifier's networks: how each is built, where its last layer and last map are, and its public weights."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from dfdlib.core.studies import ResNetParams
 
 @dataclass(frozen=True)
 class Public:
-    """Weights that somebody published for a network."""
+    """Published weights of a network."""
 
     name: str
-    file: Callable[[], Path]  # where they are in the cache, downloaded where they are not; OSError without a network
+    file: Callable[[], Path]  # the file in the cache, downloaded if necessary; OSError if that is impossible
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network, as ARCHITECTURES has it."""
+    """An entry of ARCHITECTURES."""
 
-    create: Callable[[], nn.Module]  # with random weights and the 1000 outputs of ImageNet
+    create: Callable[[], nn.Module]  # randomly initialised, with the 1000 outputs of ImageNet
     last_layer: str  # the module that turns features into logits, linear or a 1 x 1 convolution
-    last_map: str  # the module whose output is averaged over the picture before the last layer
+    last_map: str  # the module whose output is averaged over the image before the last layer
     parameters: int  # as documented, with 1000 outputs
     imagenet: Public | None = None
 
@@ -73,13 +73,13 @@ def _from_torchvision(arch: str) -> Path:
     path = Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        sha256 = torch.hub.HASH_REGEX.search(path.name)[1]  # the file's name has its first digits
+        sha256 = torch.hub.HASH_REGEX.search(path.name)[1]  # the file's name contains its first digits
         torch.hub.download_url_to_file(url, str(path), sha256, progress=False)
     return path
 
 
 def _of_timm(arch: str, **more: object) -> nn.Module:
-    torchvision()  # timm imports it, and where it needs help to load, this has to come first
+    torchvision()  # timm imports torchvision, which may need the missing operators defined first
     import timm
 
     return timm.create_model(arch, zero_init_last=True, **more)
@@ -91,7 +91,7 @@ def _from_timm(repository: str, name: str = "model.safetensors") -> Path:
 
     found = hub.try_to_load_from_cache(repository, name)
     if not isinstance(found, str):
-        # Fails at once without a network, where the download would try for a minute.
+        # Without a network this fails at once, whereas the download would retry for a minute.
         socket.getaddrinfo(urlsplit(constants.ENDPOINT).hostname, 443)
         try:
             found = hub.hf_hub_download(repository, name)
@@ -103,8 +103,8 @@ def _from_timm(repository: str, name: str = "model.safetensors") -> Path:
 class ResNet20(nn.Module):
     """The CIFAR network of He et al. (arXiv 1512.03385, section 4.2) with n = 3: 269,722 parameters for 10 classes.
 
-    Three stages of three blocks with 16, 32 and 64 channels; shortcuts without parameters (option A). It takes images
-    of any size, since it averages over the last map.
+    Three stages of three blocks with 16, 32 and 64 channels; shortcuts without parameters (option A). Images may have
+    any size, since the network averages over the last map.
     """
 
     def __init__(self, outputs: int = 1000) -> None:
@@ -134,15 +134,15 @@ class _Block(nn.Module):
 
 
 def _slim() -> nn.Module:
-    """ResNet-18 with 24 to 192 instead of 64 to 512 channels and three 3 x 3 layers for the first one.
+    """ResNet-18 with 24 to 192 instead of 64 to 512 channels and three 3 x 3 layers in place of the first layer.
 
-    About a sixth of the arithmetic, for two cores without a GPU, and 3 MB in 16 bit.
+    It needs about a sixth of the arithmetic, for two cores without a GPU, and takes 3 MB in 16 bits.
     """
     return _of_timm("resnet18", channels=(24, 48, 96, 192), stem_type="deep", stem_width=12)
 
 
-# Residual branches start at zero, which keeps a deep network trainable from random weights (Goyal et al.,
-# arXiv 1706.02677, section 5.1).
+# Residual branches start at zero, so that a randomly initialised deep network can be trained (Goyal et al., arXiv
+# 1706.02677, section 5.1).
 ARCHITECTURES = {
     "resnet18": _of_torchvision("resnet18", 11_689_512),
     "resnet34": _of_torchvision("resnet34", 21_797_672),
@@ -161,7 +161,7 @@ ARCHITECTURES = {
 
 
 def architecture(name: str) -> Architecture:
-    """The entry of ARCHITECTURES; DfdError for a name that is not there."""
+    """The entry of ARCHITECTURES with this name; DfdError if there is none."""
     if name not in ARCHITECTURES:
         raise DfdError(f"There is no network {name!r}; choose one of: {', '.join(ARCHITECTURES)}.")
     return ARCHITECTURES[name]
@@ -173,15 +173,15 @@ def last_layer(model: nn.Module, arch: str) -> nn.Module:
 
 
 def last_map(model: nn.Module, arch: str) -> nn.Module:
-    """The module whose output is averaged over the picture before the last layer."""
+    """The module whose output is averaged over the image before the last layer."""
     return model.get_submodule(architecture(arch).last_map)
 
 
 def build(params: ResNetParams, outputs: int = 2) -> tuple[nn.Module, str]:
-    """The network with a new last layer (logits of real and fake), and in words where its first weights come from.
+    """The network with a new last layer (logits of real and fake), and the origin of its initial weights in words.
 
-    Order: the file named in the parameters (sha256 checked), the public ImageNet weights where they are cached or
-    can be downloaded, then random weights, which the second value says plainly.
+    Weights come from the file named in the parameters (sha256 checked), else from the public ImageNet weights if they
+    are cached or can be downloaded; else they are random, which the second value says plainly.
     Raises DfdError for an unknown network, and for a file or a download that is damaged or of another network.
     """
     model = architecture(params.arch).create()
@@ -208,29 +208,29 @@ def _load_first_weights(model: nn.Module, params: ResNetParams) -> str:
 
 
 def _fetched(public: Public) -> Path | None:
-    """The file of public weights, or None where they are neither cached nor to be had."""
+    """The file of public weights, or None if they are neither cached nor available for download."""
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # the downloaders print addresses and paths there
+        with contextlib.redirect_stderr(io.StringIO()):  # to which the downloaders print addresses and paths
             return public.file()
     except OSError:
         return None
-    except RuntimeError as error:  # of torch: the sha256 is another
+    except RuntimeError as error:  # from torch: the sha256 differs
         what = f"The download of {public.name} is damaged ({error})"
         raise DfdError(f"{what}; try again, or name a file of your own in the study's `weights`.") from None
 
 
 def _load_trunk(model: nn.Module, arch: str, found: dict[str, Tensor], what: str) -> None:
-    """Load everything but the last layer; DfdError where the tensors are those of another network."""
+    """Load everything but the last layer; DfdError if the tensors are those of another network."""
     last, own = f"{architecture(arch).last_layer}.", model.state_dict()
     trunk = [key for key in own if not key.startswith(last) and not key.endswith("num_batches_tracked")]
-    for key in trunk:  # without the batches' number, which old files lack
+    for key in trunk:  # without the number of batches, which old files lack
         if getattr(found.get(key), "shape", None) != own[key].shape:
             raise DfdError(f"The weights in {what} are those of another network ({key} differs); name the right file.")
     model.load_state_dict({key: found[key] for key in trunk}, strict=False)
 
 
 def parameters_and_gmacs(arch: str, size: int) -> tuple[int, float]:
-    """Parameters with the 1000-class head, and billions of multiply-adds for one image of `size` x `size` pixels."""
+    """Parameters with the 1000-class head, and billions of multiply-adds per image of `size` x `size` pixels."""
     model = architecture(arch).create().eval()
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         model(torch.zeros(1, 3, size, size))

@@ -20,11 +20,11 @@ STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Augment:
-    """Random changes of a training crop; each is drawn from (seed, epoch, index) alone."""
+    """Random changes of a training crop, which depend on (seed, epoch, index) only."""
 
     seed: int
-    brightness: float = 0.2  # factor drawn from 1 +- this
-    flip: float = 0.5  # chance of a mirror image
+    brightness: float = 0.2  # the factor is drawn from 1 +- this
+    flip: float = 0.5  # probability of a mirror image
 
 
 def to_tensor(crops: np.ndarray) -> Tensor:
@@ -35,7 +35,7 @@ def to_tensor(crops: np.ndarray) -> Tensor:
 
 
 def check_size(crops: np.ndarray, size: int) -> None:
-    """DfdError where crops (N, S, S, ...) are smaller than the network's input."""
+    """DfdError if crops (N, S, S, ...) are smaller than the network's input."""
     if min(crops.shape[1:3]) < size:
         raise DfdError(
             f"The network reads {size} x {size} pixels and the crops have {crops.shape[1]} x {crops.shape[2]}; "
@@ -44,14 +44,14 @@ def check_size(crops: np.ndarray, size: int) -> None:
 
 
 def centre(crops: np.ndarray, size: int) -> np.ndarray:
-    """The central `size` x `size` pixels of crops (N, S, S, 3) or masks (N, S, S); DfdError where S is less."""
+    """The central `size` x `size` pixels of crops (N, S, S, 3) or masks (N, S, S); DfdError if S is smaller."""
     check_size(crops, size)
     start = (crops.shape[1] - size) // 2
     return crops[:, start : start + size, start : start + size]
 
 
 def augmented(crop: np.ndarray, size: int, rng: np.random.Generator, how: Augment) -> np.ndarray:
-    """A random `size` window of one crop (S, S, 3), perhaps mirrored, a little brighter or darker; uint8."""
+    """A random window (size, size, 3) of one crop (S, S, 3), perhaps mirrored, a little brighter or darker; uint8."""
     row, column = rng.integers(0, crop.shape[0] - size + 1, 2)
     window = crop[row : row + size, column : column + size]
     if rng.random() < how.flip:
@@ -61,7 +61,7 @@ def augmented(crop: np.ndarray, size: int, rng: np.random.Generator, how: Augmen
 
 
 def epochs_of(crops: np.ndarray, labels: np.ndarray, params: ResNetParams, seed: int) -> tuple[training.Batches, int]:
-    """`crop_batches` of every epoch, and how many an epoch has; DfdError for crops that are too small."""
+    """`crop_batches` for every epoch, and the number per epoch; DfdError for crops that are too small."""
     check_size(crops, params.input_size)
     steps = len(range(0, len(crops) - 1, params.batch))
     return lambda epoch: crop_batches(crops, labels, params, epoch, Augment(seed)), steps
@@ -70,7 +70,7 @@ def epochs_of(crops: np.ndarray, labels: np.ndarray, params: ResNetParams, seed:
 def crop_batches(crops: np.ndarray, labels: np.ndarray, params: ResNetParams, epoch: int, how: Augment) -> Iterator:
     """One epoch of shuffled training batches: normalized crops (B, 3, s, s) and labels (B,) int64.
 
-    A last batch of a single crop is left out, because batch normalization has no variance there.
+    A last batch of a single crop is left out, because its variance is undefined in batch normalization.
     """
     order = repro.rng(how.seed, epoch).permutation(len(crops))
     for start in range(0, len(order) - 1, params.batch):
@@ -95,7 +95,7 @@ def logits(model: nn.Module, crops: np.ndarray, params: ResNetParams, batch: int
 def features_and_logits(
     model: nn.Module, crops: np.ndarray, params: ResNetParams, batch: int = 64
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What the last layer reads, (N, F) float32, and what it says, (N, 2) float32, of uint8 RGB crops (N, S, S, 3)."""
+    """Input (N, F) and output (N, 2) of the last layer, both float32, for uint8 RGB crops (N, S, S, 3)."""
     model.eval()
     device = next(model.parameters()).device
     crops = centre(crops, params.input_size)

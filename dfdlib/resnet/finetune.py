@@ -1,4 +1,4 @@
-"""Fine-tune the ResNet on a study's frames at one learning rate, and read what each epoch scored."""
+"""Fine-tune the ResNet on a study's frames by one of several recipes, and read the scores of each epoch."""
 
 from __future__ import annotations
 
@@ -22,44 +22,44 @@ from dfdlib.resnet import architectures, classifier, selfblend
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: SGD on cross-entropy, at a rate that cycles once, or falls by a factor an epoch."""
+    """How a network is trained: SGD on cross-entropy, with one cycle of the rate or a constant factor per epoch."""
 
-    lr: float  # of one cycle its peak, else the first
+    lr: float  # the peak of one cycle, otherwise the initial rate
     epochs: int
     batches: training.Batches  # of crops and labels
-    steps: int  # batches an epoch
+    steps: int  # batches per epoch
     cycle: bool = True
-    decay: float = 1.0  # the factor where it does not cycle
+    decay: float = 1.0  # the factor per epoch without a cycle
     weight_decay: float = 0.0
-    more: tuple = ()  # what else tells this recipe from others
+    more: tuple = ()  # anything else that distinguishes this recipe from others
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished training run. Its frames are those of `held_out`, in this order."""
+    """A finished training run. Its scores are of the frames of `held_out`, in this order."""
 
-    lr: float  # of the one-cycle schedule: its peak
+    lr: float  # for one cycle, its peak
     history: pd.DataFrame  # epoch, train_loss, then loss and acc of each held-out part (val_loss ...), seconds
     folder: Path
-    origin: str  # where the first weights came from
-    held_out: FrameSet  # validation and test frames, or test frames alone
+    origin: str  # of the initial weights
+    held_out: FrameSet  # validation and test frames, or test frames only
 
     @property
     def best(self) -> int:
-        """The epoch with the highest accuracy on validation (the first of equals); without validation, the last."""
+        """The epoch with the highest accuracy on validation (the first if several); without validation, the last."""
         return training.best_epoch(self.history, "val_acc") if "val_acc" in self.history else len(self.history)
 
     @property
     def best_on_test(self) -> int:
-        """The epoch that the paper's way of choosing picks: highest accuracy on the evaluated set itself."""
+        """The epoch that the paper would choose: that with the highest accuracy on the evaluated set itself."""
         return training.best_epoch(self.history, "test_acc")
 
     def scores(self, epoch: int) -> pd.DataFrame:
-        """p_fake of every validation and test frame after an epoch."""
+        """p_fake of every held-out frame after an epoch."""
         return self.held_out.scored(classifier.p_fake(training.epoch_arrays(self.folder, epoch)["logits"]))
 
     def score(self, frames: FrameSet, study: Study) -> pd.DataFrame:
-        """p_fake of other frames, or of the same ones changed, by the best epoch on validation."""
+        """p_fake of other frames, or of the same frames changed, by the best epoch on validation."""
         return frames.scored(_p_fake(frames.crops, self.weights, network_alone(study.resnet)))
 
     @property
@@ -69,42 +69,42 @@ class Run:
 
 
 def fine_tune(study: Study, frames: FrameSet, lr: float) -> Run:
-    """Train with SGD at `lr` for the study's epochs (paper, section II.A); resumes, and ends at once when done.
+    """Train with SGD at `lr` for the study's epochs (paper, section II.A); resumes, and returns at once when done.
 
-    After each epoch validation and test frames are scored. The test scores take no part in any choice but
-    that of `Run.best_on_test`, which imitates the paper.
+    Validation and test frames are scored after each epoch. No choice depends on the test scores except
+    `Run.best_on_test`, which imitates the paper.
     """
     recipe = Recipe(lr, study.resnet.epochs, *labelled(frames.part("train"), study), cycle=False)
     return run_recipe(study, frames, frames.part("val", "test"), recipe)
 
 
 def paper_recipe(study: Study, frames: FrameSet) -> Run:
-    """The paper's recipe: both learning rates, one after the other; rate and epoch are chosen on validation."""
+    """The paper's recipe: one run for each learning rate; rate and epoch are chosen on validation."""
     return choose([fine_tune(study, frames, lr) for lr in study.resnet.learning_rates])
 
 
 def choose(runs: Sequence[Run]) -> Run:
-    """The run whose best epoch has the highest accuracy on validation (the first of equals)."""
+    """The run whose best epoch has the highest accuracy on validation (the first if several)."""
     return max(runs, key=lambda run: run.history["val_acc"].max())
 
 
 def one_cycle(study: Study, frames: FrameSet) -> Run:
     """Train the same network with a rate that rises and falls once (Smith and Topin, arXiv 1708.07120).
 
-    Nothing is chosen, neither an epoch (the last one counts) nor anything else, so validation frames train too.
+    The last epoch counts and nothing is chosen on validation, so validation frames are used for training too.
     """
     recipe = cycle_recipe(study, labelled(frames.part("train", "val"), study))
     return run_recipe(study, frames, frames.part("test"), recipe)
 
 
 def one_cycle_validated(study: Study, frames: FrameSet) -> Run:
-    """The same training without the validation frames, which it scores as its test part: to look without the test."""
+    """The same training without the validation frames, which are scored as its test part, to spare the real one."""
     recipe = cycle_recipe(study, labelled(frames.part("train"), study), "validated")
     return run_recipe(study, frames, as_test(frames.part("val")), recipe)
 
 
 def no_fakes(study: Study, frames: FrameSet) -> Run:
-    """Train by one cycle on real frames alone, against fakes that `selfblend` makes of them; score the test part."""
+    """Train by one cycle on real frames only and on fakes that `selfblend` makes from them; score the test part."""
     part = frames.part("train", "val")
     real = part.rows(np.flatnonzero(part.labels == 0))
     classifier.check_size(real.crops, study.resnet.input_size)
@@ -118,9 +118,9 @@ def no_fakes(study: Study, frames: FrameSet) -> Run:
 
 
 def fwa(study: Study, frames: FrameSet) -> Run:
-    """Train by the schedule of FWA's code (in its repository's history): rate 0.001, 5 % less an epoch, no momentum.
+    """Train by the schedule of FWA's code (in its repository's history): rate 0.001, 5 % less per epoch, no momentum.
 
-    The last epoch counts. Only the schedule is FWA's: here the fakes are the data set's, there they are made.
+    The last epoch counts. Only the schedule is FWA's: the fakes are those of the data set, whereas FWA makes its own.
     """
     study = replace(study, resnet=replace(study.resnet, momentum=0.0))
     batches = labelled(frames.part("train", "val"), study)
@@ -129,14 +129,14 @@ def fwa(study: Study, frames: FrameSet) -> Run:
 
 
 def small(study: Study) -> Study:
-    """The study with a ResNet-18 (its own network where that is slimmer) from random weights, which trains faster."""
+    """The study with a randomly initialised ResNet-18 (or its own network, if smaller), which trains faster."""
     own, resnet18 = (architectures.architecture(arch).parameters for arch in (study.resnet.arch, "resnet18"))
     arch = study.resnet.arch if own < resnet18 else "resnet18"
     return replace(study, resnet=replace(study.resnet, arch=arch, weights=""))
 
 
 def labelled(part: FrameSet, study: Study) -> tuple[training.Batches, int]:
-    """Batches of a part's crops with their labels, and how many an epoch has."""
+    """Batches of a part's crops with their labels, and the number per epoch."""
     return classifier.epochs_of(part.crops, part.labels, study.resnet, study.seed)
 
 
@@ -146,18 +146,18 @@ def as_test(part: FrameSet) -> FrameSet:
 
 
 def cycle_recipe(study: Study, batches: tuple[training.Batches, int], *more: object) -> Recipe:
-    """One cycle of the study's length and peak."""
+    """One cycle with the study's epochs and peak; `more` distinguishes the recipe from others."""
     return Recipe(study.one_cycle.peak, study.one_cycle.epochs, *batches, more=more)
 
 
 def run_recipe(
     study: Study, frames: FrameSet, held_out: FrameSet, recipe: Recipe, on_epoch: training.OnEpoch = lambda row: None
 ) -> Run:
-    """Train a network by a recipe and score `held_out` after each epoch; `frames` tell this run from others.
+    """Train a network by a recipe and score `held_out` after each epoch; `frames` distinguish this run from others.
 
-    Resumes after the last whole epoch, and ends at once where a run of the same inputs and code is finished.
+    Resumes after the last complete epoch, and returns at once if a run with the same inputs and code is finished.
     """
-    torch.manual_seed(study.seed)  # the last layer's first weights
+    torch.manual_seed(study.seed)  # for the last layer's initial weights
     model, origin = architectures.build(study.resnet)
     folder = paths.runs() / study.name / f"resnet-{_key(study, frames, recipe, origin)}"
     run = Run(recipe.lr, pd.DataFrame(), folder, origin, held_out)
@@ -169,7 +169,7 @@ def run_recipe(
 def descend(
     model: nn.Module, recipe: Recipe, params: ResNetParams, evaluate: training.Evaluate, folder: Path, **more: Callable
 ) -> pd.DataFrame:
-    """Train a model in place by a recipe; its history. Also takes `on_epoch` and `keep` of `training.fit`."""
+    """Train a model in place by a recipe and return the history. `more`: `on_epoch` and `keep` of `training.fit`."""
 
     def loss(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
         return classifier.cross_entropy_loss(model, images, labels, params)
@@ -194,7 +194,7 @@ def _evaluate(model: nn.Module, held_out: FrameSet, study: Study) -> tuple[dict,
 
 
 def _key(study: Study, frames: FrameSet, recipe: Recipe, origin: str) -> str:
-    # A run is of one rate, whatever others the study names, and of the first weights found, not of those wished for.
+    # A run depends on its own rate, not on others that the study names, and on the initial weights actually found.
     network = replace(study.resnet, learning_rates=(), weights="")
     first = "random weights" if origin.startswith("random weights") else origin
     if Path(study.resnet.weights).is_file() and not study.resnet.weights_sha256:
@@ -204,12 +204,12 @@ def _key(study: Study, frames: FrameSet, recipe: Recipe, origin: str) -> str:
 
 
 def network_alone(params: ResNetParams) -> ResNetParams:
-    """The parameters that tell what the network computes, without those of its training and first weights."""
+    """The parameters that determine what the network computes, without those of training and initial weights."""
     return replace(params, weights="", weights_sha256="", learning_rates=())
 
 
 def network(weights: Path, params: ResNetParams) -> nn.Module:
-    """The network of a finished run from its weight file; DfdError where that is missing or damaged."""
+    """The network of a finished run from its weight file; DfdError if the file is missing or damaged."""
     model, _ = architectures.build(network_alone(params))
     model.load_state_dict(weight_files.read(weights, f"delete {weights.parent} and train again")[0])
     return model

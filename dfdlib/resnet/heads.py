@@ -1,4 +1,4 @@
-"""Small heads on a network's cached features: a last layer alone (the quick path), and a GRU over a clip's frames."""
+"""Small heads on a network's cached features: a last layer only (the quick path), and a GRU over a clip's frames."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from dfdlib.faces.frames import FrameSet
 from dfdlib.resnet import architectures, classifier, finetune
 from dfdlib.resnet.finetune import Run
 
-# Set once, before any test clip was scored.
+# Chosen once, before any test clip was scored.
 HIDDEN, WINDOW, BATCH, EPOCHS, LR = 64, 16, 8, 30, 1e-3
 LINEAR_BATCH, LINEAR_LR = 64, 1e-3
 
 
 class GruHead(nn.Module):
-    """Logits (B, T, 2) after each frame of feature sequences (B, T, F) (the paper's section IV suggests an RNN)."""
+    """Logits (B, T, 2) after each frame of feature sequences (B, T, F); the paper's section IV suggests an RNN."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class GruHead(nn.Module):
         self.fc = nn.Linear(HIDDEN, 2)
 
     def forward(self, sequences: Tensor) -> Tensor:
-        """Each frame's logits know the frames before it."""
+        """Logits of each frame, which depend on that frame and those before it."""
         return self.fc(self.gru(self.norm(sequences))[0])
 
 
@@ -53,10 +53,10 @@ def gru(study: Study, frames: FrameSet, run: Run) -> pd.DataFrame:
 
 
 def linear(study: Study, frames: FrameSet) -> pd.DataFrame:
-    """p_fake of every test frame by a last layer alone, trained on the features of the study's first weights.
+    """p_fake of every test frame by a last layer only, trained on the features of the study's initial weights.
 
-    The quick path: the trunk runs once over each crop and is kept, so an epoch is one small matrix product. No
-    augmentation, no choice of an epoch.
+    The quick path: the trunk runs once over each crop and its features are kept, so an epoch is one small matrix
+    product. No augmentation, no choice of an epoch.
     """
     x = of_first_weights(frames.crops, study.resnet, study.seed)
     kept, test = _sides(frames)
@@ -66,7 +66,7 @@ def linear(study: Study, frames: FrameSet) -> pd.DataFrame:
 
 
 def linear_batches(x: np.ndarray, y: np.ndarray, kept: np.ndarray, seed: int) -> training.Batches:
-    """Batches of the features x (N, F) and labels y (N,) of the rows `kept`, in an order that each epoch draws."""
+    """Batches of the features x (N, F) and labels y (N,) of the rows `kept`, in a random order for each epoch."""
     return lambda epoch: _tensors(x, y, repro.rng(seed, epoch).permutation(kept), LINEAR_BATCH)
 
 
@@ -76,7 +76,7 @@ def _sides(frames: FrameSet) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _window(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """WINDOW frames in a row; a shorter clip repeats its last one."""
+    """WINDOW successive frames; a shorter clip repeats its last frame."""
     start = rng.integers(0, max(len(rows) - WINDOW, 0) + 1)
     return rows[np.minimum(np.arange(start, start + WINDOW), len(rows) - 1)]
 
@@ -90,7 +90,7 @@ def _tensors(x: np.ndarray, y: np.ndarray, index: np.ndarray, batch: int) -> Ite
 def _trained(
     study: Study, create: Callable[[], nn.Module], batches: training.Batches, lr: float, data: tuple
 ) -> nn.Module:
-    """A new head after EPOCHS epochs of Adam on cross-entropy; `data` tell this training from others."""
+    """A new head after EPOCHS epochs of Adam on cross-entropy; `data` distinguish this training from others."""
     torch.manual_seed(study.seed)
     model = create()
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
@@ -112,12 +112,12 @@ def _p_fake(model: nn.Module, x: np.ndarray) -> np.ndarray:
 
 @cache.stage
 def of_file(crops: np.ndarray, weights: Path, params: ResNetParams) -> np.ndarray:
-    """Features (N, F) of crops by the weights of a finished run; cached."""
+    """Features (N, F) of crops from the weights of a finished run; cached."""
     return classifier.features_and_logits(finetune.network(weights, params), crops, params)[0]
 
 
 def of_first_weights(crops: np.ndarray, params: ResNetParams, seed: int) -> np.ndarray:
-    """Features (N, F) of crops by the weights that fine-tuning would start from; cached by those weights."""
+    """Features (N, F) of crops from the weights with which fine-tuning would start; cached by these weights."""
     torch.manual_seed(seed)
     state = {name: values.numpy() for name, values in architectures.build(params)[0].state_dict().items()}
     return _of_state(crops, state, finetune.network_alone(params))

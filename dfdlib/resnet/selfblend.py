@@ -1,7 +1,7 @@
-"""Training negatives made from real faces alone: no fake is needed to learn what pasting a face leaves behind.
+"""Training fakes made from real faces only: the traces of pasting a face can be learned without a deepfake.
 
-After Li and Lyu (FWA, arXiv 1811.00656: a face that was shrunk, blurred and put back) and Shiohara and Yamasaki
-(self-blended images, arXiv 2204.08376: a changed copy of a face blended onto itself).
+After Li and Lyu (FWA, arXiv 1811.00656: a face shrunk, blurred and put back) and Shiohara and Yamasaki (self-blended
+images, arXiv 2204.08376: a changed copy of a face blended onto the face itself).
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from dfdlib.resnet import classifier
 
 @dataclass(frozen=True)
 class Blend:
-    """How a face is changed before it is put back; each value is drawn anew, evenly in its range.
+    """How a face is changed before it is put back; each value is drawn uniformly in its range, for every blend.
 
     Nothing here was tuned. A richer recipe (two kinds of hull, their size, opacity, stronger colour) scored higher on
-    UADFV's seven validation pairs and lower on its test pairs, so those few can't choose one; the first one stays.
+    UADFV's seven validation pairs and lower on its test pairs. So few pairs can't decide; the first recipe remains.
     """
 
-    shrink: tuple[float, float] = (0.35, 0.9)  # the face's size on the way, as FWA's 64 to 128 px faces
-    shift: float = 0.03  # of the crop's side, either way, x and y
-    stretch: float = 0.05  # of the face, either way, x and y
-    colour: float = 0.06  # gain of each channel, either way
+    shrink: tuple[float, float] = (0.35, 0.9)  # relative size to which the face is reduced, as FWA's 64 to 128 px
+    shift: float = 0.03  # share of the crop's side, in both directions, x and y
+    stretch: float = 0.05  # share of the face, in both directions, x and y
+    colour: float = 0.06  # gain of each channel, in both directions
     soft: tuple[float, float] = (0.01, 0.06)  # blur of the mask's edge, as a share of the crop's side
-    quality: tuple[int, int] = (60, 100)  # JPEG, of the real and of the blended crop alike
+    quality: tuple[int, int] = (60, 100)  # of JPEG, the same for the real and the blended crop
 
 
 def blended(crop: np.ndarray, points: np.ndarray, rng: np.random.Generator, how: Blend) -> np.ndarray:
-    """A fake of one crop (S, S, 3), landmarks (68, 2) in its pixels: its own face, changed, inside their hull."""
+    """A fake made from one crop (S, S, 3), landmarks (68, 2) in its pixels: its face, changed, inside their hull."""
     size = crop.shape[0]
     mask = hull(points + rng.normal(0, 0.01 * size, points.shape), size, rng.uniform(*how.soft) * size)
     face = _shrunk(crop, rng.uniform(*how.shrink))
@@ -60,7 +60,7 @@ def _shrunk(crop: np.ndarray, share: float) -> np.ndarray:
 
 
 def _nudge(size: int, centre: np.ndarray, rng: np.random.Generator, how: Blend) -> np.ndarray:
-    """An affine map (2, 3) that stretches about the face's middle and shifts."""
+    """An affine map (2, 3) that stretches about the face's centre and shifts."""
     stretch = 1 + rng.uniform(-how.stretch, how.stretch, 2)
     shift = rng.uniform(-how.shift, how.shift, 2) * size
     return np.array([[stretch[0], 0, 0], [0, stretch[1], 0]]) + np.column_stack(
@@ -69,10 +69,10 @@ def _nudge(size: int, centre: np.ndarray, rng: np.random.Generator, how: Blend) 
 
 
 def blend_batches(crops: np.ndarray, points: np.ndarray, params: ResNetParams, epoch: int, seed: int) -> Iterator:
-    """One epoch over real crops, points (N, 68, 2) in their pixels: batches of each crop and a fake made of it.
+    """One epoch over real crops, points (N, 68, 2) in their pixels: batches of each crop and a fake made from it.
 
-    Both go through the same window, mirror, brightness and JPEG quality, so that the blend is all they differ in.
-    Everything is drawn from (seed, epoch, index).
+    Both get the same window, mirroring, brightness and JPEG quality, so they differ in the blend only. All random
+    numbers follow from (seed, epoch, index).
     """
     how, augment = Blend(), classifier.Augment(seed)
     order = repro.rng(seed, epoch).permutation(len(crops))

@@ -1,4 +1,4 @@
-"""Any image enlarged by a trained network, and faces made small and brought back."""
+"""Any image enlarged by a trained network, and faces shrunk and enlarged again."""
 
 from __future__ import annotations
 
@@ -30,33 +30,33 @@ def enlarge(model: FSRCNN, lr: np.ndarray, batch: int = 8) -> np.ndarray:
 
 
 def fsrcnn_path(study: Study) -> Path:
-    """Where notebook 02 leaves the study's trained network and notebook 05 finds it."""
+    """Where notebook 02 puts the study's trained network and notebook 05 finds it."""
     return paths.runs() / study.name / f"fsrcnn_x{study.superres.scale}.safetensors"
 
 
 def save_fsrcnn(model: FSRCNN, study: Study) -> Path:
-    """Write the network's weights to `fsrcnn_path`, which is returned."""
+    """Write the network's weights to `fsrcnn_path` and return that path."""
     return weight_files.write(fsrcnn_path(study), model.state_dict())
 
 
 def load_fsrcnn(path: Path, params: SuperResParams) -> FSRCNN:
-    """The network with weights from a .safetensors file; DfdError where it is missing or of another network."""
+    """The network with weights from a .safetensors file; DfdError if it is missing or of another network."""
     model = FSRCNN(params.scale, params.d, params.s, params.m)
     state, _ = weight_files.read(path, "run notebook 02 of this study first", (torch.float32,))
     try:
         model.load_state_dict(state)
     except RuntimeError:
         what = f"another network than FSRCNN{params.d, params.s, params.m}"
-        raise DfdError(f"{path} holds the weights of {what}; run notebook 02 of this study again.") from None
+        raise DfdError(f"{path} contains the weights of {what}; run notebook 02 of this study again.") from None
     return model
 
 
 def upscale(image: np.ndarray, scale: int = 2, model: nn.Module | None = None) -> np.ndarray:
     """A uint8 image, RGB (H, W, 3) or grey (H, W), enlarged: luminance by the network, colour by bicubic interpolation.
 
-    Without a model this is the shipped FSRCNN that was trained on T91, photographs made small by antialiased bicubic
-    interpolation (`shipped` has the others). Large images go through in tiles, in bounded memory and with the same
-    result. Raises DfdError for another scale, type or number of channels.
+    The default model is the shipped FSRCNN that was trained on T91, photographs shrunk by antialiased bicubic
+    interpolation (`shipped_network` has the others). Large images are processed in tiles, in bounded memory and with
+    the same result. Raises DfdError for another scale, type or number of channels.
     """
     _check_image(image)
     model = shipped_network(scale) if model is None else model
@@ -91,11 +91,12 @@ def _tiled(model: nn.Module, y: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def shipped_network(scale: int = 2, images: str = "t91", network: str = "fsrcnn") -> nn.Module:
-    """A network whose weights came with the library; dfdlib/assets/superres/README.md is their card.
+    """A network whose weights came with the library; dfdlib/assets/superres/README.md is their model card.
 
-    `images` it was trained on: "t91" (any scale; at 2 also `network` "fsrcnn_s", "espcn" and "srcnn") or "celeba".
+    `images`, its training data: "t91" (any scale; at 2 also `network` "fsrcnn_s", "espcn" and "srcnn") or "celeba".
     """
-    check_scale(scale)
+    if scale not in SCALES:
+        raise DfdError(f"The scale {scale} is not one of {SCALES}; choose one of these.")
     path = paths.assets() / "superres" / f"{images}_{network}_x{scale}.safetensors"
     if network not in networks.NETWORKS or not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.safetensors")))
@@ -106,14 +107,14 @@ def shipped_network(scale: int = 2, images: str = "t91", network: str = "fsrcnn"
 
 
 def through(model: FSRCNN, crop: np.ndarray) -> np.ndarray:
-    """A crop (S, S, 3) enlarged by FSRCNN and averaged back to its size: super-resolution first, as in the paper."""
+    """A crop (S, S, 3) enlarged by FSRCNN and averaged to its old size: super-resolution first, as in the paper."""
     return cv2.resize(upscale(crop, model=model), crop.shape[1::-1], interpolation=cv2.INTER_AREA)
 
 
 def small_and_back(crop: np.ndarray, side: int, model: FSRCNN | None = None) -> np.ndarray:
-    """A crop (S, S, 3) as a face of `side` pixels would have given it, brought back to its size.
+    """A crop (S, S, 3) reduced to `side` pixels, as of a smaller face, and enlarged to its old size.
 
-    The way back goes by FSRCNN first where a model is given, and the rest of it by bicubic interpolation.
+    It is enlarged first by FSRCNN, if a model is given, and the rest of the way by bicubic interpolation.
     """
     small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
     large = small if model is None else upscale(small, model=model)
@@ -129,28 +130,22 @@ def _full_range(y: np.ndarray) -> np.ndarray:
     return np.clip((y.astype(float) - 16) * (255 / 219), 0, 255).round().astype(np.uint8)
 
 
-def check_scale(scale: int) -> None:
-    """DfdError where the scale is not one of FSRCNN's."""
-    if scale not in SCALES:
-        raise DfdError(f"The scale {scale} is not one of {SCALES}; choose one of these.")
-
-
 def enlarged_first(frames: FrameSet, study: Study) -> FrameSet:
-    """The frames with each crop enlarged by the study's FSRCNN and averaged back to its size, as in the paper."""
+    """The frames with each crop enlarged by the study's FSRCNN and averaged to its old size, as in the paper."""
     return frames.with_crops(_by_fsrcnn(frames.crops, None, fsrcnn_of(study), study.superres))
 
 
 def small_faces(frames: FrameSet, study: Study, by_fsrcnn: bool) -> FrameSet:
-    """The frames with each crop made small (`study.small_face` pixels) and brought back, by FSRCNN or bicubic alone."""
+    """The frames with each crop reduced to `study.small_face` pixels and enlarged by FSRCNN or by bicubic only."""
     if by_fsrcnn:
         return frames.with_crops(_by_fsrcnn(frames.crops, study.small_face, fsrcnn_of(study), study.superres))
     return frames.with_crops(np.stack([small_and_back(crop, study.small_face) for crop in frames.crops]))
 
 
 def fsrcnn_of(study: Study) -> Path:
-    """The file of the study's FSRCNN."""
+    """The file of the study's FSRCNN; DfdError if it is missing or of another network."""
     path = fsrcnn_path(study)
-    load_fsrcnn(path, study.superres)  # says so where they are missing or of another network
+    load_fsrcnn(path, study.superres)
     return path
 
 

@@ -1,4 +1,4 @@
-"""How the super-resolution networks are trained: pairs of squares, mean squared error, Adam, a falling rate."""
+"""How the super-resolution networks are trained: pairs of squares, mean squared error, Adam, a decreasing rate."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def patch_batches(lr: np.ndarray, hr: np.ndarray, params: SuperResParams, epoch:
 
 
 def random_squares(data: list[tuple[np.ndarray, np.ndarray]], scale: int, batch: int, patch: int, rng) -> tuple:  # noqa: ANN001
-    """A batch of squares of images of any sizes, drawn by area, turned and mirrored: (B, 1, p, p), (B, 1, sp, sp)."""
+    """A batch of squares from images of any size, drawn by area, rotated and mirrored: (B, 1, p, p), (B, 1, sp, sp)."""
     area = np.array([lr.size for lr, _ in data], float)
     chosen = rng.choice(len(data), batch, p=area / area.sum())
     cut = [_square(*data[i], scale, patch, rng) for i in chosen]
@@ -61,10 +61,10 @@ def adam(
     folder: Path,
     on_epoch: training.OnEpoch = lambda row: None,
 ) -> pd.DataFrame:
-    """Train a network in place by Adam, at a rate that falls from `lr` to 0 by half a cosine; returns the history.
+    """Train a network in place by Adam, at a rate that falls from `lr` to 0 as half a cosine; returns the history.
 
-    All but the features learn at a tenth of the rate (Dong et al., section 4.1). At a constant rate the picture's mean
-    brightness trembles from step to step, which PSNR punishes.
+    All but the features learn at a tenth of the rate (Dong et al., section 4.1). At a constant rate the mean brightness
+    of the images fluctuates from step to step, which lowers PSNR.
     """
     rest = [values for name, values in model.named_parameters() if not name.startswith("features.")]
     groups = [{"params": model.features.parameters(), "lr": lr}, {"params": rest, "lr": lr / 10}]
@@ -76,10 +76,10 @@ def adam(
 def train_fsrcnn(
     study: Study, lr: np.ndarray, hr: np.ndarray, held_out: tuple[np.ndarray, np.ndarray], start: FSRCNN | None = None
 ) -> tuple[pd.DataFrame, FSRCNN]:
-    """Train FSRCNN on luminances (N, h, w) and (N, sh, sw); history and the network after its last epoch.
+    """Train FSRCNN on luminances (N, h, w) and (N, sh, sw); the history and the network after its last epoch.
 
-    `held_out` is a pair like (lr, hr); after each epoch its mean squared error is measured, and nothing is
-    chosen by it. With `start`, a network of another scale, the training starts from its layers.
+    `held_out` is a pair like (lr, hr), whose mean squared error is measured after each epoch; nothing depends on it.
+    With `start`, a network of another scale, training starts from the layers of that network.
     """
     params = study.superres
     torch.manual_seed(study.seed)
@@ -99,5 +99,5 @@ def train_fsrcnn(
 
 
 def _error(model: FSRCNN, lr: np.ndarray, hr: np.ndarray) -> float:
-    """Mean squared error in grey levels (0-255), squared."""
+    """Mean squared error, in squared grey levels (0-255)."""
     return float(np.mean((enlarging.enlarge(model, lr).astype(float) - hr) ** 2))

@@ -1,4 +1,4 @@
-"""Low and high resolution: how the small images are made, and PSNR and SSIM of the enlarged ones."""
+"""Low and high resolution: how images are shrunk, and PSNR and SSIM of enlarged images."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from dfdlib.core.errors import DfdError
 from dfdlib.faces import detection
 
-LEAST_ERROR = 1e-3  # a mean squared error below it counts as this: equal images have no PSNR
+LEAST_ERROR = 1e-3  # a smaller mean squared error is raised to this one: the PSNR of equal images is infinite
 
 
 def luminance(image: np.ndarray) -> np.ndarray:
-    """Y (H, W) float in [16, 235] of a uint8 RGB image (ITU-R BT.601), as super-resolution papers score it."""
+    """Y (H, W) float in [16, 235] of a uint8 RGB image (ITU-R BT.601), which super-resolution papers evaluate."""
     return rgb2ycbcr(image)[..., 0]
 
 
@@ -31,9 +31,9 @@ def luminances(images: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def downsample(image: np.ndarray, scale: int) -> np.ndarray:
-    """A uint8 image smaller by `scale`, by scikit-image's `resize` with its default filter, as in the paper.
+    """A uint8 image shrunk by `scale` with scikit-image's `resize` and its default filter, as in the paper.
 
-    The default smooths by a Gaussian and interpolates linearly, so it is softer than an antialiased bicubic.
+    The default filter is a Gaussian followed by linear interpolation, softer than an antialiased bicubic filter.
     """
     height, width = image.shape[0] // scale, image.shape[1] // scale
     small = resize(image, (height, width), anti_aliasing=True, preserve_range=True)
@@ -41,12 +41,12 @@ def downsample(image: np.ndarray, scale: int) -> np.ndarray:
 
 
 def downsample_bicubic(image: np.ndarray, scale: int) -> np.ndarray:
-    """The same by antialiased bicubic interpolation, as in Matlab's imresize and most super-resolution papers."""
+    """A uint8 image shrunk by antialiased bicubic interpolation, as in Matlab's imresize and most papers."""
     return resize_bicubic(image, (image.shape[0] // scale, image.shape[1] // scale))
 
 
 def resize_bicubic(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A uint8 RGB image of another size (height, width), by bicubic interpolation (a = -0.5) with antialiasing."""
+    """A uint8 RGB image resized to (height, width) by bicubic interpolation (a = -0.5) with antialiasing."""
     planes = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None]  # (1, 3, H, W)
     resized = nn.functional.interpolate(planes, size=size, mode="bicubic", antialias=True, align_corners=False)
     return resized[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
@@ -63,7 +63,7 @@ def lr_hr_pairs(
     """Luminance of low and high resolution, (N, h, w) and (N, scale * h, scale * w), uint8, of images of one size."""
     hr = [crop_to_multiple(detection.read_image(path), scale) for path in files]
     if len({image.shape for image in hr}) != 1:
-        raise DfdError(f"{files[0].parent} holds images of several sizes; training needs one size: crop them.")
+        raise DfdError(f"{files[0].parent} has images of several sizes; training needs one size: crop them.")
     return luminances(shrink(image, scale) for image in hr), luminances(hr)
 
 
@@ -98,6 +98,6 @@ def _inner(image: np.ndarray, shave: int) -> np.ndarray:
 
 
 def quality(enlarged: np.ndarray, hr: np.ndarray, scale: int) -> pd.DataFrame:
-    """PSNR (dB) and SSIM of each enlarged image against its original, one row an image."""
+    """PSNR (dB) and SSIM of each enlarged image against its original, one row per image."""
     rows = [(psnr(a, b, scale), ssim(a, b, scale)) for a, b in zip(enlarged, hr, strict=True)]
     return pd.DataFrame(rows, columns=["psnr", "ssim"])

@@ -1,4 +1,4 @@
-"""The super-resolution networks, all from luminance to luminance: FSRCNN, and what one would use instead."""
+"""The super-resolution networks, all from luminance to luminance: FSRCNN and its alternatives."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch import Tensor, nn
 from dfdlib.core.errors import DfdError
 
 SCALES = (2, 3, 4)
-BORDER = 3  # pixels repeated around the image: the layers pad with black, which would leave a dark frame
+BORDER = 3  # pixels repeated around the image, since the layers' black padding would leave a dark frame
 
 
 class FSRCNN(nn.Module):
     """Luminance (B, 1, H, W) in [0, 1] to (B, 1, H * scale, W * scale).
 
     FSRCNN(d, s, m): feature extraction 5x5 to d channels, shrinking 1x1 to s, m mappings 3x3, expanding
-    1x1 to d, deconvolution 9x9. With m = 4 these are 7 convolutions and a deconvolution; the "5 convolutional
-    layers and a deconvolutional" of Ivanov et al. count the four kinds, or mean m = 2. FSRCNN(56, 12, 4) has
-    12,464 weights without biases and slopes.
+    1x1 to d, deconvolution 9x9. With m = 4 there are 7 convolutions and a deconvolution; the "5 convolutional
+    layers and a deconvolutional" of Ivanov et al. either count the four kinds or mean m = 2. FSRCNN(56, 12, 4) has
+    12,464 weights, not counting biases and slopes.
     """
 
     def __init__(self, scale: int = 2, d: int = 56, s: int = 12, m: int = 4) -> None:
@@ -38,10 +38,10 @@ class FSRCNN(nn.Module):
 
     @torch.no_grad()
     def _initialize(self) -> None:
-        """Random features beside channel 0, which carries the image through and alone is enlarged, bilinearly.
+        """Random features except channel 0, which passes the image on; only channel 0 is enlarged, bilinearly.
 
-        The network starts as bilinear interpolation and learns what that lacks. With Dong et al.'s random
-        deconvolution (std 0.001) the first thousand steps go into finding the image's brightness.
+        The network starts as bilinear interpolation and learns to improve on it. With Dong et al.'s random
+        deconvolution (std 0.001) it spends the first thousand steps on finding the image's brightness.
         """
         _carry_the_image([layer for layer in self.features if isinstance(layer, nn.Conv2d)], slope=0.25)  # of PReLU
         nn.init.zeros_(self.deconvolution.weight)
@@ -61,16 +61,16 @@ class FSRCNN(nn.Module):
 
 
 def subpixel_kernel(deconvolution: nn.ConvTranspose2d) -> Tensor:
-    """Kernel (s * s, d, k, k) of the convolution that computes the deconvolution's output, one channel a phase.
+    """Kernel (s * s, d, k, k) of the convolution that computes the deconvolution's output, one channel per phase.
 
-    Of one dimension: output s q + r of the deconvolution sums tap s j + r + padding times input q - j. So phase r is a
-    convolution of the input with every s-th tap, and `pixel_shuffle` puts the phases beside each other. A CPU
-    computes it several times faster (Shi et al., arXiv 1609.07009, show that the two are the same).
+    In one dimension, output s q + r of the deconvolution sums tap s j + r + padding times input q - j over j. So phase
+    r is a convolution of the input with every s-th tap, and `pixel_shuffle` interleaves the phases. A CPU computes this
+    form several times faster (Shi et al., arXiv 1609.07009, show that the two are equal).
     """
     (scale, _), (padding, _), (size, _) = deconvolution.stride, deconvolution.padding, deconvolution.kernel_size
     reach = max((padding + scale - 1) // scale, (size - 1 - padding) // scale)
     taps = scale * torch.arange(reach, -reach - 1, -1) + torch.arange(scale)[:, None] + padding  # (s, k)
-    taps = torch.where((taps >= 0) & (taps < size), taps, size)  # `size` is the zero that is padded next
+    taps = torch.where((taps >= 0) & (taps < size), taps, size)  # `size` is the index of the zero padded next
     weight = nn.functional.pad(deconvolution.weight[:, 0], (0, 1, 0, 1))  # (d, 10, 10)
     phases = weight[:, taps][:, :, :, taps]  # (d, s, k, s, k)
     kernel = phases.permute(1, 3, 0, 2, 4).reshape(scale**2, -1, taps.shape[1], taps.shape[1])
@@ -78,15 +78,15 @@ def subpixel_kernel(deconvolution: nn.ConvTranspose2d) -> Tensor:
 
 
 def count_weights(model: nn.Module) -> int:
-    """Weights of the convolutions, without biases and slopes (as Dong et al. count)."""
+    """Number of the convolutions' weights, without biases and slopes, as Dong et al. count."""
     return sum(p.numel() for name, p in model.named_parameters() if p.dim() == 4 and name.endswith("weight"))
 
 
 class SRCNN(nn.Module):
     """Dong, Loy, He and Tang (arXiv 1501.00092), 9-1-5: bicubic interpolation first, then three convolutions.
 
-    Luminance (B, 1, H, W) in [0, 1] to (B, 1, H * scale, W * scale); 8,032 weights without biases. It works on the
-    large image, so that each weight counts scale * scale times as often as one of FSRCNN.
+    Luminance (B, 1, H, W) in [0, 1] to (B, 1, H * scale, W * scale); 8,032 weights without biases. The convolutions
+    work on the large image, so each weight is applied scale * scale times as often as one of FSRCNN.
     """
 
     def __init__(self, scale: int = 2) -> None:
@@ -103,7 +103,7 @@ class SRCNN(nn.Module):
 
 
 class ESPCN(nn.Module):
-    """Shi et al. (arXiv 1609.05158), 5-3-3: convolutions on the small image, its phases shuffled together at the end.
+    """Shi et al. (arXiv 1609.05158), 5-3-3: convolutions on the small image, their phases interleaved at the end.
 
     Luminance (B, 1, H, W) in [0, 1] to (B, 1, H * scale, W * scale); 21,184 weights without biases at scale 2.
     """
@@ -125,9 +125,9 @@ def _conv(inputs: int, outputs: int, size: int) -> nn.Conv2d:
 
 @torch.no_grad()
 def _carry_the_image(layers: list[nn.Conv2d], slope: float = 0.0) -> None:
-    """Random layers beside channel 0, which passes the image on, so that training starts at the interpolation's error.
+    """Random layers except channel 0, which passes the image on, so that training starts at the interpolation's error.
 
-    `slope` is that of the activation behind each layer for negative values, at first.
+    `slope` is the initial slope, for negative values, of the activation after each layer.
     """
     for layer in layers:
         nn.init.kaiming_normal_(layer.weight, slope)
@@ -146,10 +146,10 @@ NAMES = {"fsrcnn": "FSRCNN", "fsrcnn_s": "FSRCNN-s", "espcn": "ESPCN", "srcnn": 
 
 
 def operations(model: nn.Module) -> float:
-    """Multiplications and additions for one pixel of the large image, biases and slopes left out.
+    """Multiplications and additions per pixel of the large image, without biases and slopes.
 
-    Every weight meets each pixel of the image that its layer works on once; the zeros with which the sub-pixel form of
-    FSRCNN's deconvolution is filled up are not counted.
+    Every weight is applied once to each pixel of the image on which its layer works; the zeros that pad the sub-pixel
+    form of FSRCNN's deconvolution are not counted.
     """
     pixels = 1 if isinstance(model, SRCNN) else 1 / model.scale**2
     return 2 * count_weights(model) * pixels
@@ -160,7 +160,7 @@ def at_scale(model: FSRCNN, scale: int) -> FSRCNN:
     """A network for another scale that starts from a trained one (Dong et al., section 3.4).
 
     The convolutions are the trained ones. The deconvolution starts as the trained kernel, a function of the distance
-    from the small pixel, read at the new scale's distances; beyond what nine taps reach it is cut off.
+    from the small pixel, sampled at the new scale's distances and cut off at nine taps.
     """
     other = FSRCNN(scale, *(model.features[i].out_channels for i in (0, 2)), len(model.features) // 2 - 3)
     other.features.load_state_dict(model.features.state_dict())

@@ -2,7 +2,7 @@
 
     python tools/site/build.py [FOLDER]
 
-The folder (build/site by default) is made anew. Nothing is run: the pages show the outputs that the notebooks hold.
+The folder (build/site by default) is replaced. Nothing is run: the pages show the outputs stored in the notebooks.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ HERE = Path(__file__).resolve().parent
 GROUPS = ("The study", "Notebooks", "Exercises", "Solutions", "Documents", "Benchmarks")
 PROGRAMS = ("style.css", "script.js")
 INDEX = "search-index.js"
-TEXTS = {"", ".py", ".md", ".yaml", ".yml", ".toml", ".cff", ".txt", ".cfg", ".sh"}  # shown as pages, others are copied
+TEXTS = {"", ".py", ".md", ".yaml", ".yml", ".toml", ".cff", ".txt", ".cfg", ".sh"}  # shown as pages; others are copied
 
 
 class Site:
-    """Pages by address, which file of the repository each shows, and the files that are copied."""
+    """Pages by address, the file of the repository that each shows, and the files to copy."""
 
     def __init__(self) -> None:
         self.pages: dict[str, Page] = {}
@@ -48,7 +48,7 @@ class Site:
         self.waiting.append(page)
 
     def bodies(self) -> dict[str, BeautifulSoup]:
-        """The finished body of every page by its address, those included that links of others bring in."""
+        """The finished body of every page by its address, including pages added because others link to them."""
         done = {}
         while self.waiting:
             page = self.waiting.pop(0)
@@ -62,7 +62,7 @@ class Site:
         return markup.finished(part, lambda link, raw: self.resolve(page, link, raw))
 
     def resolve(self, page: Page, link: str, raw: bool) -> str:
-        """A link from a page's source to a file of the repository as a link of the site; `raw`: to the file itself."""
+        """A link from a page's source to a file of the repository, as a link of the site; `raw`: to the file itself."""
         target, _, fragment = link.partition("#")
         if not target:
             return link
@@ -74,10 +74,10 @@ class Site:
         return f"{relative}#{fragment}" if fragment else relative
 
     def _taken_in(self, page: Page, source: str) -> str:
-        """The address of what no page shows yet: a new page for a text or a folder, else a copy."""
+        """The address of a file or folder that no page shows yet: a new page for a text or a folder, else a copy."""
         path = (paths.root() / source).resolve()
         if not path.exists() or not path.is_relative_to(paths.root()):
-            raise DfdError(f"{page.source} links to {source}, which is not in the repository; mend the link.")
+            raise DfdError(f"{page.source} links to {source}, which is not in the repository; correct the link.")
         if path.is_file() and path.suffix not in TEXTS:
             return self._copy(source)
         self.add(content.folder(source) if path.is_dir() else content.file(source))
@@ -88,13 +88,13 @@ class Site:
         return source
 
     def _size(self, image: dict, page: Page) -> None:
-        """Width and height, so that text does not jump when a picture comes."""
+        """Set width and height, so that text does not move when the image loads."""
         data = self.copied[posixpath.normpath(posixpath.join(posixpath.dirname(page.url), image["src"]))]
         image["width"], image["height"] = map(str, Image.open(io.BytesIO(data)).size)
 
 
 def collected() -> Site:
-    """The site with every page that the repository has something for."""
+    """The site with all its pages, before links are followed."""
     site = Site()
     for page in chain(
         [content.front()], content.notebooks(), content.documents(), [content.figures()], content.tables()
@@ -104,14 +104,14 @@ def collected() -> Site:
 
 
 def navigation(pages: dict[str, Page]) -> list[tuple[str, list[Page]]]:
-    """The listed pages by group; groups without pages are left out."""
+    """The pages of each group; groups without pages are left out."""
     found = {group: [page for page in pages.values() if page.group == group] for group in GROUPS}
     found["The study"].insert(0, pages["index.html"])
     return [(group, entries) for group, entries in found.items() if entries]
 
 
 def write(out: Path) -> list[str]:
-    """Write the site into the folder `out`; the addresses of its pages. DfdError where `out` holds something else."""
+    """Write the site into the folder `out` and return its pages' addresses. DfdError if `out` has other content."""
     _refuse(out)
     site = collected()
     bodies = site.bodies()
@@ -150,9 +150,9 @@ def _beside(page: Page, in_order: list[Page]) -> dict[str, Page | None]:
 
 
 def _refuse(out: Path) -> None:
-    """DfdError where `out` is anything but an older site or an empty folder, since it will be deleted."""
+    """DfdError if `out` is anything but an older site or an empty folder, since it will be deleted."""
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / INDEX).is_file())):
-        raise DfdError(f"{out} holds something that is not a site of this study; name another folder, or empty it.")
+        raise DfdError(f"{out} contains something other than a site of this study; name another folder, or empty it.")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The site's pages as HTML, made from what the repository holds; links still stand as in the repository."""
+"""The site's pages as HTML, made from the files of the repository; links are still those of the repository."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from dfdlib.evaluation import claims, results
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 DOCUMENTS = ("*.md", "data/README.md", "studies/*.md", "benchmarks/*.md", "dfdlib/assets/**/*.md", "notebooks/**/*.md")
-MOST_ROWS = 400  # of a table on its page; the file holds all
+MOST_ROWS = 400  # of a table on its page; the file has all
 SYNTHETIC = (
     "Outputs on this page are from the embedded study: rendered faces, so its numbers are <strong>synthetic</strong>. "
     "Where a line names UADFV, CelebA or Set5, its numbers are real."
@@ -35,18 +35,18 @@ SYNTHETIC = (
 class Page:
     """One page of the site."""
 
-    url: str  # below the site's root
-    source: str  # the file or folder that it shows, below the repository's root; its links start from there
+    url: str  # relative to the site's root
+    source: str  # the file or folder shown, relative to the repository's root; links in the page start from it
     title: str
     body: str  # HTML
-    group: str = ""  # of the navigation; empty: not listed there
-    note: str = ""  # HTML above the body, which is not searched
-    tail: str = ""  # HTML below it, without links, which is not searched either
-    files: dict[str, bytes] = field(default_factory=dict)  # by address: what belongs to the page alone
+    group: str = ""  # in the navigation; empty: not listed there
+    note: str = ""  # HTML above the body, not searched
+    tail: str = ""  # HTML below the body, without links, not searched
+    files: dict[str, bytes] = field(default_factory=dict)  # files of this page only, by address
 
     @property
     def label(self) -> str:
-        """What the navigation calls it: a notebook without its question."""
+        """The page's name in the navigation; for a notebook, the title without its question."""
         named = {"index.html": "The claims", "README.html": "The study in full (README)"}
         return named.get(self.url) or (self.title.partition(":")[0] if self.source.endswith(".ipynb") else self.title)
 
@@ -58,7 +58,7 @@ def template(name: str) -> jinja2.Template:
 
 
 def from_markdown(text: str) -> str:
-    """HTML of Markdown."""
+    """Markdown as HTML."""
     return markdown2html(text)
 
 
@@ -67,7 +67,7 @@ def title_of(text: str) -> str:
 
 
 def front() -> Page:
-    """The first page: what this is, the claims on real data, where to go, the claims on synthetic data."""
+    """The first page: what the study is, the claims on real data, where to go, the claims on synthetic data."""
     readme = (paths.root() / "README.md").read_text()
     sentence = re.search(r"^# .+\n\n((?:.+\n)+)", readme)[1]
     text = template("front.md.j2").render(
@@ -85,7 +85,7 @@ def _first(*names: str) -> str:
 
 
 def documents() -> Iterator[Page]:
-    """Every Markdown document that is there."""
+    """Every Markdown document of DOCUMENTS that exists."""
     found = sorted({path for pattern in DOCUMENTS for path in paths.root().glob(pattern)})
     for path in found:
         name, text = str(path.relative_to(paths.root())), path.read_text()
@@ -94,8 +94,8 @@ def documents() -> Iterator[Page]:
 
 
 def notebooks() -> Iterator[Page]:
-    """Every notebook with the outputs that it holds; pictures become files."""
-    # Not HTMLExporter, which parses each page once more to look for what the template does.
+    """Every notebook with its stored outputs; pictures become files."""
+    # Not HTMLExporter, which parses each page again for changes that the template makes already.
     exporter = TemplateExporter(
         template_name="notebook", extra_template_basedirs=[str(TEMPLATES)], file_extension=".html"
     )
@@ -119,7 +119,7 @@ def notebooks() -> Iterator[Page]:
 
 
 def described(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook with each figure's caption, which stands in the cell below it, as what a screen reader says."""
+    """The notebook with each figure's caption, which is in the cell below it, as the figure's alternative text."""
     for cell, below in zip(notebook.cells, notebook.cells[1:], strict=False):
         caption = re.match(r"\*\*Figure \d+\.\*\*.*", below.source, re.DOTALL)
         if cell.cell_type == "code" and caption:
@@ -132,7 +132,7 @@ def _words(markdown: str) -> str:
 
 
 def captions() -> dict[int, str]:
-    """The caption in Markdown of every figure by its number, from the notebook that makes it (00 shows others')."""
+    """The caption in Markdown of every figure by its number, from the notebook that draws it (00 shows others')."""
     found: dict[int, str] = {}
     every = sorted(paths.notebooks().glob("*.ipynb"), key=lambda path: (path.stem.startswith("00"), path.stem))
     for cell in (cell for path in every for cell in nbformat.read(path, as_version=4).cells):
@@ -143,7 +143,7 @@ def captions() -> dict[int, str]:
 
 
 def figures() -> Page:
-    """All figures of the index figures/README.md, with their captions and their numbers."""
+    """All figures of the index figures/README.md, with their captions and links to their numbers."""
     index = (paths.root() / "figures" / "README.md").read_text()
     said, parts = captions(), [from_markdown(index.partition("\n|")[0])]
     for line in re.findall(r"^\| `(fig.*)\|$", index, re.MULTILINE):
@@ -161,7 +161,7 @@ def figures() -> Page:
 
 
 def tables() -> Iterator[Page]:
-    """Every table in results/ on a page of its own, and a page that lists them below every number of each study."""
+    """Every table in results/ on a separate page, and a page that lists them with every number of each study."""
     parts = ["<h1>Tables</h1>"]
     for study in sorted((path.stem for path in paths.root().glob("results/*.json")), reverse=True):
         kind = results.GROUPS.get(study, study)
@@ -208,13 +208,13 @@ def file(source: str) -> Page:
 
 
 def _about(path: Path) -> str:
-    """The first line of a module's docstring."""
+    """The first line of a module's docstring; empty for any other file."""
     text = ast.get_docstring(ast.parse(path.read_text())) if path.suffix == ".py" else None
     return (text or "").partition("\n")[0]
 
 
 def folder(source: str) -> Page:
-    """A folder's files, each with the first line of its docstring where it has one."""
+    """A folder's files, each with the first line of its docstring if it has one."""
     files = sorted(path for path in (paths.root() / source).iterdir() if path.is_file() and path.suffix != ".pyc")
     rows = "".join(f'<li><a href="{p.name}">{p.name}</a> {html.escape(_about(p))}</li>' for p in files)
     return Page(f"{source}/index.html", source, source, f"<h1>{source}</h1><ul>{rows}</ul>")

@@ -1,4 +1,4 @@
-"""What becomes of a page's HTML before it is written: links into the site, tables that scroll, search entries."""
+"""Finishing a page's HTML: links into the site, formulas, headings, tables that scroll, search entries."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bs4 import BeautifulSoup, Tag
 
 HEADINGS = ("h1", "h2", "h3")
 SCROLL = {"class": "scroll", "role": "group", "tabindex": "0", "aria-label": "Table"}
-WIDE = 5  # columns: such a table needs room for its first one on a phone
+WIDE = 5  # columns; on a phone such a table needs room for its first column
 FORMULA = re.compile(r"\$([^$]+)\$")
 OUTSIDE = re.compile(r"[a-z]+:|//", re.IGNORECASE)  # https:, mailto:, data:
-Resolve = Callable[[str, bool], str]  # a link as in the repository, whether to the raw file -> as in the site
+Resolve = Callable[[str, bool], str]  # a link in the repository, whether to the raw file -> the link in the site
 
 
 def finished(body: str, resolve: Resolve) -> BeautifulSoup:
-    """A page's body with links resolved, headings that can be linked to, and tables that scroll on their own."""
+    """A page's body with links resolved, headings that can be linked to, and tables that scroll by themselves."""
     soup = BeautifulSoup(body, "html.parser")
     for tag in soup.select("a.anchor-link, style, script"):
         tag.decompose()
@@ -48,7 +48,7 @@ def _formula(found: re.Match) -> str:
 
 
 def slug(text: str) -> str:
-    """A heading's name in links, as GitHub makes it, so that links from the documents work in both places."""
+    """A heading's name in links, formed as on GitHub, so that links in the documents work in both places."""
     return re.sub(r"[^\w\- ]", "", text.strip().lower()).replace(" ", "-")
 
 
@@ -61,7 +61,7 @@ def _number_headings(soup: BeautifulSoup) -> None:
 
 
 def _let_scroll(soup: BeautifulSoup, block: Tag) -> None:
-    """Wide tables and code scroll sideways inside the page, by keyboard too."""
+    """Let wide tables and code scroll sideways inside the page, also by keyboard."""
     if block.name == "pre":
         block["tabindex"] = "0"
         return
@@ -72,7 +72,7 @@ def _let_scroll(soup: BeautifulSoup, block: Tag) -> None:
 
 
 def entries(soup: BeautifulSoup, url: str, title: str) -> Iterator[tuple[str, str, str, str]]:
-    """Search entries, one a section: address, page, heading, text."""
+    """Search entries, one per section: address, page, heading, text."""
     address, heading, parts = url, title, []
     for node in _walk(soup):
         if isinstance(node, str):
@@ -85,7 +85,7 @@ def entries(soup: BeautifulSoup, url: str, title: str) -> Iterator[tuple[str, st
 
 
 def _walk(tag: Tag) -> Iterator[Tag | str]:
-    """Headings and, between them, the text, that of pictures included."""
+    """Headings and the text between them, including the text of images."""
     for child in tag.children:
         if not isinstance(child, Tag):
             yield str(child)

@@ -1,8 +1,8 @@
 """How the shipped classifier was trained: DFD_UADFV=... DFD_CELEBA=... python tools/weights/detector.py uadfv
 
-It learns real faces against blends of them, so that it never saw a deepfake, and is then measured on data that it never
-saw; dfdlib/assets/detector.md is the card. The recipe was set before anything was scored, and no score chose anything.
-It goes on where it stopped; from nothing it takes some hours.
+The classifier learns real faces against blends of them and never sees a deepfake; it is then tested on data that it
+never saw. dfdlib/assets/detector.md is its model card. The recipe was fixed before any test, and no choice depends on a
+score. An interrupted run resumes; a complete run takes some hours.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from dfdlib.resnet.finetune import Run
 
 @dataclass(frozen=True)
 class Recipe:
-    """Data and changes of the crops; the blend itself is selfblend.Blend's."""
+    """Data and changes of the crops; the blends are those of selfblend.Blend."""
 
-    photographs: int = 3000  # of CelebA, those after the transfer.PRESS that are kept to measure on
+    photographs: int = 3000  # of CelebA, after the first transfer.PRESS, which are kept for tests
     every: int = 2  # of UADFV's real frames; neighbours hardly differ
     cycle: OneCycleParams = OneCycleParams(peak=0.05, epochs=16)
-    coarse: tuple[float, float] = (0.35, 1.0)  # the window's size on the way, the same for a face and its blend
+    coarse: tuple[float, float] = (0.35, 1.0)  # size to which the window is reduced, the same for a face and its blend
     coarse_chance: float = 0.5
-    quality: tuple[int, int] = (40, 100)  # JPEG, the same for a face and its blend
+    quality: tuple[int, int] = (40, 100)  # of JPEG, the same for a face and its blend
 
 
 def train(study: Study, recipe: Recipe, on_epoch: training.OnEpoch = lambda row: None) -> Run:
-    """Train on the real frames of a study's train and validation parts and on photographs; one cycle, last epoch."""
+    """Train on the real frames of a study's training and validation parts and on photographs; one cycle, last epoch."""
     study = replace(study, resnet=NETWORK, one_cycle=recipe.cycle)
     own = frames.of_study(study)
     crops, points = real_faces(study, own, recipe)
@@ -72,7 +72,7 @@ def real_faces(study: Study, own: FrameSet, recipe: Recipe) -> tuple[np.ndarray,
 
 
 def face_batches(crops: np.ndarray, points: np.ndarray, recipe: Recipe, epoch: int, seed: int) -> Iterator:
-    """One epoch: batches of faces and a blend of each, coarsened and compressed alike, from (seed, epoch, index)."""
+    """One epoch: batches of faces and a blend of each; random numbers follow from (seed, epoch, index)."""
     order, half = repro.rng(seed, epoch).permutation(len(crops)), NETWORK.batch // 2
     for start in range(0, len(order), half):
         made = [pair(crops[i], points[i], recipe, epoch, seed, i) for i in order[start : start + half].tolist()]
@@ -81,7 +81,7 @@ def face_batches(crops: np.ndarray, points: np.ndarray, recipe: Recipe, epoch: i
 
 
 def pair(crop: np.ndarray, points: np.ndarray, recipe: Recipe, epoch: int, seed: int, i: int) -> list[np.ndarray]:
-    """A face (s, s, 3) and a blend of it, through the same window, mirror, brightness, coarseness and JPEG quality."""
+    """A face (s, s, 3) and a blend of it, with equal window, mirroring, brightness, resolution and JPEG quality."""
     fake = selfblend.blended(crop, points, repro.rng(seed, epoch, i, 1), selfblend.Blend())
     rng = repro.rng(seed, epoch, i, 2)
     share = rng.uniform(*recipe.coarse) if rng.random() < recipe.coarse_chance else 1.0
@@ -111,7 +111,7 @@ ABOUT = {
 
 
 def train_and_measure(study: Study, on_epoch: training.OnEpoch = lambda row: None) -> Iterator[str]:
-    """Train the ResNet, write it beside the runs, measure it with the shipped SVM; one line a row of the table."""
+    """Train the ResNet, write it to the runs' folder, test it with the shipped SVM; yields the table's lines."""
     run = train(study, Recipe(), on_epoch)
     network = finetune.network(run.weights, NETWORK)
     path = save_resnet(network, paths.runs() / study.name / "detector.safetensors")
@@ -122,10 +122,10 @@ def train_and_measure(study: Study, on_epoch: training.OnEpoch = lambda row: Non
 
 
 def scored(study: Study, weights: Path | None = None) -> pd.DataFrame:
-    """Scores of every test frame by each branch and by both, four decimals: tested, who and what, p_fake of each.
+    """Scores of every test frame by each branch and by both, four decimals: tested, frames.COLUMNS, p_fake of each.
 
-    Nobody in the tests was trained on, but CelebA may show a person in several photographs. The head-pose SVM learned
-    UADFV's fakes (of the training part); the ResNet has learned no fake at all.
+    No training data show the people of the tests, except that CelebA may have several photographs of one person. The
+    head-pose SVM learned UADFV's fakes (of the training part); the ResNet learned no fake.
     """
     tables = []
     for name, found in transfer.elsewhere(study, frames.of_study(study)).items():
@@ -135,7 +135,7 @@ def scored(study: Study, weights: Path | None = None) -> pd.DataFrame:
 
 
 def measure(scores: pd.DataFrame, resamples: int) -> pd.DataFrame:
-    """Each branch, and both, on every test from `scored`: columns tested, branch and those of transfer.test_row."""
+    """Each branch, and both, on every test of `scored`: columns tested, branch and those of transfer.test_row."""
     rows = [
         {"tested": tested, "branch": title} | transfer.test_row(part.assign(p_fake=part[branch]), resamples)
         for tested, part in scores.groupby("tested", sort=False)
@@ -160,7 +160,7 @@ def _row(row: dict) -> tuple[str, ...]:
 
 
 def save_resnet(model: nn.Module, path: Path) -> Path:
-    """Write a network's tensors, numbers in 16 bit, which halves the file; returns `path`."""
+    """Write a network's tensors with numbers in 16 bits, which halves the file; returns `path`."""
     state = model.state_dict()
     return weight_files.write(
         path, {n: value.half() if value.is_floating_point() else value for n, value in state.items()}
@@ -168,9 +168,9 @@ def save_resnet(model: nn.Module, path: Path) -> Path:
 
 
 def main() -> None:
-    """Train and measure for the study that the command line names."""
+    """Train and test for the study that the command line names."""
     if len(sys.argv) != 2:
-        raise DfdError("Name a study, whose real faces it learns: python tools/weights/detector.py uadfv")
+        raise DfdError("The study is missing; name one with real faces: python tools/weights/detector.py uadfv")
     study = studies.load(sys.argv[1])
     repro.start(study.seed, study.threads)
     for line in train_and_measure(study, lambda row: print(*(f"{name} {value:g}" for name, value in row.items()))):

@@ -1,8 +1,10 @@
-"""How the shipped FSRCNNs and their like were trained: DFD_SR=... DFD_CELEBA=... python tools/weights/superres.py uadfv
+"""How the shipped super-resolution networks were trained.
 
-It trains every network of superres_benchmark.SHELF on T91, and FSRCNN on the study's stills for each scale, puts their
-weights into dfdlib/assets/superres, whose README.md is their card, and prints the files with their sha256. It goes on
-where it stopped; from nothing it takes some hours.
+    DFD_SR=... DFD_CELEBA=... python tools/weights/superres.py uadfv
+
+The tool trains every network of superres_benchmark.SHELF on T91, and FSRCNN on the study's stills for each scale. It
+puts the weights into dfdlib/assets/superres, whose README.md is their model card, and prints the files with their
+sha256. An interrupted run resumes; a complete run takes some hours.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from dfdlib.superres.networks import FSRCNN, SCALES
 
 
 def train_all(study: Study, recipe: T91Recipe, say: Callable[[str], None]) -> Iterator[Path]:
-    """Train every network that is shipped, and put its weights into the library; yields the files."""
+    """Train every shipped network and put its weights into the library; yields the files."""
     for network, scale in superres_benchmark.SHELF:
         yield ship(superres_benchmark.train_on_t91(network, scale, recipe, say)[0], f"t91_{network}_x{scale}")
     for model in train_faces(study):
@@ -34,7 +36,7 @@ def train_all(study: Study, recipe: T91Recipe, say: Callable[[str], None]) -> It
 
 
 def train_faces(study: Study) -> Iterator[FSRCNN]:
-    """FSRCNN trained on the study's stills, made small by scikit-image; scales 3 and 4 start from scale 2."""
+    """FSRCNN trained on the study's stills, shrunk by scikit-image; scales 3 and 4 start from scale 2."""
     stills, first = sources.stills(study), None
     for scale in SCALES:
         own = replace(study, superres=replace(study.superres, scale=scale))
@@ -47,14 +49,14 @@ def train_faces(study: Study) -> Iterator[FSRCNN]:
 
 
 def ship(model: nn.Module, name: str) -> Path:
-    """Put a network's weights among the library's own."""
+    """Put a network's weights into the library's assets."""
     return weight_files.write(paths.assets() / "superres" / f"{name}.safetensors", model.state_dict())
 
 
 def main() -> None:
-    """Train all for the study that the command line names."""
+    """Train all networks for the study that the command line names."""
     if len(sys.argv) != 2:
-        raise DfdError("Name a study, whose stills FSRCNN learns from: python tools/weights/superres.py uadfv")
+        raise DfdError("The study is missing; name one with stills: python tools/weights/superres.py uadfv")
     study = studies.load(sys.argv[1])
     repro.start(study.seed, study.threads)
     for path in train_all(study, T91Recipe(), print):
