@@ -200,11 +200,6 @@ def scores(study_name: str, branch: str, split: str | None = None) -> pd.DataFra
     return (chosen if split is None else chosen[chosen["split"] == split]).reset_index(drop=True)
 
 
-def branches(study_name: str) -> set[str]:
-    """The branches in the study's score table."""
-    return set(_read_scores(_scores_path(study_name))["branch"])
-
-
 def _scores_path(study_name: str) -> Path:
     return paths.results(study_name) / "scores" / f"{study_name}.csv"
 

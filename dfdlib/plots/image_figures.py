@@ -62,7 +62,7 @@ def pipeline() -> Figure:
         box = FancyBboxPatch((x - 0.55, y - 0.34), 1.1, 0.68, boxstyle="round,pad=0.03", fc="#E8F1F8", ec=REAL)
         axis.add_patch(box)
         axis.text(x, y + 0.07, name, ha="center", va="center", fontsize=10)
-        axis.text(x, y - 0.25, f"dfdlib.{module}", ha="center", va="center", fontsize=7, color="0.35")
+        axis.text(x, y - 0.25, module, ha="center", va="center", fontsize=7, color="0.35")
     for start, end in [(0, 1), (1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (4, 7), (6, 7)]:
         (x, y), (to_x, to_y) = places[start], places[end]
         arrow = {"arrowstyle": "->", "color": "0.3"}
