@@ -52,8 +52,7 @@ lint: $(VENV)/installed ## check style, and that packages import only what lies 
 unit: $(VENV)/installed ## the quick tests only, without running notebooks
 	@$(BIN)/python -m pytest -m "not notebooks"
 
-# In float32 and with the instructions of every x86 processor since 2013, so that another machine can do the same;
-# nothing that was computed otherwise may help.
+# With the instructions that a run has by default (dfdlib/core/repro.py), whatever the environment says, and from nothing.
 publish: export ATEN_CPU_CAPABILITY := avx2
 publish: export ONEDNN_MAX_CPU_ISA := AVX2
 publish: export DFD_CACHE := $(CURDIR)/build/publish/cache

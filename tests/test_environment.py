@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -12,10 +13,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 import yaml
 from packaging.requirements import Requirement
 
-from dfdlib.core import paths
+from dfdlib.core import paths, repro
 from tools import library_map
 
 PROJECT = tomllib.loads((paths.root() / "pyproject.toml").read_text())["project"]
@@ -90,3 +92,15 @@ def test_the_map_of_the_library_is_that_of_the_code() -> None:
     pd.testing.assert_frame_equal(drawn, library_map.imports(), check_dtype=False)
     floor = {name: number for number, names in enumerate(library_map.FLOORS) for name in names}
     assert all(floor[row.importer] < floor[row.imported] for row in drawn.itertuples())
+
+
+@pytest.mark.skipif(not torch.cpu._is_avx2_supported(), reason="this processor has no AVX2")
+@pytest.mark.parametrize(("wanted", "found"), [({}, "AVX2"), ({"ATEN_CPU_CAPABILITY": "default"}, "DEFAULT")])
+def test_a_run_computes_with_instructions_that_other_machines_have(wanted: dict[str, str], found: str) -> None:
+    """Also where PyTorch was imported before; what the user sets stays."""
+    code = (
+        "import torch; from dfdlib.core import repro; repro.start(0, 1); print(repro.has_bfloat16(), repro.machine())"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in repro.SHARED} | wanted
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("False ") and f" {found}, " in done.stdout

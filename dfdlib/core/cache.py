@@ -55,12 +55,14 @@ def stage(function: Callable) -> Callable:
 
 def key(module: str, *inputs: Any) -> str:
     """Hexadecimal digits derived from the inputs, from the code of a dfdlib module and of all that it imports, and from
-    the versions of the numeric libraries.
+    the versions of the numeric libraries and the limits of their instructions.
 
     A path among the inputs counts by its name and by the contents of the file, or of every file in the folder, never by
     its location. An array counts the same in memory and mapped from a file, as joblib passes it to a worker.
     """
-    return _Hasher("md5", coerce_mmap=True).hash((inputs, code_version(module), repro.library_versions()))
+    return _Hasher("md5", coerce_mmap=True).hash(
+        (inputs, code_version(module), repro.library_versions(), repro.limits())
+    )
 
 
 class _Hasher(NumpyHasher):

@@ -29,6 +29,10 @@ LIBRARIES = {
     "av": ("av",),
 }
 
+# The instructions that all x86 processors with AVX2 share. Newer ones add numbers in another order, and training turns
+# a different last digit into a different second one.
+SHARED = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+
 
 def rng(*key: int) -> np.random.Generator:
     """A generator determined by its key, e.g. (seed, epoch, index), whatever the number of workers or threads."""
@@ -36,10 +40,16 @@ def rng(*key: int) -> np.random.Generator:
 
 
 def start(seed: int, threads: int) -> None:
-    """Fix every source of randomness and the number of threads (two runs then agree to the third decimal)."""
+    """Fix every source of randomness, the number of threads, and PyTorch's instructions to SHARED.
+
+    Call it before PyTorch computes anything. Variables of the environment that are set already stay, so that
+    ATEN_CPU_CAPABILITY=avx512 and ONEDNN_MAX_CPU_ISA=ALL bring back a newer processor's speed, and its last digits.
+    """
     import cv2
     import torch
 
+    if torch.cpu._is_avx2_supported():
+        os.environ |= SHARED | {name: os.environ[name] for name in SHARED if name in os.environ}
     os.environ["OMP_NUM_THREADS"] = str(threads)
     random.seed(seed)
     np.random.seed(seed)
@@ -66,6 +76,11 @@ def machine() -> str:
     names = re.findall(r"^model name\s*: (.+)$", info.read_text(), re.MULTILINE) if info.is_file() else []
     kind = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}{' bfloat16' * has_bfloat16()}"
     return f"{kind}, {names[0] if names else platform.processor() or 'unknown'}"
+
+
+def limits() -> tuple[str, ...]:
+    """The limits of PyTorch's instructions that are in force, for the keys of cached results."""
+    return tuple(os.environ.get(name, "") for name in SHARED)
 
 
 @functools.cache
