@@ -55,6 +55,7 @@ unit: $(VENV)/installed ## the quick tests only, without running notebooks
 # With the instructions that a run has by default (dfdlib/core/repro.py), whatever the environment says, and from nothing.
 publish: export ATEN_CPU_CAPABILITY := avx2
 publish: export ONEDNN_MAX_CPU_ISA := AVX2
+publish: export CUDA_VISIBLE_DEVICES :=
 publish: export DFD_CACHE := $(CURDIR)/build/publish/cache
 publish: export DFD_RUNS := $(CURDIR)/build/publish/runs
 publish: study ## maintainers: run a study and put its numbers, figures and notebooks into the repository

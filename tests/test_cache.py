@@ -253,3 +253,44 @@ def test_two_runs_at_once_on_one_cache_lose_and_tear_nothing() -> None:
     )
     kept = list((paths.cache() / "squares").iterdir())
     assert len(kept) == 15 and all(path.suffix == ".npz" and values.read(path)[1] == 1 for path in kept)
+
+
+def test_a_key_follows_from_libraries_instructions_and_contents_not_from_places(tmp_path: Path, monkeypatch) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "face.png").write_bytes(b"face")
+    module = "dfdlib.headpose.pnp"
+    first = cache.key(module, tmp_path / "a" / "face.png", 1)
+    assert cache.key(module, tmp_path / "b" / "face.png", 1) == first
+    assert cache.key(module, tmp_path / "a" / "face.png", 2) != first
+    (tmp_path / "b" / "face.png").write_bytes(b"another face")
+    assert cache.key(module, tmp_path / "b" / "face.png", 1) != first
+    with monkeypatch.context() as patch:
+        patch.setattr(cache.repro, "library_versions", lambda: (("torch", "0.0"),))
+        assert cache.key(module, tmp_path / "a" / "face.png", 1) != first
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx512")
+    assert cache.key(module, tmp_path / "a" / "face.png", 1) != first
+
+
+@pytest.mark.parametrize(
+    "changed", ["dfdlib.experiments.resolution", "dfdlib.resnet.classifier", "dfdlib.faces.geometry"]
+)
+def test_a_key_follows_from_the_code_of_all_modules_below(changed: str, monkeypatch) -> None:
+    """Also of those that a module imports inside a function, and of those that these import; not from comments."""
+    module, read = "dfdlib.experiments.resolution", cache._source
+    cache.code_version.cache_clear()
+    before = cache.code_version(module)
+    for line, same in (("# a comment", True), ("SOMETHING = 1", False)):
+        monkeypatch.setattr(cache, "_source", lambda name, line=line: read(name) + f"\n{line}\n" * (name == changed))
+        cache.code_version.cache_clear()
+        assert (cache.code_version(module) == before) is same
+    monkeypatch.undo()
+    cache.code_version.cache_clear()
+    found = cache.imported("dfdlib.evaluation.results")
+    assert {"dfdlib.core.repro", "dfdlib.evaluation.metrics", "dfdlib.core.disk"} <= found
+    assert "dfdlib.plots.canvas" not in found
+
+
+def test_two_storable_classes_of_one_name_are_refused() -> None:
+    with pytest.raises(TypeError, match="two storable dataclasses are called Poses"):
+        values.storable(type("Poses", (), {}))

@@ -94,13 +94,11 @@ def test_it_is_the_class_activation_map_where_the_head_is_linear(arch: str) -> N
     model = architectures.build(params)[0].eval()
     crops = _crops(2, 70)
     images = classifier.to_tensor(classifier.centre(crops, 64))
-    with torch.no_grad():
-        if arch == "resnet20":
-            features = model.blocks(model.stem(images))
-        elif arch == "resnetv2_50":
-            features = model.forward_features(images)
-        else:
-            features = nn.Sequential(*list(model.children())[:-2])(images)
+    kept: list[Tensor] = []
+    hook = architectures.last_map(model, arch).register_forward_hook(lambda *call: kept.append(call[-1]))
+    with hook, torch.no_grad():
+        model(images)
+    features = kept[0].clone()
     weight = architectures.last_layer(model, arch).weight
     found = np.zeros((2, 64, 64), np.float32)
     for _ in range(2):  # with the outputs exchanged too, because one of both speaks for a fake somewhere

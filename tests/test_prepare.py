@@ -145,18 +145,22 @@ def test_a_study_runs_on_prepared_clips(tmp_path, monkeypatch) -> None:
     ]
     monkeypatch.setenv("DFD_VIDEOS", str(out))
     clips = sources.clips(Study("x", "folder"))
-    study = Study("x", "folder", faces=FaceParams(max_frames=2, size=64))
+    study = Study("x", "folder", faces=FaceParams(max_frames=2, size=64, upsample=1))
     found = frames.stack(clips, frames.tracks(study, clips))
     assert found.crops.shape == (10, 64, 64, 3) and found.table["clip_id"].unique().tolist() == [
         f"clip{i}" for i in range(5)
     ]
     assert face_tracks.found_table(frames.tracks(study, clips)).iloc[0].tolist() == ["clip0", 2, 2, 0]
     with pytest.raises(
-        DfdError, match="crops of another size or margin than the study's; prepare it again: --size 128"
+        DfdError,
+        match="another size, margin, upsampling or fewer frames than the study.s; prepare it again: --size 128",
     ):
         frames.tracks(Study("x", "folder"), clips)
     with pytest.raises(DfdError, match="prepare it again: --size 64 --margin 0.3"):
         frames.tracks(Study("x", "folder", faces=FaceParams(size=64, margin=0.3)), clips)
+    few = FaceParams(max_frames=9, size=64, upsample=1)
+    with pytest.raises(DfdError, match="fewer frames than the study.s; prepare it again: .* --max-frames 9"):
+        frames.tracks(Study("x", "folder", faces=few), clips)
 
 
 def _two_faces(folder: Path) -> Path:
@@ -335,3 +339,12 @@ def test_a_cluster_gives_the_same_and_survives_the_death_of_a_worker(tmp_path, c
     for row in rows:
         a, b = (face_tracks.read_track(folder / row.out, "x") for folder in (out, tmp_path / "here"))
         assert np.array_equal(a.crops, b.crops) and np.array_equal(a.points, b.points)
+
+
+def test_the_videos_own_folder_and_a_file_are_no_place_for_tracks(tmp_path: Path) -> None:
+    source = _clips(tmp_path, 1)
+    with pytest.raises(DfdError, match="is the folder of the videos itself; name another one"):
+        prepare.prepare_folder(source, source, PARAMS)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DfdError, match="file can't be written .*; free space there, or name another folder"):
+        prepare.prepare_folder(source, tmp_path / "file", PARAMS)

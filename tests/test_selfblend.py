@@ -92,3 +92,15 @@ def test_a_crop_and_its_fake_share_their_jpeg_quality(real, monkeypatch) -> None
     monkeypatch.setattr(geometry, "jpeg", lambda image, quality: seen.append(quality) or image)
     list(selfblend.blend_batches(*real, PARAMS, epoch=1, seed=5))
     assert len(seen) == 12 and seen[0::2] == seen[1::2]
+
+
+def test_a_batch_is_compressed_as_rgb(real, monkeypatch) -> None:
+    """Red goes into JPEG as red, and comes out as red."""
+    crops, points = real
+    red = np.zeros_like(crops[:1]) + np.array([220, 40, 40], np.uint8)
+    seen: list[np.ndarray] = []
+    jpeg = geometry.jpeg
+    monkeypatch.setattr(selfblend.geometry, "jpeg", lambda image, quality: seen.append(image) or jpeg(image, quality))
+    (images, _), *_ = selfblend.blend_batches(red, points[:1], PARAMS, 1, 7)
+    assert len(seen) == 2 and all(image[..., 0].mean() > 3 * image[..., 2].mean() for image in seen)
+    assert (images[:, 0].mean((1, 2)) > images[:, 2].mean((1, 2)) + 1).all()

@@ -123,7 +123,7 @@ def predict(
 def publish(study: Annotated[str, typer.Argument(help="embedded or uadfv.")] = "embedded") -> None:
     """Copy a finished run's results into the repository, and for the embedded study its figures and notebooks too.
 
-    For maintainers: no other command changes a tracked file.
+    For maintainers: a run by itself changes no tracked file.
     """
     from dfdlib.command import publish as publishing
 
@@ -229,6 +229,7 @@ def prepare(
     from dfdlib.faces import prepare
 
     params = FaceParams(max_frames=max_frames, upsample=upsample, margin=margin, size=size)
+    prepare.check_out(source, out)
     with progress.logged(out / "prepare.log"):
         rows = prepare.prepare_folder(source, out, params, jobs, scheduler, progress.shown(Console(), "clips"), follow)
     skipped = [row for row in rows if row.status == prepare.SKIPPED]

@@ -67,8 +67,9 @@ def line(done: int, total: int, seconds: float, unit: str) -> str:
 @contextlib.contextmanager
 def logged(path: Path) -> Iterator[None]:
     """Also write dfdlib's log to a file, with times; the file grows from run to run."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    with disk.explained(path, "name another folder"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter(FORMAT))
     log = logging.getLogger("dfdlib")
     before = log.level

@@ -1,4 +1,4 @@
-"""Copy a finished run's results, figures and notebooks into the repository; nothing else writes tracked files."""
+"""Copy a finished run's results, figures and notebooks into the repository; no run does that by itself."""
 
 from __future__ import annotations
 

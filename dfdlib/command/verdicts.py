@@ -52,7 +52,7 @@ def _check_page(page: Path) -> None:
         raise DfdError(f"The report {page} must end in .html; give it such a name.")
     if page.is_dir():
         raise DfdError(f"The report {page} is a folder; name a file.")
-    with disk.explained(page):
+    with disk.explained(page, "name another file"):
         page.parent.mkdir(parents=True, exist_ok=True)
 
 

@@ -25,11 +25,7 @@ from dfdlib.core import disk, paths, repro, values
 from dfdlib.core.errors import DfdError
 
 # Modules that pass values on and compute none: a change in them leaves every result as it was.
-PLUMBING = (
-    "dfdlib",
-    "dfdlib.core",
-    *(f"dfdlib.core.{name}" for name in ("cache", "disk", "errors", "paths", "values")),
-)
+PLUMBING = ("dfdlib", "dfdlib.core", *(f"dfdlib.core.{name}" for name in ("cache", "errors", "paths", "values")))
 
 
 def stage(function: Callable) -> Callable:

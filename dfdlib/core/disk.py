@@ -21,6 +21,7 @@ from PIL import Image
 
 from dfdlib.core.errors import DfdError
 
+ELSEWHERE = "set DFD_CACHE, DFD_RUNS or DFD_RESULTS to a folder elsewhere"
 PARTIAL = re.compile(r"\.(\d+)-\d+\.partial$")
 TEXT_COLUMNS = ("clip_id", "file", "pair", "person", "split", "branch")  # columns of text, whatever it looks like
 ABANDONED_AFTER = 24 * 3600  # seconds; a process number may belong to another process by then
@@ -33,14 +34,14 @@ DAMAGED = (OSError, EOFError, ValueError, zipfile.BadZipFile)
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, remedy: str = ELSEWHERE) -> Iterator[Path]:
     """A path to write to. The file there becomes `path` when the block succeeds and is removed when it fails.
 
     Raises DfdError where the disk is full or the folder can't be written to; an older file at `path` stays.
     """
     partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
     try:
-        with explained(path):
+        with explained(path, remedy):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield partial
             os.replace(partial, path)
@@ -50,15 +51,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn a disk error while `path` is written into a DfdError."""
+def explained(path: Path, remedy: str = ELSEWHERE) -> Iterator[None]:
+    """Turn a disk error while `path` is written into a DfdError; `remedy` is what to do beside freeing space."""
     try:
         yield
     except OSError as error:
-        raise DfdError(
-            f"{path} can't be written ({error.strerror or error}); free space there, or set DFD_CACHE, DFD_RUNS or "
-            "DFD_RESULTS to a folder elsewhere. What was written before is kept."
-        ) from None
+        what = f"{path} can't be written ({error.strerror or error})"
+        raise DfdError(f"{what}; free space there, or {remedy}. What was written before is kept.") from None
 
 
 def set_aside(path: Path) -> Path:

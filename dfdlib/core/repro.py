@@ -22,6 +22,8 @@ LIBRARIES = {
     "numpy": ("numpy",),
     "opencv": ("opencv-python-headless", "opencv-python", "opencv"),
     "dlib": ("dlib-bin", "dlib"),
+    "dlib's models": ("face_recognition_models",),
+    "pandas": ("pandas",),
     "scikit-learn": ("scikit-learn",),
     "scikit-image": ("scikit-image",),
     "scipy": ("scipy",),
@@ -72,15 +74,22 @@ def machine() -> str:
     """
     import torch
 
+    kind = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}{' bfloat16' * has_bfloat16()}"
+    return f"{kind}, {processor()}"
+
+
+@functools.cache
+def processor() -> str:
+    """The processor's name."""
     info = Path("/proc/cpuinfo")
     names = re.findall(r"^model name\s*: (.+)$", info.read_text(), re.MULTILINE) if info.is_file() else []
-    kind = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}{' bfloat16' * has_bfloat16()}"
-    return f"{kind}, {names[0] if names else platform.processor() or 'unknown'}"
+    return names[0] if names else platform.processor() or "unknown"
 
 
 def limits() -> tuple[str, ...]:
-    """The limits of PyTorch's instructions that are in force, for the keys of cached results."""
-    return tuple(os.environ.get(name, "") for name in SHARED)
+    """The instructions that PyTorch may use, for cache keys; with others than SHARED the processor as well."""
+    found = tuple(os.environ.get(name, "") for name in SHARED)
+    return (platform.machine(), *found, "" if found == tuple(SHARED.values()) else processor())
 
 
 @functools.cache

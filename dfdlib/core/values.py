@@ -28,7 +28,8 @@ Dataclass = TypeVar("Dataclass", bound=type)
 
 def storable(cls: Dataclass) -> Dataclass:
     """A decorator that registers a dataclass by its name; its values can then be written and read."""
-    STORABLE[cls.__name__] = cls
+    if STORABLE.setdefault(cls.__name__, cls) is not cls:
+        raise TypeError(f"two storable dataclasses are called {cls.__name__}; rename one")
     return cls
 
 

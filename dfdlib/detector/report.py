@@ -29,7 +29,7 @@ def write(path: Path, found: Iterable[Prediction], rule: str) -> None:
     page = Environment(autoescape=True).from_string((paths.assets() / "report.html").read_text())
     parts = [section(prediction) for prediction in found]
     weights = cache.sha256(shipped.resnet_path())[:12]
-    with disk.replacing(path) as partial:
+    with disk.replacing(path, "name another file") as partial:
         partial.write_text(
             page.render(parts=parts, rule=rule, words=WORDS, version=version("dfdlib"), weights=weights),
             encoding="utf-8",

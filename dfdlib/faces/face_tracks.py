@@ -201,6 +201,12 @@ def read_track(path: Path, clip_id: str) -> FaceTrack:
         raise DfdError(f"{path} is {what}; delete it and prepare it again.") from None
 
 
+def prepared_with(path: Path) -> dict[str, Any]:
+    """The parameters of a prepared file, which `read_track` has checked: those of FaceParams, and `follow`."""
+    with disk.unzipped(path) as member:
+        return _about(member("about.json")).get("params", {})
+
+
 def _about(data: bytes) -> dict[str, Any]:
     with disk.decoding():
         about = json.loads(data)

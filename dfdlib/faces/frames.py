@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -71,11 +72,14 @@ def _track(clip: Clip, params: FaceParams) -> FaceTrack:
         return face_tracks.track(clip, params)
     track = face_tracks.read_track(clip.path, clip.clip_id)
     same_margin = np.array_equal(track.corners, geometry.squares(track.points, params)[0][:, 0])
-    if track.crops.shape[1] != params.size or not same_margin:
-        options = f"--size {params.size} --margin {params.margin}"
-        raise DfdError(
-            f"{clip.path} has crops of another size or margin than the study's; prepare it again: {options}."
-        )
+    used = face_tracks.prepared_with(clip.path)
+    few = 0 < used.get("max_frames", 0) < (params.max_frames or math.inf)  # and there may be more in the video
+    few = few and track.sampled >= used["max_frames"]
+    same_search = used.get("upsample", params.upsample) == params.upsample
+    if track.crops.shape[1] != params.size or not same_margin or not same_search or few:
+        options = f"--size {params.size} --margin {params.margin} --upsample {params.upsample}"
+        what = "was prepared with another size, margin, upsampling or fewer frames than the study's"
+        raise DfdError(f"{clip.path} {what}; prepare it again: {options} --max-frames {params.max_frames}.")
     keep = video.sample_indices(len(track.frames), params.max_frames)
     kept = {name: getattr(track, name)[keep] for name in ("frames", "points", "crops", "corners", "scale")}
     return replace(track, sampled=track.sampled - len(track.frames) + len(keep), **kept)

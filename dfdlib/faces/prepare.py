@@ -81,6 +81,7 @@ def prepare_folder(
     run resumes. Where `source` has a clips.csv, only what it lists is prepared, and `out` gets its own clips.csv.
     `show` gets the rows as they come, and their number, to report them. DfdError where another run writes to `out`.
     """
+    check_out(source, out)
     with _alone(out):
         key = cache.key(__name__, params, follow)
         stamps = {name: stamp(source / name, key) for name in find_videos(source)}
@@ -102,10 +103,17 @@ def prepare_folder(
         return [known[name] for name in stamps]
 
 
+def check_out(source: Path, out: Path) -> None:
+    """DfdError where the face tracks would be written among the videos."""
+    if out.resolve() == source.resolve():
+        raise DfdError(f"{out} is the folder of the videos itself; name another one for the face tracks.")
+
+
 @contextlib.contextmanager
 def _alone(out: Path) -> Iterator[None]:
     """Refuse at once to write where another run does: each would take the other's files for its own."""
-    out.mkdir(parents=True, exist_ok=True)
+    with disk.explained(out, "name another folder"):
+        out.mkdir(parents=True, exist_ok=True)
     try:
         held = filelock.FileLock(out / "prepare.lock").acquire(timeout=0)
     except filelock.Timeout:
