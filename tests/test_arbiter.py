@@ -15,7 +15,7 @@ from scipy.special import expit, logit
 
 from dfdlib.core import paths
 from dfdlib.core.errors import DfdError
-from dfdlib.evaluation import arbiter, metrics, results
+from dfdlib.evaluation import arbiter, metrics, results, statistics
 from tests.test_metrics import _table
 
 
@@ -42,7 +42,7 @@ def test_a_branch_that_knows_nothing_cannot_help_a_good_one() -> None:
     assert found.loc["resnet", ["gain", "worst", "best"]].tolist() == [0, 0, 0]
     assert (found.loc[["mean", "either", "both"], "best"] < 0).all()
     # A fair coin beside a detector that is right in a share a: "either" and "both" are right in (a + 1/2) / 2.
-    right = metrics.accuracy(*_arrays(_scores(400, 2.0, 4, "test")))[0]
+    right = statistics.accuracy(*_arrays(_scores(400, 2.0, 4, "test")))[0]
     assert found.loc["either", "gain"] == pytest.approx((right + 0.5) / 2 - right, abs=0.03)
     assert found.loc["stacked", "gain"] == pytest.approx(0, abs=0.01)
 
@@ -68,7 +68,7 @@ def test_the_temperature_undoes_what_was_done_to_the_logits() -> None:
     mended = arbiter.tempered(sure, 3.0)
     assert mended["p_fake"].to_numpy() == pytest.approx(honest["p_fake"].to_numpy(), abs=0.02)
     assert ((mended["p_fake"] >= 0.5) == (sure["p_fake"] >= 0.5)).all()
-    ece = [metrics.calibration_error(*_arrays(table))[0] for table in (sure, mended)]
+    ece = [statistics.calibration_error(*_arrays(table))[0] for table in (sure, mended)]
     assert ece[0] > 3 * ece[1]
     with pytest.raises(DfdError, match="test frames to fit on"):
         arbiter.temperature(honest.assign(split="test"))

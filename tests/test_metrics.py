@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import beta, binomtest, ttest_1samp
+from scipy.stats import t as student
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from benchmarks import coverage as simulated_coverage
 from dfdlib.core.errors import DfdError
-from dfdlib.evaluation import arbiter, metrics
+from dfdlib.evaluation import arbiter, metrics, statistics
 
 
 def _table(labels, p_fake, people=None, clips=None) -> pd.DataFrame:
@@ -32,7 +35,7 @@ def test_auc_is_the_chance_that_a_fake_scores_higher() -> None:
     rng = np.random.default_rng(0)
     labels, p = rng.integers(0, 2, 60), rng.integers(0, 8, 60) / 8  # with ties
     pairs = [(f > r) + 0.5 * (f == r) for f in p[labels == 1] for r in p[labels == 0]]
-    assert metrics.auc(labels, p, np.ones((1, 60)))[0] == pytest.approx(np.mean(pairs), abs=1e-12)
+    assert statistics.auc(labels, p, np.ones((1, 60)))[0] == pytest.approx(np.mean(pairs), abs=1e-12)
 
 
 def test_all_resamples_at_once_give_scikit_learns_scores_one_by_one() -> None:
@@ -41,26 +44,98 @@ def test_all_resamples_at_once_give_scikit_learns_scores_one_by_one() -> None:
     weights = rng.integers(0, 3, (50, 200)).astype(float)  # some rows are left out
     for name, reference in {"auc": roc_auc_score, "ap": average_precision_score}.items():
         expected = [reference(labels, p, sample_weight=w) for w in weights]
-        assert metrics.STATISTICS[name](labels, p, weights) == pytest.approx(expected, abs=1e-12), name
+        assert statistics.STATISTICS[name](labels, p, weights) == pytest.approx(expected, abs=1e-12), name
     crossings = []
     for w in weights:
         alarm, hit, _ = roc_curve(labels, p, sample_weight=w, drop_intermediate=False)
         rate = np.linspace(0, 1, 200_001)
         crossings.append(rate[np.argmin(np.abs(rate - (1 - np.interp(rate, alarm, hit))))])
-    assert metrics.eer(labels, p, weights) == pytest.approx(crossings, abs=1e-4)
+    assert statistics.eer(labels, p, weights) == pytest.approx(crossings, abs=1e-4)
+
+
+def _crowd(people: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Scores with ties of people with very different numbers of frames, their numbers, and weights of people."""
+    rng = np.random.default_rng(people)
+    codes = np.sort(rng.integers(0, people, 300))
+    table = _table(rng.integers(0, 2, 300), rng.integers(0, 12, 300) / 12, people=codes.astype(str))
+    drawn = rng.multinomial(people, np.full(people, 1 / people), size=40).astype(float)
+    return table, pd.factorize(table["person"])[0], drawn
+
+
+@pytest.mark.parametrize("people", [2, 7, 40])
+def test_weights_of_people_give_what_their_rows_give(people: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, codes, weights = _crowd(people)
+    labels, p = table["label"].to_numpy(), table["p_fake"].to_numpy()
+    for name, statistic in statistics.STATISTICS.items():
+        by_rows = statistic(labels, p, weights[:, codes])
+        assert statistic(labels, p, weights, codes) == pytest.approx(by_rows, abs=1e-12, nan_ok=True), name
+    by_pairs = statistics.auc(labels, p, weights, codes)
+    monkeypatch.setattr(statistics, "CROWD", 1)  # more people than that: by the curve
+    assert statistics.auc(labels, p, weights, codes) == pytest.approx(by_pairs, abs=1e-12, nan_ok=True)
+
+
+def test_the_auc_of_a_resample_is_scikit_learns_on_the_rows_that_were_drawn() -> None:
+    table, codes, _ = _crowd(9)
+    labels, p = table["label"].to_numpy(), table["p_fake"].to_numpy()
+    draws = metrics.bootstrap(table, statistics.auc, 25, seed=3)
+    for found, times in zip(draws, metrics.person_weights(table["person"], 25, seed=3).astype(int), strict=True):
+        drawn = np.repeat(np.arange(len(p)), times)
+        assert found == pytest.approx(roc_auc_score(labels[drawn], p[drawn]), abs=1e-12)
+    pairs = statistics.concordance(labels, p, codes, 9)
+    fakes, reals = p[(labels == 1) & (codes == 4)], p[(labels == 0) & (codes == 7)]
+    assert pairs[4, 7] == sum((fake > real) + 0.5 * (fake == real) for fake in fakes for real in reals)
+
+
+def test_many_rows_and_people_need_no_table_of_rows() -> None:
+    """30,000 rows times 2,000 resamples would be half a gigabyte, and all pairs of rows seven."""
+    rng = np.random.default_rng(6)
+    labels, p, people = rng.integers(0, 2, 30_000), rng.random(30_000).round(3), rng.integers(0, 200, 30_000)
+    table, most = _table(labels, p, people=people.astype(str)), {}
+    for name in ("auc", "acc", "ece", "brier"):
+        tracemalloc.start()
+        found = metrics.estimate(table, name, "frames", 2000)
+        most[name] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert found.low < found.value < found.high
+    assert max(most.values()) < 50e6, most
+    assert metrics.estimate(table, "auc", "frames", 2).value == pytest.approx(roc_auc_score(labels, p), abs=1e-12)
+
+
+def test_blocks_of_resamples_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    table, codes, weights = _crowd(7)
+    labels, p = table["label"].to_numpy(), table["p_fake"].to_numpy()
+    for name in ("eer", "ap"):
+        whole = statistics.STATISTICS[name](labels, p, weights, codes)
+        monkeypatch.setattr(statistics, "AT_ONCE", 1)  # blocks of 16, 16 and 8
+        assert np.array_equal(statistics.STATISTICS[name](labels, p, weights, codes), whole, equal_nan=True), name
+        monkeypatch.undo()
+
+
+def test_the_quantiles_are_scipys() -> None:
+    """scipy.stats takes seconds to import; what it computes by scipy.special is used directly."""
+    for count, n in ((0, 5), (1, 7), (27, 28), (40, 40)):
+        low, high = binomtest(count, n).proportion_ci(method="wilson")
+        found = metrics.proportion(count, n, "videos")
+        assert (found.low, found.high) == pytest.approx((low, high), abs=1e-15)
+    draws = np.random.default_rng(0).normal(0.7, 0.05, 200)
+    half = student.ppf(0.975, 8) * draws.std() * np.sqrt(9 / 8)
+    assert metrics.half_width(draws, 9) == pytest.approx(half, abs=1e-15)
+    rows = 0.7 * 0.3 * (student.ppf(0.975, 199) / half) ** 2
+    expected = beta.ppf(0.025, 0.7 * rows, 0.3 * rows + 1), beta.ppf(0.975, 0.7 * rows + 1, 0.3 * rows)
+    assert metrics.share_interval(0.7, draws, 9, 200) == pytest.approx(expected, abs=1e-14)
 
 
 def test_accuracy_calls_half_fake() -> None:
     labels = np.array([0, 0, 1, 1])
-    assert metrics.accuracy(labels, np.array([0.49, 0.5, 0.5, 0.1]), np.ones((1, 4))) == 0.5
+    assert statistics.accuracy(labels, np.array([0.49, 0.5, 0.5, 0.1]), np.ones((1, 4))) == 0.5
 
 
 def test_equal_error_rate_by_hand() -> None:
     # At a threshold of 0.5 one of four reals is called fake and one of four fakes is missed.
     p = np.array([0.1, 0.2, 0.3, 0.7, 0.4, 0.6, 0.8, 0.9])
-    assert metrics.eer(np.repeat([0, 1], 4), p, np.ones((1, 8))) == pytest.approx(0.25)
-    assert metrics.eer(np.repeat([0, 1], 4), np.repeat([0.1, 0.9], 4), np.ones((1, 8))) == 0
-    assert metrics.eer(np.repeat([0, 1], 4), np.full(8, 0.5), np.ones((1, 8))) == pytest.approx(0.5)
+    assert statistics.eer(np.repeat([0, 1], 4), p, np.ones((1, 8))) == pytest.approx(0.25)
+    assert statistics.eer(np.repeat([0, 1], 4), np.repeat([0.1, 0.9], 4), np.ones((1, 8))) == 0
+    assert statistics.eer(np.repeat([0, 1], 4), np.full(8, 0.5), np.ones((1, 8))) == pytest.approx(0.5)
 
 
 def test_resamples_without_both_classes_are_left_out() -> None:
@@ -68,7 +143,7 @@ def test_resamples_without_both_classes_are_left_out() -> None:
     table = _table([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], people=["a", "a", "b", "b"])
     for name, right in {"auc": 1, "eer": 0, "ap": 1}.items():
         found = metrics.estimate(table, name, "frames", 80)
-        draws = metrics.bootstrap(table, metrics.STATISTICS[name], 80, 0)
+        draws = metrics.bootstrap(table, statistics.STATISTICS[name], 80, 0)
         assert found.value == right and found.people == 2, name
         assert 0.35 < np.isnan(draws).mean() < 0.65, name
 
@@ -76,7 +151,7 @@ def test_resamples_without_both_classes_are_left_out() -> None:
 def test_weights_count_rows_as_copies() -> None:
     rng = np.random.default_rng(1)
     labels, p, w = np.tile([0, 1], 20), rng.random(40), rng.integers(1, 4, 40)
-    for name, statistic in metrics.STATISTICS.items():
+    for name, statistic in statistics.STATISTICS.items():
         copies = statistic(np.repeat(labels, w), np.repeat(p, w), np.ones((1, w.sum())))
         assert statistic(labels, p, w[None].astype(float)) == pytest.approx(copies, abs=1e-9), name
 
@@ -157,9 +232,9 @@ def test_the_smallest_effect_is_seen_four_times_in_five() -> None:
 def test_calibration_by_hand() -> None:
     labels, p = np.array([0, 1, 1, 1]), np.array([0.25, 0.25, 0.95, 0.99])
     # The bin of 0.25: mean 0.25 against a share of 0.5, two of four; that of 0.9 to 1: 0.97 against 1, two of four.
-    assert metrics.calibration_error(labels, p, np.ones((1, 4)))[0] == pytest.approx(0.5 * 0.25 + 0.5 * 0.03)
+    assert statistics.calibration_error(labels, p, np.ones((1, 4)))[0] == pytest.approx(0.5 * 0.25 + 0.5 * 0.03)
     expected = (0.25**2 + 0.75**2 + 0.05**2 + 0.01**2) / 4
-    assert metrics.brier(labels, p, np.ones((1, 4)))[0] == pytest.approx(expected)
+    assert statistics.brier(labels, p, np.ones((1, 4)))[0] == pytest.approx(expected)
 
 
 def test_a_paired_difference_cancels_what_is_shared() -> None:
@@ -193,3 +268,38 @@ def test_the_decision_maker_refuses_what_it_does_not_know() -> None:
         arbiter.combine(table, table, "median")
     with pytest.raises(DfdError, match="no frame in common"):
         arbiter.combine(table, table.assign(frame=[7, 8]), "mean")
+
+
+def _trained(shares: list[float], people: int = 5) -> list[pd.DataFrame]:
+    """A score table for each training, right in this share of each person's ten frames."""
+    tables = []
+    for share in shares:
+        rows = [(f"p{person}", frame % 2, frame / 10 < share) for person in range(people) for frame in range(10)]
+        table = pd.DataFrame(rows, columns=["person", "label", "right"])
+        wrong = (table["label"] + 1) % 2
+        tables.append(table.assign(p_fake=table["label"].where(table["right"], wrong).astype(float)))
+    return tables
+
+
+def test_equal_trainings_change_neither_number_nor_interval() -> None:
+    rng = np.random.default_rng(0)
+    table = _table(rng.integers(0, 2, 60), rng.random(60), people=[f"person{i % 6}" for i in range(60)])
+    one, three = (metrics.estimate(scores, "acc", "frames", 500) for scores in (table, [table] * 3))
+    assert (one.value, one.low, one.high) == (three.value, three.low, three.high)
+    assert three.trainings == 3 and three.counted.endswith(" people, 3 trainings")
+
+
+def test_trainings_that_differ_widen_the_interval_as_students_does() -> None:
+    """All people score alike, so that only the trainings spread: the authority is SciPy's interval of their mean."""
+    gains = [0.1, 0.3, 0.2]
+    found = metrics.difference(_trained([0.5 + gain for gain in gains]), _trained([0.5] * 3), "acc", "frames", 200)
+    expected = ttest_1samp(gains, 0).confidence_interval(0.95)
+    assert (found.value, found.low, found.high) == pytest.approx((0.2, expected.low, expected.high))
+    near, far = (metrics.estimate(_trained(shares), "acc", "frames", 200) for shares in ([0.7] * 3, [0.6, 0.7, 0.8]))
+    assert near.value == pytest.approx(far.value) and far.low < near.low and far.high > near.high
+
+
+def test_trainings_of_other_frames_are_refused() -> None:
+    a, b = (table.assign(clip_id=[*range(len(table))]) for table in _trained([0.5, 0.6]))
+    with pytest.raises(DfdError, match="same frames in the same order"):
+        metrics.estimate([a, b[::-1]], "acc", "frames", 100)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,6 +87,57 @@ def test_folds_keep_their_unit_on_one_side() -> None:
         list(pose_factorial.folds(table, "clip", 0))
 
 
+def _people(*labels: tuple[int, ...]) -> pd.DataFrame:
+    """Four frames of each label that a person has; one tuple of labels for each person."""
+    rows = [(f"{person}-{label}", label, f"p{person}") for person, own in enumerate(labels) for label in own]
+    table = pd.DataFrame(rows, columns=["clip_id", "label", "person"])
+    return table.loc[table.index.repeat(4)].reset_index(drop=True).assign(pair=lambda t: t["person"], split="test")
+
+
+BOTH, REAL, FAKE = (0, 1), (0,), (1,)
+
+
+@pytest.mark.parametrize("people", [(BOTH, BOTH), (BOTH, BOTH, BOTH), (FAKE, REAL, FAKE, REAL), (BOTH, FAKE, REAL)])
+@pytest.mark.parametrize("svm", ["standardized", "tuned"])
+def test_few_people_make_fewer_folds_and_that_is_told(people, svm: str) -> None:
+    table = _people(*people)
+    features = np.random.default_rng(0).normal(0, 1, (len(table), 3)) + table["label"].to_numpy()[:, None]
+    for protocol in ("pair", "person"):
+        with pytest.warns(UserWarning, match=f"{len(people)} folds by {protocol} instead of 5: there are no more"):
+            scores = pose_factorial.out_of_fold(features, table, protocol, 0, svm)
+        assert scores.drop(columns="p_fake").equals(table)
+    with pytest.warns(UserWarning, match="4 folds by frame instead of 5"):
+        few = table.groupby("label").head(4).reset_index(drop=True)
+        assert len(pose_factorial.out_of_fold(features[: len(few)], few, "frame", 0)) == 8
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_fold_trains_on_one_label_alone(seed: int) -> None:
+    """People with real frames alone, with both and with fakes alone, of very different numbers of frames."""
+    rng = np.random.default_rng(seed)
+    kinds = [REAL] * int(rng.integers(1, 30)) + [FAKE, FAKE] + [BOTH] * int(rng.integers(0, 2))
+    table = _people(*(kinds[i] for i in rng.permutation(len(kinds)))).sample(frac=0.6, random_state=seed)
+    groups, labels = table["person"].to_numpy(), table["label"].to_numpy()
+    found = pose_features.group_folds(labels, groups)
+    enough = all(len(set(groups[labels == label])) > 1 for label in (0, 1))
+    assert bool(found) == enough
+    assert sorted(np.concatenate([test for _, test in found])) == list(range(len(table))) if found else True
+    for train, test in found:
+        assert set(labels[train]) == {0, 1} and not set(groups[train]) & set(groups[test])
+
+
+def test_two_people_with_fakes_come_into_different_folds() -> None:
+    """GroupKFold puts both into the fold that the larger groups leave."""
+    labels, groups = np.repeat([0, 1], [40, 8]), np.repeat(["a", "b", "c", "d", "e", "f"], [10, 10, 10, 10, 4, 4])
+    found = pose_features.group_folds(labels, groups)
+    assert len(found) == 5 and all(set(labels[train]) == {0, 1} for train, _ in found)
+
+
+def test_a_label_of_one_person_makes_no_folds() -> None:
+    with pytest.raises(DfdError, match="Folds by person need each label in two of them or more; add clips"):
+        list(pose_factorial.folds(_people(BOTH, REAL, REAL), "person", 0))
+
+
 def test_everybody_is_scored_once_by_a_stranger() -> None:
     table = _table()
     rng = np.random.default_rng(1)
@@ -115,13 +169,41 @@ def test_the_experiment_has_every_combination_once(monkeypatch, tmp_path) -> Non
     known = known_poses.simulated(WORLD, len(table), 1.0, seed=3)
     sizes = np.tile([known_poses.WIDTH, known_poses.HEIGHT], (len(table), 1))
     models = {"own": WORLD, "mirrored": worldmodel.mirrored(WORLD)}
-    poses = pose_factorial.solve_all(known.points, sizes, models)
+    poses = pose_factorial.solve_all(known.points, sizes, models, tuple(pnp.SOLVERS))
     cells = pose_factorial.factorial(table, poses, "published", 0, 1)
     assert len(cells) == 7 * 3 * 5 * 2 and not cells[pose_factorial.FACTORS].duplicated().any()
     effects = pose_factorial.main_effects(cells, "frame_acc")
     assert len(effects) == 7 + 3 + 5 + 2
     row = effects[(effects["factor"] == "model") & (effects["level"] == "own")].iloc[0]
     assert row["median"] == cells.loc[cells["model"] == "own", "frame_acc"].median()
+
+
+def test_a_study_names_the_solvers_and_the_models_of_its_experiment() -> None:
+    every = {"own", "own, mirrored", "from real faces", "placed, 8% off"}
+    table = _table()
+    found = frames.FrameSet(
+        table, np.empty(0), known_poses.simulated(WORLD, len(table), 1.0, seed=3).points, np.empty(0)
+    )
+    few, full = studies.load("embedded"), studies.load("uadfv")
+    assert pose_factorial.solvers(few) == ("iterative", "epnp", "sqpnp")
+    assert pose_factorial.solvers(full) == tuple(pnp.SOLVERS), "the paper's study tries all"
+    none = replace(few, headpose=replace(few.headpose, solver="epnp", solvers=(), placed=()))
+    assert pose_factorial.solvers(none) == ("iterative", "epnp", "sqpnp"), "those that the notebook needs"
+    assert set(pose_factorial.world_models(found, none)) == set(pose_factorial.world_models(found, few)) == every
+    assert list(pose_factorial.world_models(found, full))[3:] == [f"placed, {k}% off" for k in (2, 5, 8)]
+    own, hand = (pose_factorial.world_models(found, study)["placed, 8% off"] for study in (full, few))
+    assert np.array_equal(own, hand), "fewer models, the same ones"
+
+
+def test_rotations_are_opencvs_whatever_their_size() -> None:
+    rng = np.random.default_rng(0)
+    axes = rng.normal(0, 1, (60, 3))
+    rvec = axes / np.linalg.norm(axes, axis=1, keepdims=True) * np.linspace(0, 3.1415, 60)[:, None]
+    rvec[1] *= 1e-9
+    poses = pnp.Poses(rvec, np.zeros((60, 3)), np.zeros(60))
+    assert poses.rotation == pytest.approx(np.stack([cv2.Rodrigues(v)[0] for v in rvec]), abs=1e-14)
+    both = pnp.join(poses, poses.rows(np.arange(3)))
+    assert both.rotation.shape == (63, 3, 3) and np.array_equal(both.rvec[60:], rvec[:3])
 
 
 def test_a_mistake_changes_what_it_says(monkeypatch, tmp_path) -> None:

@@ -6,14 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
-from scipy.special import expit, log_expit, logit
-from sklearn.linear_model import LogisticRegression
 
 from dfdlib.core import cache
 from dfdlib.core.errors import DfdError
 from dfdlib.core.repro import rng
-from dfdlib.evaluation import metrics
+from dfdlib.evaluation import statistics
 
 # A rule takes p_fake of the ResNet and of the head pose, (N,) each, and returns p_fake of the system, (N,).
 Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -58,6 +55,8 @@ def stacked(resnet: pd.DataFrame, headpose: pd.DataFrame) -> Rule:
 
     Raises DfdError if the tables contain a test frame.
     """
+    from sklearn.linear_model import LogisticRegression  # takes a second; `dfd predict` needs only the rules
+
     joined = _joined(resnet, headpose)
     if (joined["split"] == "test").any():
         raise DfdError("Stacking was given test frames to fit on; give it validation frames only.")
@@ -67,6 +66,8 @@ def stacked(resnet: pd.DataFrame, headpose: pd.DataFrame) -> Rule:
 
 
 def _logit(p_fake: np.ndarray) -> np.ndarray:
+    from scipy.special import logit
+
     return logit(np.clip(p_fake, SURE, 1 - SURE))
 
 
@@ -77,14 +78,14 @@ def with_chance(val: pd.DataFrame, test: pd.DataFrame, draws: int, seed: int) ->
     `val` and `test` are the ResNet's score tables. Columns rule, gain (mean change in the accuracy of test frames over
     `draws` such branches), worst and best (2.5th and 97.5th percentile).
     """
-    right = metrics.accuracy(test["label"].to_numpy(), test["p_fake"].to_numpy(), np.ones((1, len(test))))[0]
+    right = statistics.accuracy(test["label"].to_numpy(), test["p_fake"].to_numpy(), np.ones((1, len(test))))[0]
     gains: dict[str, list[float]] = {}
     for draw in range(draws):
         fitted = stacked(val, _noise(val, seed, draw, 0))
-        noise = _noise(test, seed, draw, 1)
+        joined = _joined(test, _noise(test, seed, draw, 1))
+        branches = (joined["p_fake_resnet"].to_numpy(), joined["p_fake_headpose"].to_numpy())
         for name, rule in {**RULES, "stacked": fitted}.items():
-            system = combine(test, noise, rule)
-            verdicts = (system["p_fake"] >= metrics.THRESHOLD) == system["label"]
+            verdicts = (rule(*branches) >= statistics.THRESHOLD) == joined["label"]
             gains.setdefault(name, []).append(float(verdicts.mean()) - right)
     rows = [(name, np.mean(found), *np.percentile(found, [2.5, 97.5])) for name, found in gains.items()]
     return pd.DataFrame(rows, columns=["rule", "gain", "worst", "best"])
@@ -98,7 +99,7 @@ def _noise(table: pd.DataFrame, *key: int) -> pd.DataFrame:
 
 def reliability(table: pd.DataFrame) -> pd.DataFrame:
     """One row per bin of p_fake: columns bin, frames, p_fake (mean), fakes (share). Empty bins are left out."""
-    bins = metrics.bin_of(table["p_fake"])
+    bins = statistics.bin_of(table["p_fake"])
     found = table.groupby(bins).agg(frames=("label", "size"), p_fake=("p_fake", "mean"), fakes=("label", "mean"))
     return found.rename_axis("bin").reset_index()
 
@@ -108,6 +109,9 @@ def temperature(table: pd.DataFrame) -> float:
 
     `table` must hold validation frames; DfdError if it contains a test frame.
     """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_expit
+
     if (table["split"] == "test").any():
         raise DfdError("The temperature was given test frames to fit on; give it validation frames only.")
     margin = _logit(table["p_fake"].to_numpy()) * (2 * table["label"].to_numpy() - 1)  # > 0 if right
@@ -117,4 +121,6 @@ def temperature(table: pd.DataFrame) -> float:
 
 def tempered(table: pd.DataFrame, temperature: float) -> pd.DataFrame:
     """The table with p_fake at this temperature; verdicts at the threshold 0.5 do not change."""
+    from scipy.special import expit
+
     return table.assign(p_fake=expit(_logit(table["p_fake"].to_numpy()) / temperature))

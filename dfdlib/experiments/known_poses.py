@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.spatial.transform import Rotation
 
 from dfdlib.core import cache, repro
 from dfdlib.data import truth
@@ -34,6 +33,8 @@ class Known:
 
 def turns(count: int, seed: int) -> np.ndarray:
     """Rotations (count, 3, 3) with yaw, pitch and roll drawn uniformly within LIMITS."""
+    from scipy.spatial.transform import Rotation
+
     angles = repro.rng(seed, 0).uniform(-1, 1, (count, 3)) * list(LIMITS.values())
     return Rotation.from_euler("YXZ", angles, degrees=True).as_matrix()
 
@@ -73,6 +74,17 @@ def compare_solvers(model: np.ndarray, count: int, noises: tuple[float, ...], se
                 share = flipped(found, error).mean()
                 rows.append((solver, part, noise, *np.percentile(error, [50, 95]), share))
     return pd.DataFrame(rows, columns=["solver", "part", "noise_px", "median_deg", "p95_deg", "flipped"])
+
+
+@cache.stage
+def flips(model: np.ndarray, solver: str, count: int, noise: float, seed: int) -> dict[str, int]:
+    """How many of `count` known poses a solver flips, by each of PARTS."""
+    known = simulated(model, count, noise, seed)
+    counts = {}
+    for part, which in PARTS.items():
+        found = pnp.solve(known.points, model, RIGHT, which, solver)
+        counts[part] = int(flipped(found, pnp.angle_between(found.rotation, known.rotation)).sum())
+    return counts
 
 
 def flipped(found: pnp.Poses, error_deg: np.ndarray) -> np.ndarray:
@@ -146,6 +158,8 @@ def skulls(clips: list[Clip]) -> np.ndarray:
 
 def turned_face(own: np.ndarray, every: np.ndarray, person: int, seed: int) -> np.ndarray:
     """The inner face turned a little about its centre, differently in each frame."""
+    from scipy.spatial.transform import Rotation
+
     middle = own[:, INNER_FACE].mean(1, keepdims=True)
     small = Rotation.from_rotvec(repro.rng(seed, 3).normal(0, np.radians(TURN), (len(own), 3))).as_matrix()
     changed = own.copy()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
-from sklearn.model_selection import GroupKFold, StratifiedKFold
 
-from dfdlib.core import cache, paths, repro
+from dfdlib.core import cache, parallel, paths, repro
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
 from dfdlib.evaluation import metrics
@@ -20,9 +19,9 @@ from dfdlib.faces import frames
 from dfdlib.faces.frames import FrameSet
 from dfdlib.headpose import pnp, pose_features, worldmodel
 from dfdlib.headpose.pnp import Poses
+from dfdlib.headpose.pose_features import FOLDS
 
 FACTORS = ["feature", "svm", "solver", "model"]
-PLACED = (0.02, 0.05, 0.08)  # errors of hand-placed points, as shares of the head's width
 FOCALS = (0.5, 1.0, 2.0, 4.0, 8.0)  # 1 is the guess of Yang et al.; the larger, the more distant the camera
 RESAMPLES = 300  # for the interval of each of hundreds of cells, which are drawn and not quoted
 PROTOCOLS = ("published", "frame", "pair", "person")
@@ -32,17 +31,27 @@ def folds(table: pd.DataFrame, protocol: str, seed: int) -> Iterator[tuple[np.nd
     """Row numbers to train on and row numbers to score, for each fold; DfdError for an unknown protocol.
 
     "published": one fold, the study's own train and test part. "frame", "pair", "person": five folds over all frames,
-    in which a frame, a pair or a person is on one side only; "frame" leaks on purpose.
+    in which a frame, a pair or a person is on one side only; "frame" leaks on purpose. Too few of them for five
+    folds give fewer and a warning, and a DfdError where there are not even two.
     """
+    from sklearn.model_selection import StratifiedKFold
+
     if protocol not in PROTOCOLS:
         raise DfdError(f"There is no protocol {protocol!r}; choose one of: {', '.join(PROTOCOLS)}.")
     rows, labels = np.arange(len(table)), table["label"].to_numpy()
     if protocol == "published":
         yield tuple(rows[(table["split"] == part).to_numpy()] for part in ("train", "test"))
-    elif protocol == "frame":
-        yield from StratifiedKFold(5, shuffle=True, random_state=seed).split(rows, labels)
+        return
+    if protocol == "frame":
+        count = min(FOLDS, np.bincount(labels, minlength=2).min())
+        found = list(StratifiedKFold(count, shuffle=True, random_state=seed).split(rows, labels)) if count > 1 else []
     else:
-        yield from GroupKFold(5).split(rows, labels, table[protocol])
+        found = pose_features.group_folds(labels, table[protocol].to_numpy())
+    if not found:
+        raise DfdError(f"Folds by {protocol} need each label in two of them or more; add clips of other people.")
+    if len(found) < FOLDS:
+        warnings.warn(f"{len(found)} folds by {protocol} instead of {FOLDS}: there are no more.", stacklevel=2)
+    yield from found
 
 
 def out_of_fold(
@@ -53,15 +62,15 @@ def out_of_fold(
     features: (T, numbers), one row per row of `table`; svm: a name in pose_features.SVMS, or "tuned", which searches
     C and gamma within the training frames.
     """
-    parts = []
+    scored, p_fake = np.zeros(len(table), bool), np.zeros(len(table))
     for train, test in folds(table, protocol, seed):
         labels, people = table["label"].to_numpy()[train], table["person"].to_numpy()[train]
         if svm == "tuned":
             classifier = pose_features.tuned(features[train], labels, people)
         else:
             classifier = pose_features.SVMS[svm]().fit(features[train], labels)
-        parts.append(table.iloc[test].assign(p_fake=pose_features.p_fake(classifier, features[test])))
-    return pd.concat(parts).sort_index().reset_index(drop=True)
+        scored[test], p_fake[test] = True, pose_features.p_fake(classifier, features[test])
+    return table[scored].assign(p_fake=p_fake[scored]).reset_index(drop=True)
 
 
 def summary(scores: pd.DataFrame, resamples: int) -> dict[str, float]:
@@ -84,7 +93,8 @@ def world_models(found: FrameSet, study: Study) -> dict[str, np.ndarray]:
     own = worldmodel.world_model(study.headpose.world_model)
     from_faces = worldmodel.from_landmarks(found.points[real_training(found)], own)
     models = {"own": own, "own, mirrored": worldmodel.mirrored(own), "from real faces": from_faces}
-    models |= {f"placed, {share:.0%} off": worldmodel.hand_placed(own, share, study.seed) for share in PLACED}
+    placed = sorted({*study.headpose.placed, 0.08})
+    models |= {f"placed, {share:.0%} off": worldmodel.hand_placed(own, share, study.seed) for share in placed}
     if paths.world_model():
         user = worldmodel.world_model(str(paths.world_model()))
         models |= {"user's": user, "user's, mirrored": worldmodel.mirrored(user)}
@@ -96,12 +106,18 @@ def real_training(found: FrameSet) -> np.ndarray:
     return ((found.table["split"] == "train") & (found.table["label"] == 0)).to_numpy()
 
 
+def solvers(study: Study) -> tuple[str, ...]:
+    """The solvers to compare, in the order of pnp.SOLVERS."""
+    chosen = {*study.headpose.solvers, "iterative", "sqpnp", study.headpose.solver}
+    return tuple(name for name in pnp.SOLVERS if name in chosen)
+
+
 @cache.stage
 def solve_all(
-    points: np.ndarray, sizes: np.ndarray, models: dict[str, np.ndarray]
+    points: np.ndarray, sizes: np.ndarray, models: dict[str, np.ndarray], solvers: tuple[str, ...]
 ) -> dict[tuple[str, str], tuple[Poses, Poses]]:
-    """Poses with every solver and world model: (solver, model) -> (whole, central)."""
-    every = itertools.product(pnp.SOLVERS, models)
+    """Poses with each of `solvers` and each world model: (solver, model) -> (whole, central)."""
+    every = itertools.product(solvers, models)
     return {(s, m): pnp.whole_and_central(points, sizes, models[m], s) for s, m in every}
 
 
@@ -111,8 +127,8 @@ def factorial(
 ) -> pd.DataFrame:
     """Every feature and SVM with every solver and model: columns FACTORS and those of `summary`."""
     cells = itertools.product(pose_features.FEATURES, pose_features.SVMS, poses)
-    jobs = (delayed(_cell)(table, poses[pair], (name, svm, *pair), protocol, seed) for name, svm, pair in cells)
-    return pd.DataFrame(Parallel(n_jobs=threads)(jobs))
+    calls = ((table, poses[pair], (name, svm, *pair), protocol, seed) for name, svm, pair in cells)
+    return pd.DataFrame(parallel.each(_cell, calls, threads))
 
 
 def _cell(table: pd.DataFrame, poses: tuple, levels: tuple[str, ...], protocol: str, seed: int) -> dict:
@@ -173,14 +189,17 @@ def mistakes(
     Columns mistake and those of `summary`. The last row has shuffled labels, which shows the level of chance.
     """
 
-    def row(name: str, seen: np.ndarray, used: np.ndarray, labelled: pd.DataFrame) -> dict:
-        features = pose_features.directions(*pnp.whole_and_central(seen, sizes, used, "iterative"))
+    def row(name: str, features: np.ndarray, labelled: pd.DataFrame) -> dict:
         scores = out_of_fold(features, labelled, protocol, seed, "default")
         return {"mistake": name} | summary(scores, RESAMPLES)
 
-    rows = [row(name, *change(points, model), table) for name, change in MISTAKES.items()]
+    features = {}
+    for name, change in MISTAKES.items():
+        seen, used = change(points, model)
+        features[name] = pose_features.directions(*pnp.whole_and_central(seen, sizes, used, "iterative"))
+    rows = [row(name, found, table) for name, found in features.items()]
     shuffled = table.assign(label=repro.rng(seed).permutation(table["label"]))
-    return pd.DataFrame([*rows, row("labels shuffled", points, model, shuffled)])
+    return pd.DataFrame([*rows, row("labels shuffled", features["none"], shuffled)])
 
 
 def readings(found: FrameSet, poses: dict[str, tuple[Poses, Poses]], model: np.ndarray, solver: str) -> dict:

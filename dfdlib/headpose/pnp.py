@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -58,7 +58,9 @@ class Poses:
     @property
     def rotation(self) -> np.ndarray:
         """Rotation matrices (T, 3, 3)."""
-        return np.stack([cv2.Rodrigues(v)[0] for v in self.rvec])
+        from scipy.spatial.transform import Rotation
+
+        return Rotation.from_rotvec(self.rvec).as_matrix()
 
     @property
     def direction(self) -> np.ndarray:
@@ -140,7 +142,7 @@ def angle_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def join(*parts: Poses) -> Poses:
     """The poses of several objects, concatenated."""
-    return Poses(*(np.concatenate(values) for values in zip(*(vars(part).values() for part in parts), strict=True)))
+    return Poses(*(np.concatenate([getattr(p, field.name) for p in parts]) for field in fields(Poses)))
 
 
 def behind_camera(poses: Poses) -> np.ndarray:
