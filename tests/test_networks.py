@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import huggingface_hub
@@ -16,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from huggingface_hub import constants
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from dfdlib.core import paths, training, weight_files
@@ -116,6 +113,33 @@ def test_resnet20_has_the_size_of_its_layers_and_takes_any_image() -> None:
     norms = 2 * (7 * 16 + 6 * 32 + 6 * 64)
     assert sum(p.numel() for p in model.parameters()) == convolutions + norms + 64 * 10 + 10 == 269_722
     assert model(torch.zeros(2, 3, 40, 56)).shape == (2, 10)
+
+
+def _timms_slim() -> nn.Module:
+    architectures.torchvision()  # timm needs the operators that it defines
+    import timm
+
+    return timm.create_model("resnet18", channels=(24, 48, 96, 192), stem_type="deep", stem_width=12)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2020])
+def test_the_slim_resnet_is_timms_bit_by_bit(seed: int) -> None:
+    """Names, order and first values of the tensors, the random numbers left over, a training step, and a forward."""
+    images, labels = torch.rand(4, 3, 48, 40, generator=torch.Generator().manual_seed(seed)), torch.arange(4) % 2
+    found = []
+    for make in (_timms_slim, architectures.SlimResNet):
+        torch.manual_seed(seed)
+        model = make().to(memory_format=torch.channels_last)
+        first = {name: values.clone() for name, values in model.state_dict().items()}
+        left, optimizer = torch.rand(3), torch.optim.SGD(model.parameters(), 0.1)
+        for _ in range(2):  # in the first step the residual branches are zero
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(images), labels).backward()
+            optimizer.step()
+        with torch.inference_mode():
+            found.append((first, dict(model.state_dict()), {"left": left, "logits": model.eval()(images)}))
+    for theirs, ours in zip(*found, strict=True):
+        assert list(theirs) == list(ours) and all(torch.equal(theirs[name], ours[name]) for name in theirs)
 
 
 def test_operations_of_resnet50_are_those_of_the_literature() -> None:
@@ -369,41 +393,3 @@ def test_one_cycle_rises_from_a_25th_to_its_peak_at_30_percent_and_ends_near_not
     rising, falling = (0.05 / 25 + (0.05 - 0.05 / 25) * (1 - np.cos(np.pi * up)) / 2, (1 + np.cos(np.pi * down)) / 2)
     expected = np.where(np.arange(steps) <= top, rising, 0.05 / 1e4 + (0.05 - 0.05 / 1e4) * falling)
     assert rates == pytest.approx(expected, rel=1e-9)
-
-
-SHARED = """
-import sys, torch
-from pathlib import Path
-from torch import nn
-from dfdlib.core import training
-
-def batches(epoch):
-    generator = torch.Generator().manual_seed(epoch)
-    for rows in map(int, sys.argv[2:]):
-        x = torch.randn(rows, 4, generator=generator)
-        yield x, (x.sum(1) > 0).long()
-
-torch.manual_seed(0)
-model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
-optimizer = torch.optim.SGD(model.parameters(), 0.05, momentum=0.9)
-loss = lambda model, x, y: nn.functional.cross_entropy(model(x), y)
-evaluate = lambda model: ({"rows": float(seen[0])}, {})
-seen = [0]
-model.register_forward_hook(lambda module, read, said: seen.__setitem__(0, len(read[0])))
-training.fit(model, optimizer, batches, loss, evaluate, 2, Path(sys.argv[1]))
-"""
-
-
-@pytest.mark.parametrize("sizes", [(16, 16, 16), (16, 7, 1)])
-def test_two_processes_share_each_batch_and_learn_what_one_does(tmp_path, sizes: tuple[int, ...]) -> None:
-    """A last batch of one row leaves the second process none, and the mean of none is no number."""
-    script = tmp_path / "shared.py"
-    script.write_text(SHARED)
-    starts = {1: [sys.executable], 2: [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]}
-    for processes, start in starts.items():
-        command = [*start, str(script), str(tmp_path / str(processes)), *map(str, sizes)]
-        subprocess.run(command, check=True, capture_output=True, timeout=120)
-        history = json.loads(weight_files.read(tmp_path / str(processes) / "last.safetensors", "")[1]["history"])
-        assert [row["rows"] for row in history] == [math.ceil(sizes[-1] / processes)] * 2
-    one, two = (load_file(tmp_path / name / "epoch_02.safetensors") for name in ("1", "2"))
-    assert all(torch.allclose(one[key], two[key], atol=1e-6) for key in one)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -13,14 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
-from dfdlib.core import cache, disk, weight_files
+from dfdlib.core import cache, disk, processes, weight_files
 from dfdlib.core.errors import DfdError
 
-Batches = Callable[[int], Iterable[Sequence[Tensor]]]  # epoch (from 1) -> batches
+Batches = Callable[[int], Iterable[Sequence[Tensor]]]  # epoch (from 1) -> batches, of each `processes.own` rows
 Loss = Callable[..., Tensor]  # (model, *batch) -> scalar, a mean over the batch
 Evaluate = Callable[[nn.Module], tuple[dict[str, float], dict[str, np.ndarray]]]  # numbers, and arrays to keep
 OnEpoch = Callable[[dict[str, float]], None]  # receives each row of the history
@@ -59,10 +57,13 @@ def fit(
     weights, optimizer and history in one file, which a stop between two writes cannot separate. The epoch before is
     kept as `previous.safetensors`. A run that finds these files resumes after the last complete epoch. A digest finds
     damaged files; they are set aside with a warning. A second run in the same folder waits for the first, and finds it
-    finished. Under torchrun (or accelerate launch) the processes share each batch, and the first process evaluates and
-    saves. The model stays on the device where it was trained.
+    finished. Under torchrun (or accelerate launch) each process makes its own rows of each batch; losses, gradients and
+    batch statistics are those of the whole batch. All evaluate, the first saves. The model stays on the device where it
+    was trained.
     Raises DfdError when the loss is no longer finite; the checkpoints of earlier epochs stay.
     """
+    from accelerate import Accelerator
+
     with cache.locked(folder):
         place = Accelerator(cpu=not torch.cuda.is_available())
         place.wait_for_everyone()  # until the first process has the lock
@@ -74,19 +75,23 @@ def fit(
             start, losses = time.perf_counter(), []
             model.train()
             for batch in batches(epoch):
-                part, weight = _share(batch, place)
                 optimizer.zero_grad(set_to_none=True)
-                value = loss(shared, *part)
-                losses.append(_finite(value.item(), epoch))
-                place.backward(weight * value)
+                rows = len(batch[0])
+                if not rows:  # one that counts for nothing, as not every layer takes none; all must take each step
+                    batch = [part.new_zeros((1, *part.shape[1:])) for part in batch]
+                with processes.whole_batches(counted=rows > 0):
+                    value = loss(shared, *(part.to(place.device) for part in batch))
+                mean, factor = processes.average(value, rows)
+                losses.append(_finite(mean, epoch))
+                place.backward(factor * value)
                 optimizer.step()
                 if by_batch:
                     by_batch.step()  # sets the rate of the next batch
             if by_epoch:
                 by_epoch.step()  # sets the rate of the next epoch
+            numbers, arrays = evaluate(model)
             if place.is_main_process:
                 row = {"epoch": epoch, "train_loss": float(np.mean(losses))}
-                numbers, arrays = evaluate(model)
                 history.append(row | numbers | {"seconds": round(time.perf_counter() - start, 1)})
                 _save(model, optimizer, arrays, history, folder)
                 on_epoch(history[-1])
@@ -106,21 +111,25 @@ def _wind_on(rate: lr_scheduler.LRScheduler | None, steps: int) -> None:
             rate.step()
 
 
-def _share(batch: Sequence[Tensor], place: Accelerator) -> tuple[list[Tensor], float]:
-    """This process's rows of a batch, and the weight that makes the mean over the processes the mean over the batch.
-
-    A process without a row takes the first one with weight 0: the mean of no rows is nan, and a process that skips a
-    step keeps the others waiting for ever.
-    """
-    first, every, total = place.process_index, place.num_processes, len(batch[0])
-    rows = slice(first, None, every) if first < total else slice(1)
-    return [part[rows].to(place.device) for part in batch], len(range(first, total, every)) * every / total
-
-
 def _finite(loss: float, epoch: int) -> float:
     if not math.isfinite(loss):
         raise DfdError(f"The training loss became {loss} in epoch {epoch}; lower the learning rate.")
     return loss
+
+
+def folder_of(path: Path, epochs: int) -> Path:
+    """The folder of a training of `epochs` epochs: `path`, or under torchrun one for this number of processes.
+
+    Several processes add in another order than one, so their weights are others. One process that has no run of its own
+    takes a finished one of several, with a warning.
+    """
+    if processes.count() > 1:
+        return path.with_name(f"{path.name}-by-{processes.count()}")
+    for other in () if path.is_dir() else sorted(path.parent.glob(f"{path.name}-by-*")):
+        if len(_last(other)[1]) >= epochs:
+            warnings.warn(f"{other} is used: several processes trained it, and one gives other digits.", stacklevel=2)
+            return other
+    return path
 
 
 def best_epoch(history: pd.DataFrame, column: str) -> int:
@@ -163,7 +172,7 @@ def _save(model: nn.Module, optimizer: torch.optim.Optimizer, arrays: dict, hist
     last = folder / "last.safetensors"
     if last.is_file():  # a second link: there is a complete file at every moment
         with disk.replacing(folder / "previous.safetensors") as partial:
-            os.link(last, partial)
+            disk.copy(last, partial)
     weight_files.write(last, weights | slots, history=json.dumps(history))
 
 

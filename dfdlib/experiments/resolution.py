@@ -10,12 +10,8 @@ import cv2
 import numpy as np
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from dfdlib.core import cache
+from dfdlib.core import cache, parallel
 from dfdlib.core.studies import FaceParams, ResNetParams, Study, SuperResParams
 from dfdlib.evaluation import metrics
 from dfdlib.faces import detection, geometry
@@ -86,7 +82,10 @@ def _measured(
     face: FaceParams,
 ) -> dict[str, np.ndarray]:
     """For test crops: p_fake of the network as it is and with a last layer trained on such crops, PSNR, landmarks."""
-    torch.set_num_threads(1)  # cells run in parallel
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     weights, params, sr_weights, sr_params = nets
     enlarger, network = enlarging.load_fsrcnn(sr_weights, sr_params), finetune.network(weights, params)
     learned, seen = (np.stack([degraded(crop, cell, enlarger) for crop in crops]) for crops in (trained[0], tested))
@@ -107,10 +106,11 @@ def measure_cells(study: Study, found: FrameSet) -> dict[Cell, dict[str, np.ndar
     network = finetune.one_cycle(small, found)
     trained, tested = found.part("train", "val"), found.part("test").crops
     nets = (network.weights, finetune.network_alone(small.resnet), enlarging.fsrcnn_of(study), study.superres)
-    calls = [(cell, (trained.crops, trained.labels), tested, nets, study.faces) for cell in conditions(study)]
+    learned = trained.crops, trained.labels
+    calls = [(cell, learned, tested, nets, study.faces) for cell in conditions(study)]
     done = [_measured.kept(*call) for call in calls]
     if any(cell is None for cell in done):  # otherwise no process needs to be started
-        done = Parallel(n_jobs=study.jobs)(delayed(_measured)(*call) for call in calls)
+        done = parallel.each(_measured, calls, study.jobs)
     return dict(zip(conditions(study), done, strict=True))
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from dfdlib.core import cache, paths, repro, training
+from dfdlib.core import cache, paths, processes, repro, training
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
 from dfdlib.evaluation import metrics, results
@@ -85,12 +85,13 @@ def train_on_t91(
     def batches(epoch: int) -> Iterator:
         rng = repro.rng(recipe.seed, epoch)
         for _ in range(recipe.steps):
-            yield fsrcnn_training.random_squares(squares, scale, recipe.batch, recipe.patch, rng)
+            batch = fsrcnn_training.random_squares(squares, scale, recipe.batch, recipe.patch, rng)
+            yield [processes.own(side) for side in batch]
 
     def on_epoch(row: dict[str, float]) -> None:
         say(f"{name} epoch {row['epoch']:2d} of {epochs}: training error {row['train_loss']:.6f}, {row['seconds']} s")
 
-    folder = paths.runs() / "superres" / f"{name}-{key}"
+    folder = training.folder_of(paths.runs() / "superres" / f"{name}-{key}", epochs)
     fsrcnn_training.adam(model, recipe.lr, batches, lambda model: ({}, {}), epochs, folder, on_epoch)
     return model, training.weights_of(folder, epochs)
 

@@ -10,10 +10,8 @@ import cv2
 import dlib
 import numpy as np
 import pandas as pd
-import torch
-from joblib import Parallel, delayed
 
-from dfdlib.core import cache, paths
+from dfdlib.core import cache, parallel, paths
 from dfdlib.core.studies import Study, SuperResParams
 from dfdlib.data import sources
 from dfdlib.evaluation import metrics, results
@@ -97,7 +95,7 @@ PLAIN = {
 MEASURES = ("psnr", "ssim", "landmark_error", "identity")  # in dB, at most 1, in percent, at most 1
 UPSAMPLE = 1  # dlib searches at twice the size: CelebA's half-size faces are small for it
 SHIPPED = ("T91", "CelebA")  # training data of the shipped networks
-FACES = (27, 400)  # test faces used: of the embedded stills, of CelebA
+FACES = (9, 400)  # test faces used: of the embedded stills, of CelebA
 
 
 def face_quality(study: Study) -> pd.DataFrame:
@@ -109,10 +107,12 @@ def face_quality(study: Study) -> pd.DataFrame:
     test = test.iloc[:: max(1, len(test) // FACES[study.dataset == "uadfv"])]
     parts, folder = [], paths.assets() / "superres"
     for scale in SCALES:
-        networks = {f"FSRCNN, {name}": folder / f"{name.lower()}_fsrcnn_x{scale}.safetensors" for name in SHIPPED}
+        shape = replace(SuperResParams(), scale=scale)  # of the shipped networks
+        files = {f"FSRCNN, {name}": folder / f"{name.lower()}_fsrcnn_x{scale}.safetensors" for name in SHIPPED}
+        networks = {name: (file, shape) for name, file in files.items()}
         if scale == study.superres.scale and study.dataset != "uadfv":  # whose own network is shipped
-            networks["FSRCNN, this study"] = enlarging.fsrcnn_path(study)
-        table = compare_ways(test, networks, replace(SuperResParams(), scale=scale))
+            networks["FSRCNN, this study"] = enlarging.fsrcnn_path(study), study.superres
+        table = compare_ways(test, networks, scale)
         parts.append(quality_gains(table, study.bootstrap).assign(scale=scale))
     found = pd.concat(parts, ignore_index=True)
     for row in found[found["way"] == "FSRCNN, CelebA"].itertuples():
@@ -124,38 +124,39 @@ def face_quality(study: Study) -> pd.DataFrame:
     return results.write_table(study.name, "superres_faces", found)
 
 
-def compare_ways(stills: pd.DataFrame, networks: dict[str, Path], params: SuperResParams) -> pd.DataFrame:
+def compare_ways(stills: pd.DataFrame, networks: dict[str, tuple[Path, SuperResParams]], scale: int) -> pd.DataFrame:
     """Each image shrunk by scikit-image and enlarged in every way; one row per image and way. Cached.
 
-    `networks` adds ways to PLAIN, each a file of FSRCNN's weights for `params`. Columns image, way, person, psnr, ssim,
-    landmark_error, identity, found. The landmark error is the mean distance to the landmarks in the original, in
-    percent of the distance between its outer eye corners; identity is the cosine between dlib's face embeddings of
-    both; `found` says whether dlib finds a face in the enlarged image at all. Images in whose original dlib finds no
-    face have PSNR and SSIM only.
+    `networks` adds ways to PLAIN, each a file of FSRCNN's weights and the network's parameters. Columns image, way,
+    person, psnr, ssim, landmark_error, identity, found. The landmark error is the mean distance to the landmarks in the
+    original, in percent of the distance between its outer eye corners; identity is the cosine between dlib's face
+    embeddings of both; `found` says whether dlib finds a face in the enlarged image at all. Images in whose original
+    dlib finds no face have PSNR and SSIM only.
     """
     images = tuple(zip(stills["path"], stills["person"], strict=True))
-    return _compare_images(images, tuple(networks.items()), params)
+    return _compare_images(images, tuple((name, *network) for name, network in networks.items()), scale)
 
 
 @cache.stage
-def _compare_images(images: tuple, networks: tuple, params: SuperResParams) -> pd.DataFrame:
-    rows = Parallel(n_jobs=2)(delayed(_image)(path, person, networks, params) for path, person in images)
+def _compare_images(images: tuple, networks: tuple, scale: int) -> pd.DataFrame:
+    rows = parallel.each(_image, [(path, person, networks, scale) for path, person in images], jobs=2)
     return pd.DataFrame([row for found in rows for row in found])
 
 
-def _image(path: Path, person: str, networks: tuple, params: SuperResParams) -> list[dict]:
-    torch.set_num_threads(1)  # images are processed in parallel
-    original = lr_hr.crop_to_multiple(detection.read_image(path), params.scale)
-    small = lr_hr.downsample(original, params.scale)
+def _image(path: Path, person: str, networks: tuple, scale: int) -> list[dict]:
+    original = lr_hr.crop_to_multiple(detection.read_image(path), scale)
+    small = lr_hr.downsample(original, scale)
     ways = {name: cv2.resize(small, original.shape[1::-1], interpolation=how) for name, how in PLAIN.items()}
-    ways |= {name: enlarging.upscale(small, model=enlarging.load_fsrcnn(file, params)) for name, file in networks}
+    ways |= {
+        name: enlarging.upscale(small, model=enlarging.load_fsrcnn(file, params)) for name, file, params in networks
+    }
     box = detection.largest(original, UPSAMPLE)
     points = None if box is None else detection.landmarks(original, box)
     identity = None if box is None else embedding(original, points)
     rows = []
     for name, image in ways.items():
         a, b = lr_hr.luminances([image, original])
-        quality = {"psnr": lr_hr.psnr(a, b, params.scale), "ssim": lr_hr.ssim(a, b, params.scale)}
+        quality = {"psnr": lr_hr.psnr(a, b, scale), "ssim": lr_hr.ssim(a, b, scale)}
         same = {} if box is None else _same_face(image, box, points, identity)
         rows.append({"image": path.stem, "way": name, "person": person} | quality | same)
     return rows

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dfdlib.core import repro, training
+from dfdlib.core import processes, repro, training
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import ResNetParams
 from dfdlib.resnet import architectures
@@ -32,6 +32,11 @@ def to_tensor(crops: np.ndarray) -> Tensor:
     mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
     pixels = torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2).float() / 255
     return ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def stacked(images: list[np.ndarray], size: int) -> Tensor:
+    """`to_tensor` of images (size, size, 3), of which there may be none."""
+    return to_tensor(np.array(images, np.uint8).reshape(-1, size, size, 3))
 
 
 def check_size(crops: np.ndarray, size: int) -> None:
@@ -70,13 +75,14 @@ def epochs_of(crops: np.ndarray, labels: np.ndarray, params: ResNetParams, seed:
 def crop_batches(crops: np.ndarray, labels: np.ndarray, params: ResNetParams, epoch: int, how: Augment) -> Iterator:
     """One epoch of shuffled training batches: normalized crops (B, 3, s, s) and labels (B,) int64.
 
-    A last batch of a single crop is left out, because its variance is undefined in batch normalization.
+    Under torchrun only this process's rows of each batch are made. A last batch of a single crop is left out, because
+    its variance is undefined in batch normalization.
     """
     order = repro.rng(how.seed, epoch).permutation(len(crops))
     for start in range(0, len(order) - 1, params.batch):
-        chosen = order[start : start + params.batch]
+        chosen = processes.own(order[start : start + params.batch])
         images = [augmented(crops[i], params.input_size, repro.rng(how.seed, epoch, int(i)), how) for i in chosen]
-        yield to_tensor(np.stack(images)), torch.from_numpy(labels[chosen].astype(np.int64))
+        yield stacked(images, params.input_size), torch.from_numpy(labels[chosen].astype(np.int64))
 
 
 def cross_entropy_loss(model: nn.Module, images: Tensor, labels: Tensor, params: ResNetParams) -> Tensor:

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from dfdlib.core import cache, paths, repro, training
+from dfdlib.core import cache, paths, processes, repro, training
 from dfdlib.core.studies import ResNetParams, Study
 from dfdlib.faces.frames import FrameSet
 from dfdlib.resnet import architectures, classifier, finetune
@@ -83,7 +83,7 @@ def _window(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _tensors(x: np.ndarray, y: np.ndarray, index: np.ndarray, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
     for start in range(0, len(index), batch):
-        rows = index[start : start + batch]
+        rows = processes.own(index[start : start + batch])
         yield torch.from_numpy(x[rows]), torch.from_numpy(y[rows].astype(np.int64))
 
 
@@ -95,7 +95,7 @@ def _trained(
     model = create()
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     key = cache.key(__name__, type(model).__name__, data, study.seed)[:12]
-    folder = paths.runs() / study.name / f"head-{key}"
+    folder = training.folder_of(paths.runs() / study.name / f"head-{key}", EPOCHS)
     training.fit(model, optimizer, batches, _loss, lambda model: ({}, {}), EPOCHS, folder)
     return model
 

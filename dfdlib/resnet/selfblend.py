@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import torch
 
-from dfdlib.core import repro
+from dfdlib.core import processes, repro
 from dfdlib.core.studies import ResNetParams
 from dfdlib.faces import geometry
 from dfdlib.resnet import classifier
@@ -72,18 +72,18 @@ def blend_batches(crops: np.ndarray, points: np.ndarray, params: ResNetParams, e
     """One epoch over real crops, points (N, 68, 2) in their pixels: batches of each crop and a fake made from it.
 
     Both get the same window, mirroring, brightness and JPEG quality, so they differ in the blend only. All random
-    numbers follow from (seed, epoch, index).
+    numbers follow from (seed, epoch, index). Under torchrun each process makes the pairs of its own crops.
     """
     how, augment = Blend(), classifier.Augment(seed)
     order = repro.rng(seed, epoch).permutation(len(crops))
     half = max(params.batch // 2, 1)
     for start in range(0, len(order), half):
         images, labels = [], []
-        for i in order[start : start + half].tolist():
+        for i in processes.own(order[start : start + half]).tolist():
             fake = blended(crops[i], points[i], repro.rng(seed, epoch, i, 1), how)
             quality = int(repro.rng(seed, epoch, i, 2).integers(*how.quality))
             for label, crop in enumerate((crops[i], fake)):
                 window = classifier.augmented(crop, params.input_size, repro.rng(seed, epoch, i), augment)
                 images.append(geometry.jpeg(window, quality))
                 labels.append(label)
-        yield classifier.to_tensor(np.stack(images)), torch.tensor(labels)
+        yield classifier.stacked(images, params.input_size), torch.tensor(labels, dtype=torch.int64)

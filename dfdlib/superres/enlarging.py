@@ -42,7 +42,7 @@ def save_fsrcnn(model: FSRCNN, study: Study) -> Path:
 def load_fsrcnn(path: Path, params: SuperResParams) -> FSRCNN:
     """The network with weights from a .safetensors file; DfdError if it is missing or of another network."""
     model = FSRCNN(params.scale, params.d, params.s, params.m)
-    state, _ = weight_files.read(path, "run notebook 02 of this study first", (torch.float32,))
+    state, _ = weight_files.read(path, "run notebook 02 of this study first", ("float32",))
     try:
         model.load_state_dict(state)
     except RuntimeError:
@@ -102,7 +102,7 @@ def shipped_network(scale: int = 2, images: str = "t91", network: str = "fsrcnn"
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.safetensors")))
         raise DfdError(f"No weights of {path.stem} are shipped; choose one of: {known}.")
     model = networks.NETWORKS[network](scale)
-    model.load_state_dict(weight_files.read(path, "check out or install dfdlib again", (torch.float32,))[0])
+    model.load_state_dict(weight_files.read(path, "check out or install dfdlib again", ("float32",))[0])
     return model.eval()
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
-from dfdlib.core import cache, paths, repro, training
+from dfdlib.core import cache, paths, processes, repro, training
 from dfdlib.core.studies import Study, SuperResParams
 from dfdlib.superres import enlarging, lr_hr, networks
 from dfdlib.superres.networks import FSRCNN
@@ -23,7 +23,7 @@ def patch_batches(lr: np.ndarray, hr: np.ndarray, params: SuperResParams, epoch:
     order = rng.permutation(len(lr))
     high, wide = (min(params.patch, side) for side in lr.shape[1:])
     for start in range(0, len(order), params.batch):
-        chosen = order[start : start + params.batch]
+        chosen = processes.own(order[start : start + params.batch])
         y = rng.integers(lr.shape[1] - high + 1)
         x = rng.integers(lr.shape[2] - wide + 1)
         small = np.s_[chosen, y : y + high, x : x + wide]
@@ -94,10 +94,11 @@ def train_fsrcnn(
     def batches(epoch: int) -> Iterator:
         return patch_batches(lr, hr, params, epoch, study.seed)
 
-    folder = paths.runs() / study.name / f"fsrcnn-{key}"
+    folder = training.folder_of(paths.runs() / study.name / f"fsrcnn-{key}", params.epochs)
     return adam(model, params.lr, batches, evaluate, params.epochs, folder), model
 
 
 def _error(model: FSRCNN, lr: np.ndarray, hr: np.ndarray) -> float:
     """Mean squared error, in squared grey levels (0-255)."""
-    return float(np.mean((enlarging.enlarge(model, lr).astype(float) - hr) ** 2))
+    large = processes.gathered(lambda part: enlarging.enlarge(model, part), lr)
+    return float(np.mean((large.astype(float) - hr) ** 2))

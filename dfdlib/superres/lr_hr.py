@@ -9,9 +9,6 @@ import cv2
 import numpy as np
 import pandas as pd
 import torch
-from skimage.color import rgb2ycbcr
-from skimage.metrics import mean_squared_error, structural_similarity
-from skimage.transform import resize
 from torch import Tensor, nn
 
 from dfdlib.core.errors import DfdError
@@ -22,6 +19,8 @@ LEAST_ERROR = 1e-3  # a smaller mean squared error is raised to this one: the PS
 
 def luminance(image: np.ndarray) -> np.ndarray:
     """Y (H, W) float in [16, 235] of a uint8 RGB image (ITU-R BT.601), which super-resolution papers evaluate."""
+    from skimage.color import rgb2ycbcr
+
     return rgb2ycbcr(image)[..., 0]
 
 
@@ -35,6 +34,8 @@ def downsample(image: np.ndarray, scale: int) -> np.ndarray:
 
     The default filter is a Gaussian followed by linear interpolation, softer than an antialiased bicubic filter.
     """
+    from skimage.transform import resize
+
     height, width = image.shape[0] // scale, image.shape[1] // scale
     small = resize(image, (height, width), anti_aliasing=True, preserve_range=True)
     return np.clip(small.round(), 0, 255).astype(np.uint8)
@@ -79,6 +80,8 @@ def enlarge_bicubic(lr: np.ndarray, scale: int) -> np.ndarray:
 
 def psnr(a: np.ndarray, b: np.ndarray, shave: int = 0) -> float:
     """Peak signal-to-noise ratio in dB of two luminances (H, W), 8 bit, without `shave` border pixels."""
+    from skimage.metrics import mean_squared_error
+
     return float(decibels(mean_squared_error(_inner(a, shave), _inner(b, shave))))
 
 
@@ -89,6 +92,8 @@ def decibels(error: float | pd.Series) -> float | pd.Series:
 
 def ssim(a: np.ndarray, b: np.ndarray, shave: int = 0) -> float:
     """Structural similarity of two luminances (H, W), 8 bit, with Wang et al.'s Gaussian window (sigma 1.5)."""
+    from skimage.metrics import structural_similarity
+
     window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     return float(structural_similarity(_inner(a, shave), _inner(b, shave), data_range=255, **window))
 
