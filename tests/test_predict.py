@@ -27,6 +27,7 @@ from dfdlib.core.errors import DfdError
 from dfdlib.detector import predict, report, shipped
 from dfdlib.detector.predict import Prediction, PredictParams
 from dfdlib.faces import tracking
+from dfdlib.superres import enlarging
 from tests.media import astronaut, noise_frames, write_sound, write_video
 
 PARAMS = PredictParams()
@@ -109,8 +110,8 @@ def test_small_dark_and_missing_faces_are_not_judged_and_the_reason_is_told() ->
 def test_a_small_face_goes_through_fsrcnn_first(monkeypatch) -> None:
     seen = _seen(astronaut(256))
     asked: list = []
-    upscale = predict.enlarging.upscale
-    monkeypatch.setattr(predict.enlarging, "upscale", lambda image, scale: asked.append(scale) or upscale(image, scale))
+    upscale = enlarging.upscale
+    monkeypatch.setattr(enlarging, "upscale", lambda image, scale: asked.append(scale) or upscale(image, scale))
     plain = predict.usable(seen, PredictParams(small=1))[0][0]
     enlarged = predict.usable(seen, PredictParams(small=500))[0][0]
     assert len(asked) == 1 and asked[0] in (2, 3, 4) and enlarged.shape == plain.shape == (128, 128, 3)
@@ -338,6 +339,25 @@ def test_it_needs_no_repository_no_network_and_no_environment(portrait, tmp_path
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0]["verdict"] in ("real", "fake")
+
+
+HEAVY = {"torch", "torchvision", "timm", "accelerate", "sklearn", "skimage", "scipy.stats", "matplotlib", "papermill"}
+IMPORTED = """
+import sys
+from pathlib import Path
+from dfdlib.command import verdicts
+code = verdicts.predict_all([Path(sys.argv[1])], "json", None, 8, "mean")
+print(code, *sys.modules, file=sys.stderr)
+"""
+
+
+def test_a_prediction_imports_nothing_that_takes_a_second() -> None:
+    """And with PyTorch's 200 MB it would need more than 350."""
+    clip = paths.embedded() / "clips" / "p00_fake.mp4"
+    done = subprocess.run([sys.executable, "-c", IMPORTED, str(clip)], capture_output=True, text=True, check=True)
+    code, *imported = done.stderr.splitlines()[-1].split()
+    assert code == "0" and json.loads(done.stdout)[0]["used"] == 8 and "dlib" in imported
+    assert not HEAVY & set(imported)
 
 
 def test_a_file_that_vanishes_on_the_way_is_a_sentence(tmp_path) -> None:

@@ -21,13 +21,13 @@ from dfdlib.detector import shipped
 from dfdlib.evaluation import metrics
 from dfdlib.faces import detection, geometry, prepare, tracking, video
 from dfdlib.faces.tracking import TrackParams
-from dfdlib.superres import enlarging
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
 FACE = FaceParams()  # margin and side of the face's square are the study's
 SEGMENTS = 8  # runs of neighbouring frames, which the interval treats as the independent units
 UNSAMPLED = 90  # pixels: boxes of this width and more are found without enlarging the picture
 FEWEST = 4  # runs of frames below which there is no interval
+WORDS = {"real": "looks real", "fake": "looks fake", "unsure": "can't tell", "unusable": "not judged"}
 COLUMNS = ["file", "verdict", "p_fake", "low", "high", "resnet", "headpose", "looked_at", "used", "not_used", "note"]
 
 
@@ -180,6 +180,8 @@ def usable(seen: tracking.Seen, params: PredictParams) -> tuple[tuple[np.ndarray
 
 def _enlarged(square: np.ndarray) -> np.ndarray:
     """A small face (s, s, 3), enlarged by FSRCNN up to four times and brought to FACE.size by interpolation."""
+    from dfdlib.superres import enlarging  # with PyTorch, without which the other faces are judged
+
     large = enlarging.upscale(square, min(4, max(2, math.ceil(FACE.size / len(square)))))
     how = cv2.INTER_AREA if len(large) > FACE.size else cv2.INTER_CUBIC
     return cv2.resize(large, (FACE.size, FACE.size), interpolation=how)

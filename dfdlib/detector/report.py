@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,18 +16,17 @@ from matplotlib.figure import Figure
 
 from dfdlib.core import cache, disk, errors, paths
 from dfdlib.detector import shipped
-from dfdlib.detector.predict import Prediction
+from dfdlib.detector.predict import WORDS, Prediction
 from dfdlib.headpose import pnp
 from dfdlib.plots import canvas, pose_figures
 from dfdlib.resnet import gradcam
 
 TELLING = 3  # frames shown per file
-WORDS = {"real": "looks real", "fake": "looks fake", "unsure": "can't tell", "unusable": "not judged"}
 
 
 def write(path: Path, found: Iterable[Prediction], rule: str) -> None:
     """Write one HTML page about all files; their names are escaped. DfdError where it cannot be written."""
-    page = Environment(autoescape=True).from_string((paths.assets() / "report.html").read_text())
+    page = Environment(autoescape=True).from_string((paths.assets() / "report.html").read_text(encoding="utf-8"))
     parts = [section(prediction) for prediction in found]
     weights = cache.sha256(shipped.resnet_path())[:12]
     with disk.replacing(path, "name another file") as partial:
@@ -98,9 +98,10 @@ def telling_frames(found: Prediction) -> Figure:
 
 def _draw_poses(axis: plt.Axes, points: np.ndarray) -> None:
     """The head's direction by the whole face and by its centre, mapped back from the SVM's picture to the crop."""
-    camera, back = pnp.camera_matrix(shipped.SVM_SIDE, shipped.SVM_SIDE), shipped.eye_map(points).inverse
+    camera, (factor, shift) = pnp.camera_matrix(shipped.SVM_SIDE, shipped.SVM_SIDE), shipped.eye_map(points)
     styles = ((canvas.REAL, "whole face"), (canvas.FAKE, "central points"))
     for pose, (colour, label) in zip(shipped.poses(points[None]), styles, strict=True):
+        back = partial(shipped.moved, factor=1 / factor, shift=-shift / factor)
         pose_figures.draw_direction(axis, pose, camera, colour, label, back)
 
 

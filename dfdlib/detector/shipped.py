@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
-from skimage.transform import SimilarityTransform
-from torch import nn
 
 from dfdlib.core import paths, weight_files
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import HeadPoseParams, ResNetParams
+from dfdlib.detector import network
 from dfdlib.evaluation import arbiter
 from dfdlib.headpose import pnp, pose_features, worldmodel
-from dfdlib.resnet import architectures, classifier
 
-NETWORK = ResNetParams(arch="resnet18_slim", input_size=112, weights="", learning_rates=(), batch=32)
+if TYPE_CHECKING:
+    from torch import nn
+
+NETWORK = ResNetParams(arch="resnet18_slim", input_size=network.SIDE, weights="", learning_rates=(), batch=32)
 # The SVM was trained on UADFV's crops: 256 pixels, aligned on the eyes; these are their mean centres (train part).
 SVM_SIDE = 256
 SVM_EYES = np.array([[98.0, 124.1], [154.6, 121.5]])
@@ -35,12 +36,14 @@ def resnet_path() -> Path:
 
 @functools.lru_cache(maxsize=2)
 def load_resnet(path: Path | None = None) -> nn.Module:
-    """The shipped network, or one that tools/weights/detector.py wrote.
+    """The shipped network, or one that tools/weights/detector.py wrote, for Grad-CAM; `scores` does without PyTorch.
 
     Raises DfdError for a file that is missing, damaged or another network's.
     """
+    from dfdlib.resnet import architectures
+
     path = path or resnet_path()
-    state, _ = weight_files.read(path, "check out or install dfdlib again", (torch.float16, torch.int64))
+    state, _ = weight_files.read(path, "check out or install dfdlib again", ("float16", "int64"))
     model = architectures.build(NETWORK)[0]
     try:
         model.load_state_dict(state)
@@ -56,7 +59,7 @@ def scores(crops: np.ndarray, points: np.ndarray, rule: str = "mean", weights: P
     Raises DfdError for an unknown rule, and as `pnp.check_landmarks` does.
     """
     join = arbiter.rule_of(rule)
-    resnet = classifier.p_fake(classifier.logits(load_resnet(weights), crops, NETWORK))
+    resnet = network.p_fake(crops, weights or resnet_path())
     headpose = by_pose(points)
     return pd.DataFrame({"resnet": resnet, "headpose": headpose, "p_fake": join(resnet, headpose)})
 
@@ -77,15 +80,23 @@ def poses(points: np.ndarray) -> tuple[pnp.Poses, pnp.Poses]:
 
 def aligned(points: np.ndarray) -> np.ndarray:
     """Landmarks (N, 68, 2) turned, scaled and moved so that the eyes' centres lie at SVM_EYES, pixels."""
-    return np.stack([eye_map(p)(p) for p in points])
+    return np.stack([moved(p, *eye_map(p)) for p in points])
 
 
-def eye_map(points: np.ndarray) -> SimilarityTransform:
-    """The map that brings the eyes' centres of landmarks (68, 2) to SVM_EYES.
+def eye_map(points: np.ndarray) -> tuple[complex, complex]:
+    """The factor and the shift for `moved` that bring the eyes' centres of landmarks (68, 2) to SVM_EYES.
 
     Raises DfdError where both eyes are at the same place.
     """
     eyes = np.array([points[eye].mean(0) for eye in EYES], float)
     if np.allclose(*eyes):
         raise DfdError("Both eyes' landmarks lie at one place, which fixes no size; leave such frames out.")
-    return SimilarityTransform.from_estimate(eyes, SVM_EYES)
+    (left, right), (left_there, right_there) = eyes @ [1, 1j], SVM_EYES @ [1, 1j]
+    factor = (right_there - left_there) / (right - left)
+    return factor, left_there - factor * left
+
+
+def moved(points: np.ndarray, factor: complex, shift: complex) -> np.ndarray:
+    """Points (n, 2), as complex numbers x + iy, times the factor, which turns and scales them, plus the shift."""
+    z = factor * (points.astype(float) @ [1, 1j]) + shift
+    return np.column_stack([z.real, z.imag])

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from scipy.special import expit
-from sklearn.model_selection import GridSearchCV, GroupKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
 from dfdlib.core import paths, weight_files
 from dfdlib.core.errors import DfdError
@@ -20,7 +15,12 @@ from dfdlib.faces.frames import FrameSet
 from dfdlib.headpose import pnp
 from dfdlib.headpose.pnp import Poses
 
+if TYPE_CHECKING:  # scikit-learn takes a second to import, and a stored SVM is read without it
+    from sklearn.pipeline import Pipeline
+    from sklearn.svm import SVC
+
 Feature = Callable[[Poses, Poses], np.ndarray]  # poses from the whole face and from its central points -> (T, numbers)
+FOLDS = 5
 GRID = {"svc__C": [0.3, 1, 10, 100], "svc__gamma": [0.01, 0.03, 0.1, 0.3]}
 
 
@@ -91,18 +91,65 @@ def aligned_shape(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return np.hstack([aligned.real, aligned.imag])
 
 
+def _svc(**more: str) -> SVC:
+    from sklearn.svm import SVC
+
+    return SVC(**more)
+
+
+def _standardized() -> Pipeline:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), _svc())
+
+
 SVMS: dict[str, Callable[[], SVC | Pipeline]] = {
-    "default": SVC,  # scikit-learn's default arguments, as in the paper
-    "default before 0.22": lambda: SVC(gamma="auto"),  # what "default" meant until December 2019
-    "standardized": lambda: make_pipeline(StandardScaler(), SVC()),  # as Yang et al. describe
+    "default": _svc,  # scikit-learn's default arguments, as in the paper
+    "default before 0.22": lambda: _svc(gamma="auto"),  # what "default" meant until December 2019
+    "standardized": _standardized,  # as Yang et al. describe
 }
 
 
 def tuned(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Pipeline:
-    """A standardized SVM; C and gamma by a grid search in five folds by `groups` (people) of the given frames."""
-    folds = GroupKFold(min(5, len(np.unique(groups))))
+    """A standardized SVM; C and gamma by a grid search in five folds by `groups` (people) of the given frames.
+
+    Fewer folds for fewer groups (`group_folds`), and no search without a fold that both trains and scores both labels.
+    """
+    from sklearn.model_selection import GridSearchCV
+
+    folds = [(train, test) for train, test in group_folds(labels, groups) if len(set(labels[test])) == 2]
+    if not folds:
+        return SVMS["standardized"]().fit(features, labels)
     search = GridSearchCV(SVMS["standardized"](), GRID, scoring="roc_auc", cv=folds)
-    return search.fit(features, labels, groups=groups).best_estimator_
+    return search.fit(features, labels).best_estimator_
+
+
+def group_folds(labels: np.ndarray, groups: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Row numbers to train on and to score, for each of FOLDS folds: GroupKFold's, one for each group if there are few.
+
+    Where one of these would train on one label alone, groups are dealt in turn, so that no fold gets all of a label.
+    None at all where a label (N,) occurs in a single group (N,).
+    """
+    from sklearn.model_selection import GroupKFold
+
+    fewest = min(len(set(groups[labels == label])) for label in (0, 1))
+    if fewest < 2:
+        return []
+    count = min(FOLDS, len(set(groups)))
+    folds = list(GroupKFold(count).split(labels, labels, groups))
+    return folds if all(len(set(labels[train])) == 2 for train, _ in folds) else _dealt(labels, groups, count)
+
+
+def _dealt(labels: np.ndarray, groups: np.ndarray, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Groups with real frames alone, then mixed ones, then fakes alone: a label's groups are neighbours in this order.
+
+    Two or more neighbours come into different folds.
+    """
+    kind = {name: labels[groups == name].min() + labels[groups == name].max() for name in sorted(set(groups))}
+    fold = {name: place % count for place, name in enumerate(sorted(kind, key=kind.get))}
+    of_row = np.array([fold[name] for name in groups])
+    return [(np.flatnonzero(of_row != number), np.flatnonzero(of_row == number)) for number in range(count)]
 
 
 def p_fake(classifier: SVC | Pipeline, features: np.ndarray) -> np.ndarray:
@@ -110,6 +157,8 @@ def p_fake(classifier: SVC | Pipeline, features: np.ndarray) -> np.ndarray:
 
     Monotone in the margin, so verdicts and AUC are those of the SVM; as a probability it is not calibrated.
     """
+    from scipy.special import expit
+
     return expit(classifier.decision_function(features))
 
 
@@ -154,6 +203,8 @@ SVM_ARRAYS = tuple(field.name for field in fields(StoredSvm))
 
 def save_svm(classifier: Pipeline, path: Path) -> None:
     """Write a fitted pipeline of a StandardScaler and an RBF SVC."""
+    import torch
+
     scaler, svc = (step for _, step in classifier.steps)
     support, weights, gamma = svc.support_vectors_, svc.dual_coef_[0], np.array([svc._gamma])
     stored = StoredSvm(scaler.mean_, scaler.scale_, support, weights, svc.intercept_, gamma)
@@ -162,8 +213,7 @@ def save_svm(classifier: Pipeline, path: Path) -> None:
 
 def load_svm(path: Path) -> StoredSvm:
     """Read a file that `save_svm` wrote; DfdError if it is missing or contains anything else."""
-    tensors, _ = weight_files.read(path, "check out dfdlib/assets again or run notebook 04", (torch.float64,))
-    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    arrays = weight_files.arrays(path, "check out dfdlib/assets again or run notebook 04", ("float64",))
     if set(arrays) != set(SVM_ARRAYS) or not _is_svm(**arrays):
         raise DfdError(f"{path} does not contain an SVM ({', '.join(SVM_ARRAYS)}); check out dfdlib/assets again.")
     return StoredSvm(**arrays)

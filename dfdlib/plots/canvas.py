@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dfdlib.core import paths
+from dfdlib.core import disk, paths
 from dfdlib.core.studies import Study
 
 REAL, FAKE, THIRD, FOURTH = "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # Okabe and Ito's colour-blind-safe set
@@ -32,14 +32,15 @@ def save_figure(fig: Figure, study: Study, name: str, numbers: pd.DataFrame, dat
     `data` is a line in the picture that names the source of its numbers; for embedded data the default is SYNTHETIC.
     """
     folder = paths.figures(study.name)
-    folder.mkdir(parents=True, exist_ok=True)
     data = data or (SYNTHETIC if study.dataset == "embedded" else "")
     if data:
         strip = MARK_INCHES / fig.get_figheight()  # below the drawing, which is laid out again above the strip
         fig.get_layout_engine().set(rect=(0, strip, 1, 1 - strip))
         fig.text(0.995, 0.25 * strip, data, ha="right", va="bottom", fontsize=7)
-    fig.savefig(folder / f"{name}.png", metadata={"Software": None})  # without a version, the same bytes every time
-    numbers.to_csv(folder / f"{name}.csv", index=False, float_format="%.4f")
+    with disk.explained(folder / f"{name}.png", "set DFD_FIGURES to a folder elsewhere"):
+        folder.mkdir(parents=True, exist_ok=True)
+        fig.savefig(folder / f"{name}.png", metadata={"Software": None})  # without a version, the same bytes every time
+        numbers.to_csv(folder / f"{name}.csv", index=False, float_format="%.4f")
 
 
 def stills_mark(study: Study) -> str:

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.metrics import roc_curve
 
 from dfdlib.plots import canvas
 from dfdlib.plots.canvas import FAKE, FOURTH, REAL, THIRD
@@ -52,6 +51,8 @@ def unit_bins() -> np.ndarray:
 
 def roc(tables: dict[str, pd.DataFrame]) -> Figure:
     """ROC curves of score tables (columns label, p_fake), one line per branch."""
+    from sklearn.metrics import roc_curve
+
     fig, axis = canvas.single(4.6, 4.4)
     styles = zip((REAL, FAKE, THIRD, FOURTH), ("-", "--", "-.", ":"), strict=True)
     for (name, table), (colour, style) in zip(tables.items(), styles, strict=False):

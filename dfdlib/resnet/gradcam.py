@@ -7,7 +7,6 @@ import copy
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import rankdata
 from torch import Tensor, nn
 
 from dfdlib.core import repro
@@ -150,6 +149,8 @@ def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     Ties share their mean rank; nan where a map is constant. The pixels are not independent: at 112 px a ResNet's last
     map has 4 x 4 cells. Raises DfdError if the shapes differ.
     """
+    from scipy.stats import rankdata
+
     _same_shape(a, b)
     x, y = (_standard(rankdata(maps.reshape(len(maps), -1), axis=1)) for maps in (a, b))
     return (x * y).mean(1)
