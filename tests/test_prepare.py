@@ -6,10 +6,9 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +18,12 @@ import pytest
 from typer.testing import CliRunner
 
 from dfdlib.command import cli, progress
-from dfdlib.core import disk, paths
+from dfdlib.core import disk, parallel, paths
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams, Study
 from dfdlib.data import sources
 from dfdlib.data.catalogue import Clip
-from dfdlib.faces import face_tracks, frames, prepare
+from dfdlib.faces import face_tracks, frames, prepare, video
 from dfdlib.faces.prepare import DONE, SKIPPED
 from tests.media import astronaut, noise_frames, write_video
 
@@ -201,6 +200,39 @@ def test_a_study_gets_from_out_what_it_gets_from_the_videos(tmp_path, monkeypatc
     assert direct["frames"].tolist() == expected
 
 
+def test_few_frames_are_decoded_once_and_many_twice_with_the_same_result(tmp_path, monkeypatch) -> None:
+    path, decoded, real = _clips(tmp_path, 1) / "clip0.mp4", [], video.frames
+    monkeypatch.setattr(video, "frames", lambda *args: decoded.append(args) or real(*args))
+    found = []
+    for times, most in enumerate((face_tracks.KEPT_BYTES, 0), 1):
+        monkeypatch.setattr(face_tracks, "KEPT_BYTES", most)
+        decoded.clear()
+        face_tracks.write_track(path, tmp_path / "x.npz", PARAMS)
+        assert len(decoded) == times
+        with zipfile.ZipFile(tmp_path / "x.npz") as archive:
+            found.append([(member.filename, member.CRC) for member in archive.infolist()])
+    assert found[0] == found[1]
+
+
+def _noted(order: list[str]):
+    return lambda rows, total: (order.append(row.file) or row for row in rows)
+
+
+def test_several_processes_begin_with_the_longest_clips(tmp_path, monkeypatch) -> None:
+    source = tmp_path / "in"
+    for name, count in (("a.mp4", 3), ("b.mp4", 30), ("c.mp4", 9), ("sub/d.mp4", 15)):
+        write_video(source / name, noise_frames(count))
+    monkeypatch.setattr(prepare, "_safely", lambda job: prepare.Row(job.file, job.stamp, SKIPPED))
+    monkeypatch.setattr(prepare, "Parallel", lambda *_, **__: lambda jobs: (work(*given) for work, given, _ in jobs))
+    for jobs, expected in (
+        (2, ["b.mp4", "sub/d.mp4", "c.mp4", "a.mp4"]),
+        (1, ["a.mp4", "b.mp4", "c.mp4", "sub/d.mp4"]),
+    ):
+        order: list[str] = []
+        prepare.prepare_folder(source, tmp_path / f"out{jobs}", PARAMS, jobs, show=_noted(order))
+        assert order == expected
+
+
 def test_following_finds_the_same_face_a_little_elsewhere(tmp_path) -> None:
     path = _clips(tmp_path, 1) / "clip0.mp4"
     for follow in (False, True):
@@ -280,46 +312,16 @@ def test_a_folder_without_videos_and_a_missing_one(tmp_path) -> None:
         prepare.prepare_folder(tmp_path / "nowhere", tmp_path / "out", PARAMS)
 
 
-def test_no_scheduler_is_one_sentence() -> None:
+def test_no_scheduler_is_one_sentence(monkeypatch) -> None:
+    monkeypatch.setattr(parallel, "ANSWER", 0.5)
     with pytest.raises(DfdError, match="No Dask scheduler answers at tcp://127.0.0.1:1"):
-        prepare.connected("tcp://127.0.0.1:1")
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    """A scheduler and two workers with one thread each, in processes of their own, under nannies."""
-    dask = [sys.executable, "-m", "distributed.cli.dask_worker"]
-    file = tmp_path / "scheduler.json"
-    scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard", "--no-show"]
-    common = ["--scheduler-file", str(file)]
-    worker = [
-        *dask,
-        *common,
-        "--nthreads",
-        "1",
-        "--nworkers",
-        "1",
-        "--no-dashboard",
-        "--local-directory",
-        str(tmp_path),
-    ]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": paths.root()}
-    started = [subprocess.Popen(command, **quiet) for command in ([*scheduler, *common], worker, worker)]
-    try:
-        deadline = time.monotonic() + 60
-        while not file.is_file() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        yield json.loads(file.read_text())["address"]
-    finally:
-        for process in reversed(started):
-            process.terminate()
-            process.wait(20)
+        parallel.connected("tcp://127.0.0.1:1")
 
 
 @pytest.mark.filterwarnings("default")  # Dask's clients leave sockets to the garbage collector
 def test_a_cluster_gives_the_same_and_survives_the_death_of_a_worker(tmp_path, cluster) -> None:
     source = _clips(tmp_path, 12)
-    client = prepare.connected(cluster)
+    client = parallel.connected(cluster)
     client.wait_for_workers(2, timeout=60)
     victim = next(iter(client.run(os.getpid).values()))
     client.close()
@@ -348,3 +350,17 @@ def test_the_videos_own_folder_and_a_file_are_no_place_for_tracks(tmp_path: Path
     (tmp_path / "file").write_text("")
     with pytest.raises(DfdError, match="file can't be written .*; free space there, or name another folder"):
         prepare.prepare_folder(source, tmp_path / "file", PARAMS)
+
+
+def test_a_folder_that_may_not_be_written_to_is_one_sentence(tmp_path: Path, monkeypatch) -> None:
+    def refused(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    source, out = _clips(tmp_path, 1), tmp_path / "out"
+    monkeypatch.setattr(prepare.filelock.FileLock, "acquire", refused)
+    with pytest.raises(DfdError, match=r"out can't be written \(Permission denied\); .* or name another folder"):
+        prepare.prepare_folder(source, out, PARAMS)
+    monkeypatch.undo()
+    (out / "prepared.jsonl").mkdir(parents=True)
+    with pytest.raises(DfdError, match=r"prepared.jsonl can't be written \(Is a directory\)"):
+        prepare.prepare_folder(source, out, PARAMS)

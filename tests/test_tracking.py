@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dfdlib.faces import detection, tracking
+from dfdlib.faces import detection, levels, tracking
 from dfdlib.faces.tracking import TrackParams
 from tests.media import astronaut
 
@@ -41,12 +41,36 @@ def test_following_finds_the_landmarks_of_every_frame(step: float) -> None:
     assert np.mean(apart) < 0.01
 
 
-def test_a_resting_face_is_not_searched_and_a_moving_one_is() -> None:
-    params = TrackParams(renew=4)
-    resting = Counter(s.how for s in tracking.follow(lambda: _moving(11, 0.0), params))
-    assert resting == {"sweep": 1, "rests": 8, "region": 2}
-    moving = Counter(s.how for s in tracking.follow(lambda: _moving(11, 12.0), params))
-    assert moving["region"] > moving["rests"]
+def test_the_whole_picture_is_searched_rarely() -> None:
+    how = Counter(s.how for s in tracking.follow(lambda: _moving(11, 2.0), TrackParams(sweep=20)))
+    assert how == {"sweep": 1, "region": 10}
+
+
+@pytest.mark.parametrize("size, upsample", [(190, 1), (360, 0), (512, 1), (1100, 0)])
+def test_a_box_near_another_is_the_one_that_dlib_finds_in_the_whole_frame(size: int, upsample: int) -> None:
+    canvas = np.zeros((size + 61, size + 120, 3), np.uint8)  # sides that no step of the pyramid divides
+    canvas[31 : 31 + size, 57 : 57 + size] = cv2.resize(astronaut(), (size, size), interpolation=cv2.INTER_AREA)
+    whole = max(tracking._boxes(canvas, upsample), key=lambda scored: scored[0])[1]
+    side = whole[2] - whole[0]
+    for aside in (-0.2, 0.0, 0.2):
+        assert np.array_equal(levels.near(canvas, np.round(whole + aside * side), upsample, 0.4), whole)
+    assert np.array_equal(levels.near(canvas, whole + side / 12 * np.array([-1, -1, 1, 1]), upsample, 0.4), whole)
+
+
+def test_near_a_place_without_a_face_and_at_the_border_there_is_none() -> None:
+    image = astronaut()
+    for box in ([380, 380, 500, 500], [-90, 400, 30, 520], [500, 500, 700, 700], [0, 0, 1, 1], [-50, -50, 900, 900]):
+        assert levels.near(image, np.array(box, float), 1, 0.1) is None
+    assert levels.near(image[:1, :1], np.array([0, 0, 90, 90], float), 1, 0.1) is None
+
+
+def test_the_detector_of_one_level_scores_as_dlibs_and_finds_no_larger_face() -> None:
+    one, every = detection.one_level_detector(0), detection.frontal_detector(0)
+    small = cv2.resize(astronaut(), (360, 360), interpolation=cv2.INTER_AREA)
+    boxes, scores, _ = one.run(small, 0, 0.0)
+    assert max(scores) == max(every.run(small, 0, 0.0)[1])
+    assert {box.right() - box.left() for box in boxes} == {levels.SIDE}
+    assert not len(one.run(astronaut(), 0, 0.0)[0]) and len(every.run(astronaut(), 0, 0.0)[0])
 
 
 def test_landmarks_from_the_surroundings_are_those_from_the_whole_picture() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import tempfile
 import threading
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import numpy as np
 
 from dfdlib.core import disk
 from dfdlib.core.errors import DfdError
+
+LEVELS, ONE_LEVEL = b"P\x02\xe8\x03\x01@", b"P\x02\x01\x00\x01@"  # window, levels (1000, 1), smallest picture
 
 
 def detect(image: np.ndarray, upsample: int = 0) -> list[np.ndarray]:
@@ -54,6 +57,22 @@ def read_image(path: Path) -> np.ndarray:
 def frontal_detector(thread: int) -> dlib.fhog_object_detector:
     """One detector per thread: it stores the image, and two threads that share it would mix up their boxes."""
     return dlib.get_frontal_face_detector()
+
+
+@functools.lru_cache
+def one_level_detector(thread: int) -> dlib.fhog_object_detector:
+    """As `frontal_detector`, but it searches the picture at its own size alone, not at smaller ones too.
+
+    dlib offers no such setting, so its own file is changed: 1 instead of 1000 levels. DfdError where it isn't found.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "detector")
+        frontal_detector(thread).save(str(path))
+        head, levels, rest = path.read_bytes().partition(LEVELS)
+        if not levels or len(head) > len(rest):
+            raise DfdError(f"dlib {dlib.__version__} stores its detector in a new way; run `make` to install the lock.")
+        path.write_bytes(head + ONE_LEVEL + rest)
+        return dlib.fhog_object_detector(str(path))
 
 
 @functools.lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import os
 import zipfile
@@ -25,6 +26,7 @@ from dfdlib.faces import detection, geometry, tracking, video
 from dfdlib.faces.tracking import Seen, TrackParams
 
 AHEAD_BYTES = 64 << 20  # of frames decoded before they are looked at
+KEPT_BYTES = 96 << 20  # of a clip's frames that are kept until they are looked at again; more are decoded again
 # Arrays of a prepared file, and their shape per frame
 SHAPES = {"frames": (), "boxes": (4,), "points": (68, 2), "corners": (2,), "scale": ()}
 
@@ -63,7 +65,14 @@ def _look(path: Path, params: FaceParams, follow: bool = False) -> Iterator[Seen
     depth = max(1, min(4, AHEAD_BYTES // (3 * known.size[0] * known.size[1] + 1)))
     upsample = max(params.upsample, int(follow))  # it costs little in the small region that following searches
     how = TrackParams(detect_each=not follow, upsample=upsample)
-    return tracking.follow(lambda: video.ahead(video.frames(path, known, wanted), depth), how)
+
+    def decoded() -> Iterator[tuple[int, np.ndarray]]:
+        return video.ahead(video.frames(path, known, wanted), depth)
+
+    if follow or len(wanted) * 3 * known.size[0] * known.size[1] > KEPT_BYTES:
+        return tracking.follow(decoded, how)
+    twice = iter(itertools.tee(decoded()))  # detection looks at the frames twice
+    return tracking.follow(lambda: next(twice), how)
 
 
 @cache.stage

@@ -14,7 +14,6 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import filelock
@@ -22,7 +21,7 @@ import joblib
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from dfdlib.core import cache, disk
+from dfdlib.core import cache, disk, parallel
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams
 from dfdlib.data import catalogue
@@ -114,10 +113,10 @@ def _alone(out: Path) -> Iterator[None]:
     """Refuse at once to write where another run does: each would take the other's files for its own."""
     with disk.explained(out, "name another folder"):
         out.mkdir(parents=True, exist_ok=True)
-    try:
-        held = filelock.FileLock(out / "prepare.lock").acquire(timeout=0)
-    except filelock.Timeout:
-        raise DfdError(f"Another run writes into {out}; wait for its end or name another folder.") from None
+        try:
+            held = filelock.FileLock(out / "prepare.lock").acquire(timeout=0)
+        except filelock.Timeout:
+            raise DfdError(f"Another run writes into {out}; wait for its end or name another folder.") from None
     with held:
         yield
 
@@ -150,7 +149,7 @@ def stamp(path: Path, key: str) -> str:
 def ledger(out: Path) -> dict[str, Row]:
     """The last row of each clip; a line that a stop truncated, or that is not a row, is passed over."""
     path, rows = out / "prepared.jsonl", {}
-    for line in path.read_text(errors="replace").splitlines() if path.is_file() else ():
+    for line in path.read_text(errors="replace", encoding="utf-8").splitlines() if path.is_file() else ():
         with contextlib.suppress(ValueError, TypeError, RecursionError):
             row = Row(**json.loads(line))
             if [type(value).__name__ for value in vars(row).values()] == list(Row.__annotations__.values()):
@@ -160,7 +159,8 @@ def ledger(out: Path) -> dict[str, Row]:
 
 def add_to_ledger(out: Path, rows: Iterable[Row]) -> None:
     """Append rows to the ledger, on a new line even after a truncated one."""
-    with (out / "prepared.jsonl").open("ab+") as book:
+    path = out / "prepared.jsonl"
+    with disk.explained(path, "name another folder"), path.open("ab+") as book:
         book.seek(max(book.tell() - 1, 0))
         book.write(b"\n" * (book.read(1) not in (b"", b"\n")))
         book.writelines(json.dumps(vars(row)).encode() + b"\n" for row in rows)
@@ -191,7 +191,9 @@ def _rows(waiting: dict[str, _Job], jobs: int, scheduler: str) -> Iterator[Row]:
     try:
         with _backend(scheduler):
             parallel = Parallel(-1 if scheduler else jobs, return_as="generator_unordered", batch_size=1)
-            for row in parallel(delayed(_safely)(job) for job in waiting.values()):
+            # the longest first, so that at the end no process waits for another's long clip
+            ordered = sorted(waiting.values(), key=_size, reverse=True) if jobs > 1 or scheduler else waiting.values()
+            for row in parallel(delayed(_safely)(job) for job in ordered):
                 del left[row.file]
                 yield row
         return
@@ -209,26 +211,24 @@ def _rows(waiting: dict[str, _Job], jobs: int, scheduler: str) -> Iterator[Row]:
     yield from _rows(left, jobs, scheduler)
 
 
+def _size(job: _Job) -> int:
+    """A clip's bytes, by which its time is estimated; 0 where there is no such file."""
+    with contextlib.suppress(OSError):
+        return job.path.stat().st_size
+    return 0
+
+
 @contextlib.contextmanager
 def _backend(scheduler: str) -> Iterator[None]:
     if not scheduler:
         with joblib.parallel_config("loky", inner_max_num_threads=1):
             yield
         return
-    with connected(scheduler) as client, joblib.parallel_config("dask", client=client, wait_for_workers_timeout=60):
+    with (
+        parallel.connected(scheduler) as client,
+        joblib.parallel_config("dask", client=client, wait_for_workers_timeout=60),
+    ):
         yield
-
-
-def connected(scheduler: str) -> Any:
-    """A client of the Dask cluster at `scheduler`; DfdError where Dask isn't installed or nothing answers."""
-    try:
-        from distributed import Client
-    except ImportError:
-        raise DfdError("A cluster needs Dask; install it: pip install 'dask[distributed]'.") from None
-    try:
-        return Client(scheduler, timeout=20)
-    except (OSError, ValueError) as error:
-        raise DfdError(f"No Dask scheduler answers at {scheduler} ({error}); start one or correct it.") from None
 
 
 def _safely(job: _Job) -> Row:

@@ -1,9 +1,8 @@
 """A clip's face, found in one of two ways.
 
 Detected: dlib searches each whole frame, and of the faces found the one that is largest over all frames is taken.
-Followed, for neighbouring frames: the whole picture is searched rarely, a small region mostly, and nothing where the
-face rests. The boxes are those that dlib's detector finds in the whole frame, because the region is aligned with the
-grid of the same level of its pyramid; only the search is shorter.
+Followed: the whole picture is searched rarely, and else the surroundings of the last box. The boxes are those that dlib
+finds in the whole frame (`levels`); only the search is shorter.
 """
 
 from __future__ import annotations
@@ -15,13 +14,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from dfdlib.faces import detection, geometry
+from dfdlib.faces import detection, geometry, levels
 
 SAME_FACE_IOU = 0.3  # boxes of neighbouring frames that overlap more belong to one face
-WINDOW = 74.65  # side in pixels of dlib's frontal detector at its finest level: boxes seen are WINDOW * STEP ** level
-STEP = 1.2  # of dlib's pyramid, each level 5/6 of the one before
-CELL = 8  # pixels of a histogram of gradients; boxes lie on a grid of cells
-THUMB = 24  # side of the picture by which two faces are compared
 SURE = 0.5  # a box with a smaller share of the best box's score is not a face: badges, collars, shadows
 REACH = 0.75  # of a box's side around it: further out dlib's landmarks don't look
 
@@ -32,10 +27,7 @@ class TrackParams:
 
     detect_each: bool = False  # search each whole frame instead of following
     upsample: int = 1  # as of dlib's detector: 1 finds faces from about 40 pixels, at four times the cost of a search
-    region: float = 2.0  # side of the region searched around the last box, in box sides
-    rests: float = 0.03  # landmarks that move by less than this share of the box, centre and extent, rest
-    changed: float = 6.0  # mean difference of green values, of 255, beyond which the face is searched again
-    renew: int = 8  # frames after which a resting face is searched again
+    reach: float = 0.4  # of a box's side, in which the face is searched around the last box
     sweep: int = 100  # frames after which the whole picture is searched for a larger face
     narrow: int = 480  # pixels: a sweep looks at the picture shrunk to this longer side
     patience: int = 10  # without a face, only every so-many-th frame is upsampled for a small one
@@ -49,7 +41,7 @@ class Seen:
     image: np.ndarray  # (H, W, 3) uint8 RGB
     box: np.ndarray | None
     points: np.ndarray | None
-    how: str  # detected, rests, region, sweep (where the box comes from) or lost (no face)
+    how: str  # detected, region, sweep (where the box comes from) or lost (no face)
 
 
 def follow(frames: Callable[[], Iterable[tuple[int, np.ndarray]]], params: TrackParams) -> Iterator[Seen]:
@@ -84,31 +76,14 @@ def _largest_track(found: Iterable[tuple[int, np.ndarray]]) -> list[tuple[int, n
 
 
 def _followed(frames: Callable, params: TrackParams) -> Iterator[Seen]:
-    last: _Face | None = None
-    since, age, lost = 0, 0, 0
+    last: np.ndarray | None = None
+    since, lost = 0, 0
     for number, image in frames():
-        since, age = since + 1, age + 1
-        how, face = "rests", _rests(image, last, params) if last and age <= params.renew else None
-        if face is None or since >= params.sweep:
-            swept = last is None or since >= params.sweep
-            how, face = _search(image, last, swept, lost % params.patience == 0, params)
-            since, age = 0 if swept else since, 0
-        lost = 0 if face else lost + 1
-        last = face
-        yield Seen(number, image, face and face.box, face and face.points, how if face else "lost")
-
-
-@dataclass(frozen=True)
-class _Face:
-    box: np.ndarray
-    points: np.ndarray
-    measure: np.ndarray  # (4,) of the landmarks where the box was found: centre and extent
-    thumb: np.ndarray  # (THUMB, THUMB) green values of the box at that moment
-
-
-def _marked(image: np.ndarray, box: np.ndarray) -> _Face:
-    points = _landmarks(image, box)
-    return _Face(box, points, _measure(points), _thumb(image, box))
+        since += 1
+        sweep = last is None or since >= params.sweep
+        how, last = _search(image, last, sweep, lost % params.patience == 0, params)
+        since, lost = 0 if sweep else since, 0 if last is not None else lost + 1
+        yield Seen(number, image, last, None if last is None else _landmarks(image, last), how)
 
 
 def _landmarks(image: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -120,16 +95,6 @@ def _landmarks(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     return detection.landmarks(cut, np.round(box) - np.tile(corner, 2)) + corner.astype(np.float32)
 
 
-def _measure(points: np.ndarray) -> np.ndarray:
-    return np.concatenate([points.mean(0), np.ptp(points, 0)])
-
-
-def _thumb(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-    x0, y0, x1, y1 = _inside(box, image)
-    green = np.ascontiguousarray(image[y0:y1:2, x0:x1:2, 1])  # every second pixel is enough for a mean
-    return cv2.resize(green, (THUMB, THUMB), interpolation=cv2.INTER_AREA).astype(np.float32)
-
-
 def _inside(box: np.ndarray, image: np.ndarray) -> np.ndarray:
     """The box (4,) as whole pixels within the image, at least one wide and high."""
     height, width = image.shape[:2]
@@ -137,50 +102,26 @@ def _inside(box: np.ndarray, image: np.ndarray) -> np.ndarray:
     return np.concatenate([low, np.clip(np.ceil(box[2:]), low + 1, [width, height])]).astype(int)
 
 
-def _rests(image: np.ndarray, last: _Face, params: TrackParams) -> _Face | None:
-    """The last face with this frame's landmarks, where neither its picture nor its landmarks have changed."""
-    if np.abs(_thumb(image, last.box) - last.thumb).mean() >= params.changed:
-        return None
-    points = _landmarks(image, last.box)
-    moved = np.abs(_measure(points) - last.measure).max()
-    return _Face(last.box, points, last.measure, last.thumb) if moved < params.rests * _side(last.box) else None
-
-
 def _search(
-    image: np.ndarray, last: _Face | None, sweep: bool, upsample: bool, params: TrackParams
-) -> tuple[str, _Face | None]:
-    """Search around the last face; where it is not there, or at a sweep, in the whole picture."""
-    near = _in_region(image, last.box, params) if last else None
+    image: np.ndarray, last: np.ndarray | None, sweep: bool, upsample: bool, params: TrackParams
+) -> tuple[str, np.ndarray | None]:
+    """Search around the last box; where there is no face, or at a sweep, in all of it. How, and the box (4,)."""
+    near = None if last is None else _near(image, last, params)
     if near is not None and not sweep:
-        return "region", _marked(image, near)
+        return "region", near
     found = _in_all(image, params, upsample and near is None, quick=near is not None)
-    if found is None or (near is not None and _side(found) < STEP * _side(near)):
-        return "region", None if near is None else _marked(image, near)
-    fitted = _in_region(image, found, params)  # on the grid on which the face will be followed
-    return "sweep", _marked(image, found if fitted is None else fitted)
+    if found is None or (near is not None and _side(found) < levels.STEP * _side(near)):
+        return "lost" if near is None else "region", near
+    fitted = _near(image, found, params)  # on the grid on which the face will be followed
+    return "sweep", found if fitted is None else fitted
 
 
 def _side(box: np.ndarray) -> float:
     return float(np.mean(box[2:] - box[:2]))
 
 
-def _in_region(image: np.ndarray, box: np.ndarray, params: TrackParams) -> np.ndarray | None:
-    """The best box (4,) near another, at its size, a step of the pyramid smaller, or larger."""
-    scale = 2**params.upsample / STEP ** max(_level(_side(box), params) - 1, 0)
-    grid = CELL * 6 / scale  # whole cells on this level and on the next
-    centre, half = (box[:2] + box[2:]) / 2, _side(box) * params.region / 2
-    low = np.floor((centre - half) / grid) * grid
-    x0, y0, x1, y1 = _inside(np.concatenate([np.round(low), centre + half]), image)
-    width, height = (max(round(float(v) * scale), 1) for v in (x1 - x0, y1 - y0))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    near = _boxes(cv2.resize(image[y0:y1, x0:x1], (width, height), interpolation=how), 0)
-    found = max(near, key=lambda scored: scored[0])[1] if near else None  # the box of which the detector is surest
-    return None if found is None else found * np.tile([(x1 - x0) / width, (y1 - y0) / height], 2) + [x0, y0, x0, y0]
-
-
-def _level(side: float, params: TrackParams) -> int:
-    """The level of dlib's pyramid on which a box of `side` pixels is found."""
-    return round(np.log(side * 2**params.upsample / WINDOW) / np.log(STEP))
+def _near(image: np.ndarray, box: np.ndarray, params: TrackParams) -> np.ndarray | None:
+    return levels.near(image, box, params.upsample, params.reach)
 
 
 def _boxes(image: np.ndarray, upsample: int) -> list[tuple[float, np.ndarray]]:
