@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import dfdlib.data
+from dfdlib.command import check
 from dfdlib.core import disk, paths, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
@@ -93,7 +94,7 @@ def test_a_missing_data_folder(monkeypatch, tmp_path) -> None:
 def _video_folder(folder, rows: str, files=("a.mp4", "b.mp4")):
     (folder / "clips.csv").write_text("file,label,pair,person\n" + rows)
     for name in files:
-        (folder / name).write_bytes(b"x")
+        (folder / name).write_bytes(name.encode())
 
 
 def test_a_folder_of_videos_with_a_table(tmp_path, monkeypatch) -> None:
@@ -128,10 +129,50 @@ def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path) -> None:
     assert disk.read_table(tmp_path / "clips.csv", {"file"}) == [{"file": "a.mp4", "label": "0"}]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_a_table_is_read_whichever_delimiter_and_encoding_a_spreadsheet_wrote(
+    tmp_path, mark: str, encoding: str
+) -> None:
+    rows = [["label", "file"], ["0", '"Käse, klein; alt.mp4"'], ["1", "b.mp4"]]
+    (tmp_path / "clips.csv").write_bytes("\r\n".join(mark.join(row) for row in rows).encode(encoding))
+    read = disk.read_table(tmp_path / "clips.csv", {"file", "label"})
+    assert read == [{"label": "0", "file": "Käse, klein; alt.mp4"}, {"label": "1", "file": "b.mp4"}]
+
+
+def test_a_table_without_its_columns_is_told_so_whatever_its_delimiter(tmp_path) -> None:
+    (tmp_path / "clips.csv").write_text("file;label;pair\na.mp4;0;a\n")
+    with pytest.raises(DfdError, match="has no column 'person'; it needs: file, label, pair, person"):
+        disk.read_table(tmp_path / "clips.csv", {"file", "label", "pair", "person"})
+
+
 def test_a_table_in_another_encoding_is_named(tmp_path) -> None:
     (tmp_path / "clips.csv").write_text("file,label\na.mp4,0\n", encoding="utf-16")
     with pytest.raises(DfdError, match="clips.csv is not UTF-8 text; save it"):
         disk.read_table(tmp_path / "clips.csv", {"file"})
+
+
+def test_the_same_video_twice_is_named(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("DFD_VIDEOS", str(tmp_path))
+    _video_folder(tmp_path, "a.mp4,0,a,a\nb.mp4,1,a,a\nc.mp4,0,c,c\n", ("a.mp4", "b.mp4"))
+    shutil.copy(tmp_path / "a.mp4", tmp_path / "c.mp4")
+    with pytest.raises(DfdError, match="clips.csv lists a.mp4 and c.mp4, which are the same video; keep one row"):
+        sources.clips(OWN)
+    _video_folder(tmp_path, "a.mp4,0,a,a\n./a.mp4,1,a,a\n")
+    with pytest.raises(DfdError, match="lists a.mp4 and a.mp4, which are the same video"):
+        sources.clips(OWN)
+
+
+def test_two_videos_of_the_same_name_need_an_id_of_their_own(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("DFD_VIDEOS", str(tmp_path))
+    for kind in ("real", "fake"):
+        (tmp_path / kind).mkdir()
+    _video_folder(tmp_path, "real/a.mp4,0,a,a\nfake/a.mp4,1,a,a\n", ("real/a.mp4", "fake/a.mp4"))
+    with pytest.raises(DfdError, match="real/a.mp4 and .*fake/a.mp4 have the same clip_id, a; .* in a column clip_id"):
+        sources.clips(OWN)
+    rows = "clip_id,file,label,pair,person\nr,real/a.mp4,0,a,a\nf,fake/a.mp4,1,a,a\n"
+    (tmp_path / "clips.csv").write_text(rows)
+    assert [clip.clip_id for clip in sources.clips(OWN)] == ["r", "f"]
 
 
 def test_a_missing_column_is_named(tmp_path, monkeypatch) -> None:
@@ -187,7 +228,7 @@ def test_the_published_uadfv_split(tmp_path, monkeypatch) -> None:
 
 @pytest.fixture
 def my_set(tmp_path, monkeypatch) -> Study:
-    """A data set added by the very lines of CONTRIBUTING.md, with four people's videos in its folder."""
+    """A data set added by the very lines of CONTRIBUTING.md, with six people's videos in its folder."""
     section = (paths.root() / "CONTRIBUTING.md").read_text().split("## A data set")[1].split("\n## ")[0]
     adapter, entry = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     assert len([line for line in (adapter + entry).splitlines() if line]) <= 12
@@ -200,7 +241,7 @@ def my_set(tmp_path, monkeypatch) -> Study:
     exec(lines, names)
     added = eval(f"{{{row}}}", names)
     monkeypatch.setattr(sources, "DATA_SETS", sources.DATA_SETS | added)
-    for kind, name in itertools.product(("real", "fake"), ("anna", "bert", "cora", "dora")):
+    for kind, name in itertools.product(("real", "fake"), ("anna", "bert", "cora", "dora", "elsa", "fritz")):
         path = tmp_path / "set" / kind / f"{name}.mp4"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
@@ -217,13 +258,13 @@ def test_a_data_set_is_added_by_an_adapter_and_an_entry(my_set, tmp_path, monkey
         ("bert_real", 0, "bert", "bert"),
     ]
     done = sources.split(my_set, found)
-    assert len(done) == 8 and splits.shared(done, "person") == [] and {c.split for c in done} == {*splits.SHARES}
+    assert len(done) == 12 and splits.shared(done, "person") == [] and {c.split for c in done} == {*splits.SHARES}
     rows = {row.name: row for row in status.status(my_set)}
-    assert rows["My set"].ready and rows["My set"].needed and rows["My set"].found["people"] == 4
-    assert not rows["UADFV"].needed and status.refusal(my_set, list(rows.values())) == ""
+    assert rows["My set"].ready and rows["My set"].needed and rows["My set"].found["people"] == 6
+    assert not rows["UADFV"].needed and check.refusal(my_set, list(rows.values())) == ""
     assert len(sources.stills(my_set)) > 100, "without stills of its own it takes the embedded ones"
     shutil.rmtree(tmp_path / "set" / "fake")
-    assert "no folder" in status.refusal(my_set, status.status(my_set))
+    assert "no folder" in check.refusal(my_set, status.status(my_set))
     monkeypatch.delenv("DFD_MINE")
     with pytest.raises(DfdError, match=r"DFD_MINE is not set; set it to the folder with My set \(real/ and fake/\)"):
         sources.clips(my_set)

@@ -5,18 +5,25 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import shutil
+import typing
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from dfdlib.command import cli
+from dfdlib.command import check, cli, run
 from dfdlib.core import paths, studies
-from dfdlib.core.studies import Study
+from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import HeadPoseParams, ResNetParams, Study
 from dfdlib.data import sources, status
 from dfdlib.data.status import SourceStatus
 from dfdlib.faces import video
+from dfdlib.headpose import pnp
+from dfdlib.resnet import architectures
 
 VARIABLES = [source.variable for source in status.all_sources()]
 
@@ -30,10 +37,10 @@ def nothing_is_set(monkeypatch) -> None:
         monkeypatch.setattr(video, opener, None)
 
 
-def _touch(folder: Path, *names: str) -> None:
+def _touch(folder: Path, *names: str, content: bytes = b"") -> None:
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(b"x")
+        (folder / name).write_bytes(content or name.encode())
 
 
 def _row(study: Study, name: str) -> SourceStatus:
@@ -49,8 +56,8 @@ def _dfd(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
 
 @pytest.fixture
 def ffpp(tmp_path, monkeypatch) -> Path:
-    """Five pairs of videos with their fakes, without the official split."""
-    for a in range(0, 10, 2):
+    """Six pairs of videos with their fakes, without the official split."""
+    for a in range(0, 12, 2):
         for name, other in ((a, a + 1), (a + 1, a)):
             _touch(tmp_path / "ff", f"original_sequences/youtube/c23/videos/{name:03d}.mp4")
             _touch(tmp_path / "ff", f"manipulated_sequences/Deepfakes/c23/videos/{name:03d}_{other:03d}.mp4")
@@ -91,14 +98,14 @@ def test_a_script_reads_the_same_as_json(ffpp, monkeypatch, capsys) -> None:
 def test_ffpp_is_counted_and_its_parts_too(ffpp) -> None:
     row = _row(studies.load("ffpp"), "FaceForensics++")
     parts = [row.found.pop(part) for part in ("train", "val", "test")]
-    assert row.found == {"real": 10, "fake": 10, "pairs": 10, "people": 5}
-    assert sum(parts) == 20 and min(parts) == 4 and row.ready and row.missing == ""
+    assert row.found == {"real": 12, "fake": 12, "pairs": 12, "people": 6}
+    assert sum(parts) == 24 and min(parts) == 8 and row.ready and row.missing == ""
 
 
 def test_a_few_left_out_are_told_and_do_not_stop(ffpp) -> None:
     _touch(ffpp / "original_sequences/youtube/c23/videos", "holiday.mp4")
     row = _row(studies.load("ffpp"), "FaceForensics++")
-    assert row.ready and row.missing.startswith("1 of 11 videos have another name") and row.found["real"] == 10
+    assert row.ready and row.missing.startswith("1 of 13 videos have another name") and row.found["real"] == 12
 
 
 def test_empty_files_and_missing_ones_stop(ffpp) -> None:
@@ -106,11 +113,11 @@ def test_empty_files_and_missing_ones_stop(ffpp) -> None:
     broken = ffpp / "original_sequences/youtube/c23/videos/003.mp4"
     broken.write_bytes(b"")
     row = _row(study, "FaceForensics++")
-    assert not row.ready and row.missing.startswith(f"1 of 20 clips are empty, the first is {broken}; copy")
+    assert not row.ready and row.missing.startswith(f"1 of 24 clips are empty, the first is {broken}; copy")
     shutil.rmtree(broken.parent)
     rows = status.status(study)
-    assert status.refusal(study, rows).startswith("The study ffpp cannot start: There is no folder ")
-    assert status.refusal(studies.load("embedded"), status.status(studies.load("embedded"))) == ""
+    assert check.refusal(study, rows).startswith("The study ffpp cannot start: There is no folder ")
+    assert check.refusal(studies.load("embedded"), status.status(studies.load("embedded"))) == ""
 
 
 def test_celebdf_says_what_its_split_leaves_out(tmp_path, monkeypatch) -> None:
@@ -148,7 +155,8 @@ def test_images_files_and_videos_of_ones_own(tmp_path, monkeypatch) -> None:
     for name, variable in (("Tiny-ImageNet", "DFD_TINY_IMAGENET"), ("world model", "DFD_WORLD_MODEL")):
         monkeypatch.setenv(variable, str(tmp_path / "file"))
         assert f"{variable} names {tmp_path / 'file'}, which is not a file" in _row(study, name).missing
-    _touch(tmp_path, "file", "T91/a.png", "T91/b.png", "Set5/c.png", *(f"{n:06d}.jpg" for n in range(12)))
+    _touch(tmp_path, "file", content=b"x")
+    _touch(tmp_path, "T91/a.png", "T91/b.png", "Set5/c.png", *(f"{n:06d}.jpg" for n in range(12)))
     assert _row(study, "CelebA").found == {"images": 12, "taken": 12}
     assert _row(study, "T91 and Set5").found == {"T91": 2, "Set5": 1}
     assert _row(study, "Tiny-ImageNet").found == _row(study, "world model").found == {"bytes": 1}
@@ -156,7 +164,108 @@ def test_images_files_and_videos_of_ones_own(tmp_path, monkeypatch) -> None:
     (tmp_path / "clips.csv").write_text("file,label,pair,person\n" + "".join(table))
     assert "names a0.mp4, which is not in" in _row(study, "your videos").missing
     _touch(tmp_path, *(f"{name}{label}.mp4" for name in "abc" for label in (0, 1)))
-    assert _row(study, "your videos").found["people"] == 3
+    assert _row(study, "your videos").found == {"real": 3, "fake": 3, "pairs": 3, "people": 3}, "no split is needed"
+
+
+def _own(folder: Path, monkeypatch: pytest.MonkeyPatch, rows: Iterable[str]) -> Study:
+    """A study on videos with these rows of label, pair, person and part."""
+    rows = [f"{number}.mp4,{row}" for number, row in enumerate(rows)]
+    _touch(folder, *(row.partition(",")[0] for row in rows))
+    (folder / "clips.csv").write_text("\n".join(["file,label,pair,person,split", *rows]) + "\n")
+    monkeypatch.setenv("DFD_VIDEOS", str(folder))
+    return Study("mine", "folder")
+
+
+def _pairs(*people: str, parts: Sequence[str] = ("",)) -> list[str]:
+    """The rows of a real and a fake video of each person in each part."""
+    return [f"{label},{name}{part},{name},{part}" for name in people for part in parts for label in (0, 1)]
+
+
+PARTS = ("train", "val", "test")
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (_pairs("a", "b"), "needs at least 3 people and there are 2"),
+        (
+            _pairs("a", "b", "c"),
+            "Each part of a study needs at least two people, and the train part has clips of [abc] on",
+        ),
+        (_pairs("a", parts=PARTS), "real and fake clips of at least two people each, and all real ones are of a; add"),
+        (
+            [f"1,{name}{part},a,{part}" for part in PARTS for name in "abc"]
+            + [f"0,{name}{part},{name},{part}" for part in PARTS for name in "abc"],
+            "all fake ones are of a",
+        ),
+        ([f"{label},{label}{n},{n},{PARTS[n % 3]}" for n in range(6) for label in (0, 1)], "No fake has the pair and"),
+        (
+            _pairs("a", "b", parts=["train"]) + _pairs("c", "d", parts=["val"]) + ["0,e,e,test"],
+            r"The test part has clips of label \[0\] only; it needs real and fake ones",
+        ),
+        (_pairs(*"abcdef"), ""),
+        (_pairs("a", "b", parts=PARTS), ""),
+    ],
+)
+def test_too_few_people_or_labels_are_told_before_a_study_starts(tmp_path, monkeypatch, rows, words: str) -> None:
+    study = _own(tmp_path, monkeypatch, rows)
+    told = check.refusal(study, status.status(study))
+    assert told.startswith("The study mine cannot start: ") and re.search(words, told) if words else not told
+    if words:
+        with pytest.raises(DfdError, match=words):
+            check.check(study, whole=False)
+
+
+@pytest.mark.parametrize(
+    ("variable", "takes", "passes"),
+    [
+        ("DFD_WORLD_MODEL", Study("x"), None),
+        ("DFD_VIDEOS", Study("x"), None),
+        ("DFD_TINY_IMAGENET", Study("x", thorough=True), Study("x")),
+        ("DFD_CELEBA", Study("x", "ffpp"), Study("x")),
+        ("DFD_SR", Study("x", "uadfv"), Study("x")),
+    ],
+)
+def test_what_is_set_and_broken_stops_a_study_that_would_take_it(
+    tmp_path, monkeypatch, variable: str, takes: Study, passes: Study | None
+) -> None:
+    monkeypatch.setenv(variable, str(tmp_path / "nowhere"))
+    assert f"{variable} names {tmp_path / 'nowhere'}, which is not a" in check.refusal(takes, status.status(takes))
+    if passes:
+        assert check.refusal(passes, status.status(passes)) == ""
+
+
+def test_files_that_a_study_names_are_looked_at_first(tmp_path, monkeypatch) -> None:
+    def told(**params: object) -> str:
+        study = replace(Study("x"), **params)
+        return check.refusal(study, status.status(study))
+
+    assert "There is no world model 'head.csv'" in told(headpose=HeadPoseParams(world_model="head.csv"))
+    assert "nowhere.pth, which is not a file; name one, or imagenet" in told(resnet=ResNetParams(weights="nowhere.pth"))
+    _touch(tmp_path, "some.pth")
+    weights = str(tmp_path / "some.pth")
+    digest = hashlib.sha256(b"some.pth").hexdigest()
+    for sha256, words in ((digest, ""), (digest[::-1], "some.pth has another sha256 than resnet.weights_sha256")):
+        found = told(resnet=ResNetParams(weights=weights, weights_sha256=sha256))
+        assert words in found and bool(words) == bool(found)
+    monkeypatch.setenv("DFD_WORLD_MODEL", weights)
+    assert f"{weights} is not a world model" in told()
+
+
+def test_a_study_can_name_exactly_the_networks_and_solvers_that_there_are() -> None:
+    assert typing.get_args(studies.Arch) == tuple(architectures.ARCHITECTURES)
+    assert typing.get_args(studies.Solver) == tuple(pnp.SOLVERS)
+
+
+def test_a_run_is_refused_before_it_writes_anything(tmp_path, monkeypatch) -> None:
+    _own(tmp_path, monkeypatch, _pairs("a", "b", "c"))
+    (tmp_path / "mine.yaml").write_text("dataset: folder\n")
+    monkeypatch.setattr(paths, "studies", lambda: tmp_path)
+    monkeypatch.setattr(paths, "build", lambda: tmp_path / "build")
+    for names in ((), ("01",)):
+        with pytest.raises(DfdError, match="The study mine cannot start: Each part of a study needs at least two"):
+            run.run_study("mine", Console(), names)
+    assert not (tmp_path / "build").exists()
 
 
 def test_a_folder_that_cannot_be_read_is_a_row_and_no_traceback(tmp_path, monkeypatch) -> None:
@@ -178,7 +287,7 @@ def test_a_name_with_markup_or_controls_is_shown_as_it_is() -> None:
 
 def test_the_embedded_data_are_verified(tmp_path, monkeypatch, capsys) -> None:
     assert status.verify_embedded() == []
-    _touch(tmp_path / "embedded", "clips/a.mp4", "clips/b.mp4")
+    _touch(tmp_path / "embedded", "clips/a.mp4", "clips/b.mp4", content=b"x")
     digest = hashlib.sha256(b"x").hexdigest()
     rows = f"clips/a.mp4,{digest}\nclips/b.mp4,{digest[::-1]}\n"
     (tmp_path / "embedded" / "clips.csv").write_text(f"file,sha256\n{rows}")

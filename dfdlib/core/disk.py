@@ -8,23 +8,29 @@ import io
 import math
 import os
 import re
+import shutil
+import sys
 import threading
 import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from dfdlib.core.errors import DfdError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ELSEWHERE = "set DFD_CACHE, DFD_RUNS or DFD_RESULTS to a folder elsewhere"
 PARTIAL = re.compile(r"\.(\d+)-\d+\.partial$")
 TEXT_COLUMNS = ("clip_id", "file", "pair", "person", "split", "branch")  # columns of text, whatever it looks like
 ABANDONED_AFTER = 24 * 3600  # seconds; a process number may belong to another process by then
+DELIMITERS = ",;\t"  # of tables that others write
 MOST_PIXELS = 2**26  # of an image, 67 million or 200 MB as RGB; a video's frames too (8K has 33 million)
 MOST_FILE_BYTES = 2**29  # of an image file or an array: the largest image at 16 bit and four channels
 # Formats that OpenCV reads as well. Pillow's others include EPS, which starts an interpreter.
@@ -68,6 +74,14 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
+def copy(source: Path, target: Path) -> None:
+    """Make `target` a second link to the file `source`, or a copy where the file system has no links (exFAT, say)."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def remove_partial(folder: Path) -> int:
     """Remove what killed processes left under a folder; returns the number of files."""
     left = [path for path in folder.rglob("*.partial") if _abandoned(path)]
@@ -84,6 +98,8 @@ def _abandoned(path: Path) -> bool:
 
 
 def _alive(pid: int) -> bool:
+    if sys.platform == "win32":
+        return True  # there os.kill would send Ctrl+C; the file's age decides
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -182,18 +198,40 @@ def read_frame(path: Path) -> pd.DataFrame:
 
     Only empty cells count as missing, and only in columns that are not in TEXT_COLUMNS.
     """
+    import pandas as pd
+
     others = [column for column in pd.read_csv(path, nrows=0) if column not in TEXT_COLUMNS]
     missing = {"keep_default_na": False, "na_values": dict.fromkeys(others, [""])}
     return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str), **missing)
 
 
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")  # spreadsheets put a mark in front
+    except UnicodeDecodeError:
+        if b"\0" in data:  # UTF-16, or no text at all
+            raise
+        return data.decode("cp1252")
+
+
+def _delimiter(text: str, columns: set[str]) -> str:
+    """The delimiter that finds `columns` in the first line, or else the commonest there."""
+    line = next(iter(text.splitlines()), "")
+    found = (mark for mark in DELIMITERS if columns <= set(next(csv.reader([line], delimiter=mark), ())))
+    return next(found, max(DELIMITERS, key=line.count))
+
+
 def read_table(path: Path, columns: set[str]) -> list[dict[str, str]]:
-    """The rows of a CSV file; DfdError where the file is missing, is not a table, or lacks a column."""
+    """The rows of a CSV file; DfdError where the file is missing, is not a table, or lacks a column.
+
+    Commas, semicolons or tabs, in UTF-8 or Windows-1252: what spreadsheets write in one country or another.
+    """
     if not path.is_file():
         raise DfdError(f"There is no {path}; data/README.md says what the folder must hold.")
     try:
-        text = path.read_bytes().decode("utf-8-sig")  # spreadsheets put a mark in front
-        reader = csv.DictReader(io.StringIO(text, newline=""), restval="")  # a row may end early
+        text = _decoded(path.read_bytes())
+        how = {"delimiter": _delimiter(text, columns), "restval": ""}  # a row may end early
+        reader = csv.DictReader(io.StringIO(text, newline=""), **how)
         header, rows = list(reader.fieldnames or ()), list(reader)
     except UnicodeDecodeError:
         raise DfdError(f"{path} is not UTF-8 text; save it as CSV in UTF-8.") from None

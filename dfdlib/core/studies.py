@@ -26,6 +26,9 @@ Rate = Annotated[Real, Field(gt=0)]
 Share = Annotated[Real, Field(ge=0, le=1)]
 Compression = Literal["c23", "c40", "c0", "raw"]  # older and newer copies call the same videos c0 or raw
 Method = Literal["Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter"]
+# Keys of dfdlib.resnet.architectures.ARCHITECTURES and dfdlib.headpose.pnp.SOLVERS, which take long to import
+Arch = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnetv2_50", "resnet20", "resnet18_slim"]
+Solver = Literal["iterative", "iterative, frontal guess", "epnp", "sqpnp", "sqpnp, refined"]
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,13 @@ class SuperResParams:
 class ResNetParams:
     """The classifier's network and recipe (paper, section II.A)."""
 
-    arch: str = "resnet50"
+    arch: Arch = "resnet50"
     input_size: Count = 112  # side of the square that the network sees, cut from the crop
-    weights: str = ""  # a local weight file; "imagenet": torchvision's, else random ones; empty: random ones
+    # A file in dfdlib/assets or elsewhere; "imagenet": torchvision's, else random ones; empty: random ones
+    weights: str = ""
     weights_sha256: str = ""
-    learning_rates: tuple[Rate, ...] = (0.001, 0.01)  # FWA's, then the one the paper settled on
+    # FWA's rate, then the one the paper settled on
+    learning_rates: Annotated[tuple[Rate, ...], Field(min_length=1)] = (0.001, 0.01)
     momentum: Share = 0.9
     epochs: Count = 20
     batch: Annotated[Number, Field(ge=2)] = 16
@@ -82,7 +87,11 @@ class HeadPoseParams:
     """Pose by solvePnP and the classifier on it (paper, section II.B)."""
 
     world_model: str = "world_model.csv"  # a file in dfdlib/assets, or the path of another file
-    solver: str = "sqpnp"
+    solver: Solver = "sqpnp"
+    # The solvers of notebook 04's experiment; iterative, sqpnp and the one above are always among them.
+    solvers: tuple[Solver, ...] = ("iterative", "iterative, frontal guess", "epnp", "sqpnp", "sqpnp, refined")
+    # Errors of its hand-placed points, as shares of the head's width; 0.08 is always among them.
+    placed: tuple[Share, ...] = (0.02, 0.05, 0.08)
 
 
 @dataclass(frozen=True)
@@ -90,8 +99,9 @@ class SweepParams:
     """The conditions of notebook 06."""
 
     # Heights of the face's crop, in pixels; the crop's original height is always among them.
-    heights: tuple[Count, ...] = (16, 24, 32, 48, 64, 96)
-    qualities: tuple[Annotated[Number, Field(ge=0, le=100)], ...] = (0, 40)  # of JPEG; 0 means no JPEG
+    heights: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 24, 32, 48, 64, 96)
+    # Qualities of JPEG; 0 means no JPEG and must be among them, because the others are compared with it.
+    qualities: tuple[Annotated[Number, Field(ge=0, le=100)], ...] = (0, 40)
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,7 @@ class Study:
     seed: Whole = 2020
     threads: Count = 1  # of torch in each process; another number changes the last digits of trained results
     jobs: Count = 2  # parallel processes: notebooks, or cells of a large comparison
+    trainings: Count = 1  # of each recipe, with seeds that follow `seed`; what is reported is their mean
     bootstrap: Count = 2000  # resamples behind every clustered interval
     thorough: StrictBool = False  # also compare other networks, recipes, splits and first weights, which takes hours
     small_face: Annotated[Number, Field(ge=8)] = 48  # side in pixels of the crops of the low-resolution comparison
@@ -149,10 +160,27 @@ def load(name: str) -> Study:
         study = TypeAdapter(Study).validate_python({"name": name} | values if isinstance(values, dict) else values)
     except ValidationError as error:
         raise DfdError(f"{path}: {_sentence(error.errors()[0])}.") from None
-    wanted, side = study.resnet.input_size, study.faces.size
-    if wanted > side:
-        raise DfdError(f"{path}: resnet.input_size is {wanted}; it must be at most faces.size, which is {side}.")
+    faults = _faults(study)
+    if faults:
+        raise DfdError(f"{path}: {faults[0]}.")
     return study
+
+
+def _faults(study: Study) -> list[str]:
+    """What does not fit together in a study whose values are each allowed; a notebook would fail on it late."""
+    side, sweep, below = study.faces.size, study.sweep, "must be smaller than faces.size, which is"
+    faults = {
+        f"resnet.input_size is {study.resnet.input_size}; it must be at most faces.size, which is {side}": (
+            study.resnet.input_size > side
+        ),
+        f"small_face is {study.small_face}; it {below} {side}": study.small_face >= side,
+        f"sweep.heights has {max(sweep.heights)}; each {below} {side}": max(sweep.heights) >= side,
+        "sweep.qualities lacks 0, no JPEG, with which the others are compared; add it": 0 not in sweep.qualities,
+        "sweep.heights or sweep.qualities has a value twice; keep it once": (
+            len({*sweep.heights}) < len(sweep.heights) or len({*sweep.qualities}) < len(sweep.qualities)
+        ),
+    }
+    return [sentence for sentence, wrong in faults.items() if wrong]
 
 
 def _parsed(path: Path) -> Any:
@@ -181,6 +209,8 @@ def _sentence(error: dict[str, Any]) -> str:
         for block in place[:-1]:
             known = typing.get_type_hints(known)[block]
         return f"unknown parameter {key[:80]}; known here: {', '.join(typing.get_type_hints(known))}"
+    if error["type"] == "too_short":
+        return f"{key} is empty; it must have at least one value"
     if error["type"] == "dataclass_type":
         return f"{key or 'a study'} must be a block of `key: value` lines"
     return f"{key} is {value}; " + error["msg"].replace("Input should be", "it must be").replace("valid tuple", "list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import warnings
@@ -33,13 +34,42 @@ class Clip:
 
 
 def of_table(folder: Path, _: Study) -> list[Clip]:
-    """The clips that a folder's clips.csv names: columns file, label, pair, person (clip_id, donor, split optional)."""
+    """The clips that a folder's clips.csv names: columns file, label, pair, person (clip_id, donor, split optional).
+
+    DfdError where a row is wrong, or where two rows are of the same file or of files with the same bytes.
+    """
     table = folder / "clips.csv"
     rows = disk.read_table(table, {"file", "label", "pair", "person"})
     twice = [file for file, times in Counter(row["file"] for row in rows).items() if times > 1]
     if twice:
         raise DfdError(f"{table} lists {twice[0]} more than once; keep the row with the right label.")
-    return [_clip_of_row(row, table) for row in rows]
+    found = [_clip_of_row(row, table) for row in rows]
+    same = _same_bytes([clip.path for clip in found])
+    if same:
+        names = " and ".join(str(path.relative_to(folder)) for path in same[:2])
+        raise DfdError(f"{table} lists {names}, which are the same video; keep one row, or a split may leak.")
+    return found
+
+
+def _same_bytes(files: Sequence[Path]) -> list[Path]:
+    """The first files that are copies of each other; empty where none is. Only files of equal size are read."""
+    sizes: dict[int, list[Path]] = {}
+    for path in files:
+        sizes.setdefault(path.stat().st_size, []).append(path)
+    contents: dict[str, list[Path]] = {}
+    for path in itertools.chain(*(some for size, some in sizes.items() if size and len(some) > 1)):
+        contents.setdefault(cache.sha256(path), []).append(path)
+    return next((some for some in contents.values() if len(some) > 1), [])
+
+
+def check_ids(clips: Sequence[Clip]) -> None:
+    """DfdError where two clips have the same clip_id: their frames and scores would be taken for one clip's."""
+    known: dict[str, Clip] = {}
+    for clip in clips:
+        other = known.setdefault(clip.clip_id, clip)
+        if other is not clip:
+            what = f"{other.path} and {clip.path} have the same clip_id, {clip.clip_id}"
+            raise DfdError(f"{what}; rename one, or give each its own in a column clip_id of clips.csv.")
 
 
 def _clip_of_row(row: dict[str, str], table: Path) -> Clip:

@@ -32,9 +32,18 @@ def celeba_stills(study: Study) -> pd.DataFrame:
     CelebA's identity file does not come with the images, so every image counts as another person.
     """
     found = readable(celeba_images()[: study.superres.images])
-    n_train = round(study.superres.train_share * len(found))
+    n_train = training_images(len(found), study)
     split = ["train"] * n_train + ["test"] * (len(found) - n_train)
     return pd.DataFrame({"path": found, "person": [p.stem for p in found], "split": split})
+
+
+def training_images(count: int, study: Study) -> int:
+    """How many of `count` images are trained on; DfdError where none is left to train or to test on."""
+    n_train = round(study.superres.train_share * count)
+    if not 0 < n_train < count:
+        share = f"superres.train_share of {study.superres.train_share:g} leaves none of {count} images"
+        raise DfdError(f"{share} for {'testing' if n_train else 'training'}; change it in the study {study.name}.")
+    return n_train
 
 
 def celeba_images() -> list[Path]:
@@ -123,6 +132,7 @@ def clips(study: Study, check: bool = True) -> list[Clip]:
     if check:
         known.check(folder)
     found = known.clips(folder, study)
+    catalogue.check_ids(found)
     return _first_people(found, study.people) if study.people else found
 
 

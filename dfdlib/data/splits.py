@@ -14,8 +14,12 @@ SHARES = {"train": 0.6, "val": 0.12, "test": 0.28}  # of the people, where a dat
 
 
 def by_person(clips: Sequence[Clip], seed: int) -> list[Clip]:
-    """Each person, with all of that person's pairs, in one part; shares as in SHARES."""
-    part = _parts({clip.person for clip in clips}, seed)
+    """Each person, with all of that person's pairs, in one part; shares as in SHARES.
+
+    From six people on, each part gets two at least, without whom there is no interval over people.
+    """
+    people = {clip.person for clip in clips}
+    part = _parts(people, seed, least=2 if len(people) >= 6 else 1)
     return [replace(clip, split=part[clip.person]) for clip in clips]
 
 

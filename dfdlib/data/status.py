@@ -28,6 +28,7 @@ class Source:
     use: str
     count: Callable[[Study], Counts]  # what is found; DfdError where something is missing
     needed: Callable[[Study], bool] = lambda study: False
+    taken: Callable[[Study], bool] = lambda study: False  # where its variable is set
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class SourceStatus:
     found: Counts
     missing: str  # a sentence, or nothing
     ready: bool
-    needed: bool  # by the study
+    needed: bool  # by the study, or taken by it as the variable is set
     use: str
 
 
@@ -53,12 +54,6 @@ def status(study: Study) -> list[SourceStatus]:
     return [_row(source, study) for source in all_sources()]
 
 
-def refusal(study: Study, rows: Sequence[SourceStatus]) -> str:
-    """Why the study cannot start, as a sentence; nothing where it can."""
-    missing = [row.missing for row in rows if row.needed and not row.ready]
-    return f"The study {study.name} cannot start: {' '.join(missing)}" if missing else ""
-
-
 def all_sources() -> list[Source]:
     """The data sets, then the other data."""
     return [*(_of_data_set(word) for word in sources.DATA_SETS), *OTHERS]
@@ -67,13 +62,17 @@ def all_sources() -> list[Source]:
 def _of_data_set(word: str) -> Source:
     known = sources.DATA_SETS[word]
     count = functools.partial(_clips, word)
-    return Source(known.title, known.variable, known.use, count, lambda study: word in ("embedded", study.dataset))
+    further = word == "folder"  # a further test for every other study
+    return Source(
+        known.title, known.variable, known.use, count, lambda s: word in ("embedded", s.dataset), lambda s: further
+    )
 
 
 def _row(source: Source, study: Study) -> SourceStatus:
     place = os.environ.get(source.variable, "")
     place = str(paths.embedded()) if source.variable == "DFD_DATA" else place
-    row = SourceStatus(source.name, source.variable, place, {}, "", False, source.needed(study), source.use)
+    needed = source.needed(study) or bool(place and source.taken(study))
+    row = SourceStatus(source.name, source.variable, place, {}, "", False, needed, source.use)
     if not place:
         return replace(row, missing=f"{row.variable} is not set; data/README.md says what it names and how to get it.")
     with warnings.catch_warnings(record=True) as said:
@@ -87,27 +86,54 @@ def _row(source: Source, study: Study) -> SourceStatus:
 
 
 def _clips(word: str, study: Study) -> Counts:
-    """Count the clips of a data set as a study on it would take them, and the parts of its split."""
+    """Count the clips of a data set as a study on it would take them, and the parts of its split.
+
+    A further test on your videos needs no split. DfdError where a study on the clips would fail.
+    """
     own = replace(study, dataset=word, people=study.people if word == study.dataset else 0)
     found = sources.clips(own, check=False)  # checksums would read every video
     empty = [clip.path for clip in found if clip.path.is_file() and not clip.path.stat().st_size]
     if empty:
         raise DfdError(f"{len(empty)} of {len(found)} clips are empty, the first is {empty[0]}; copy them again.")
-    counts = _counted(found, sources.split(own, found))
+    if word == "folder" != study.dataset:
+        return _counted(found, found)
+    kept = sources.split(own, found)
+    check_people(kept)
+    counts = _counted(found, kept)
     return counts | ({"stills": len(sources.stills(own))} if word == "embedded" else {})
+
+
+def check_people(kept: Sequence[Clip]) -> None:
+    """DfdError where the clips of a split are of too few people for folds and for intervals over people."""
+    both = "A study needs real and fake clips of at least two people each"
+    for label, name in enumerate(("real", "fake")):
+        people = {clip.person for clip in kept if clip.label == label}
+        if len(people) < 2:
+            raise DfdError(f"{both}, and all {name} ones are of {min(people)}; add clips of others.")
+    for part in ("train", "val", "test"):
+        people = {clip.person for clip in kept if clip.split == part}
+        if len(people) < 2:
+            what = f"the {part} part has clips of {min(people)} only"
+            raise DfdError(f"Each part of a study needs at least two people, and {what}; add clips of others.")
+    pairs = ({(clip.person, clip.pair) for clip in kept if clip.label == label} for label in (0, 1))
+    if not set.intersection(*pairs):
+        raise DfdError("No fake has the pair and the person of a real clip; give both the same in each pair.")
 
 
 def _counted(found: Sequence[Clip], kept: Sequence[Clip]) -> Counts:
     labels, parts = Counter(clip.label for clip in found), Counter(clip.split for clip in kept)
     counts = {"real": labels[0], "fake": labels[1]}
     counts |= {"pairs": len({clip.pair for clip in found}), "people": len({clip.person for clip in found})}
-    counts |= {part: parts[part] for part in ("train", "val", "test")}
+    counts |= {part: parts[part] for part in ("train", "val", "test") if parts[part]}
     return counts | ({"left out by the split": len(found) - len(kept)} if len(kept) < len(found) else {})
 
 
 def _celeba(study: Study) -> Counts:
     count = len(sources.celeba_images())
-    return {"images": count, "taken": min(count, study.superres.images)}
+    taken = min(count, study.superres.images)
+    if _takes_celeba(study):
+        sources.training_images(taken, study)
+    return {"images": count, "taken": taken}
 
 
 def _benchmark(_: Study) -> Counts:
@@ -131,11 +157,20 @@ def _takes_celeba(study: Study) -> bool:
 
 TINY, WORLD = "DFD_TINY_IMAGENET", "DFD_WORLD_MODEL"
 OTHERS = (
-    Source("CelebA", "DFD_CELEBA", "super-resolution of uadfv; real photographs in 07", _celeba, _takes_celeba),
-    Source("T91 and Set5", "DFD_SR", "the benchmark of super-resolution in 02", _benchmark),
-    Source("Tiny-ImageNet", TINY, "first weights, where `thorough` compares them", functools.partial(_file, TINY)),
-    Source("world model", WORLD, "a head of your own in 04", functools.partial(_file, WORLD)),
-)
+    Source(
+        "CelebA", "DFD_CELEBA", "super-resolution of uadfv; real photographs in 07", _celeba, _takes_celeba,
+        lambda study: study.dataset != "embedded",
+    ),
+    Source(
+        "T91 and Set5", "DFD_SR", "the benchmark of super-resolution in 02", _benchmark,
+        taken=lambda study: study.dataset == "uadfv",
+    ),
+    Source(
+        "Tiny-ImageNet", TINY, "first weights, where `thorough` compares them", functools.partial(_file, TINY),
+        taken=lambda study: study.thorough,
+    ),
+    Source("world model", WORLD, "a head of your own in 04", functools.partial(_file, WORLD), taken=lambda study: True),
+)  # fmt: skip
 
 
 def verify_embedded() -> list[str]:

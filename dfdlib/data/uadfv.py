@@ -55,7 +55,7 @@ def check(folder: Path) -> None:
 
 def verify(folder: Path) -> list[str]:
     """Compare a folder of UADFV videos with the committed sha256 manifest; one sentence for each difference."""
-    lines = (paths.assets() / "uadfv_manifest.txt").read_text().splitlines()
+    lines = (paths.assets() / "uadfv_manifest.txt").read_text(encoding="utf-8").splitlines()
     return catalogue.differences(folder, (line.split()[:2] for line in lines), "the manifest")
 
 
