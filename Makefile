@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock study test lint unit publish exercises readme site benchmarks contact-sheet clean
+.PHONY: help install lock study test lint unit publish conda exercises readme site benchmarks contact-sheet clean
 
 help: ## show this text
 	@echo "A reproducible study of a deepfake-detection paper. Needs git, make and Python 3.11."
@@ -18,7 +18,7 @@ help: ## show this text
 	@echo "Choose one with STUDY=NAME; see studies/README.md."
 
 $(VENV)/installed: requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || \
 	  { echo "$(PYTHON) is not Python 3.11; install it, or name it: make PYTHON=<path>."; exit 2; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 	  { echo "$(PYTHON) has no venv module; on Debian: sudo apt install python3-venv"; exit 2; }
@@ -38,19 +38,28 @@ lock: ## write requirements.txt anew from pyproject.toml, keeping the versions t
 	@build/lock/bin/pip-compile $(LOCK) --output-file requirements.txt pyproject.toml
 	@sed -i -e 's/+cpu$$//' -e '/^#/d' -e '/^$$/d' requirements.txt && LC_ALL=C sort -o requirements.txt requirements.txt
 	@sed -i "1i # The exact versions of everything, written by \`make lock\`: don't edit, change pyproject.toml instead." requirements.txt
+	@$(MAKE) --no-print-directory conda
 
+# Each NAME==VERSION of environment.yml as in the lock; dlib and its stand-in as dlib-bin, which for conda has no .postN.
+conda: ## write the lock's versions into environment.yml (`make lock` does so too)
+	@sed -n 's/^\([a-z0-9-]*\)==\(.*\)/s|- \1==[^ ]*|- \1==\2|/p' requirements.txt > versions.sed
+	@sed -n 's/^dlib-bin==\([0-9.]*[0-9]\).*/s|- dlib=[^ ]*|- dlib=\1|/p' requirements.txt >> versions.sed
+	@sed -n 's/^dlib-bin==\(.*\)/s|^version = .*|version = "\1"|/p' requirements.txt >> versions.sed
+	@sed -i -f versions.sed environment.yml tools/conda/pyproject.toml && rm versions.sed
+
+WORKERS := -n auto --dist loadfile # a process for each core; tests of one file share what they prepare
 study: $(VENV)/installed ## run the notebooks and print the claim table (STUDY=embedded)
 	@$(BIN)/dfd run $(STUDY)
 
-test: $(VENV)/installed ## lint, unit tests, notebooks run and compared (up to forty minutes)
+test: $(VENV)/installed ## lint, unit tests, notebooks run and compared (ten minutes on two cores)
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet . && $(BIN)/lint-imports --no-logo >/dev/null
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(WORKERS)
 
 lint: $(VENV)/installed ## check style, and that packages import only what lies below them
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
 unit: $(VENV)/installed ## the quick tests only, without running notebooks
-	@$(BIN)/python -m pytest -m "not notebooks"
+	@$(BIN)/python -m pytest $(WORKERS) -m "not notebooks"
 
 # With the instructions that a run has by default (dfdlib/core/repro.py), whatever the environment says, and from nothing.
 publish: export ATEN_CPU_CAPABILITY := avx2
@@ -60,6 +69,7 @@ publish: export DFD_CACHE := $(CURDIR)/build/publish/cache
 publish: export DFD_RUNS := $(CURDIR)/build/publish/runs
 publish: study ## maintainers: run a study and put its numbers, figures and notebooks into the repository
 	@$(BIN)/dfd publish $(STUDY)
+	@[ $(STUDY) != embedded ] || $(BIN)/python benchmarks/study.py
 
 exercises: $(VENV)/installed ## make notebooks/exercises/ from notebooks/solutions/
 	@$(BIN)/python tools/exercises.py
@@ -70,7 +80,7 @@ readme: $(VENV)/installed ## fill README's tables from results/*.json
 site: $(VENV)/installed ## build build/site: notebooks, figures and tables as pages that need no network
 	@$(BIN)/python tools/site/build.py
 
-benchmarks: $(VENV)/installed ## measure speed as ratios; writes benchmarks/*.md
+benchmarks: $(VENV)/installed ## measure speed as ratios; writes benchmarks/*.md (processors.py takes an hour)
 	@for file in benchmarks/*.py; do $(BIN)/python $$file; done
 
 contact-sheet: $(VENV)/installed ## measure the embedded data and draw their contact sheets

@@ -13,6 +13,7 @@ import hashlib
 import importlib.util
 import inspect
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,7 +26,7 @@ from dfdlib.core import disk, paths, repro, values
 from dfdlib.core.errors import DfdError
 
 # Modules that pass values on and compute none: a change in them leaves every result as it was.
-PLUMBING = ("dfdlib", "dfdlib.core", *(f"dfdlib.core.{name}" for name in ("cache", "errors", "paths", "values")))
+PLUMBING = "dfdlib", "dfdlib.core", *(f"dfdlib.core.{n}" for n in ("cache", "errors", "parallel", "paths", "values"))
 
 
 def stage(function: Callable) -> Callable:
@@ -51,14 +52,13 @@ def stage(function: Callable) -> Callable:
 
 def key(module: str, *inputs: Any) -> str:
     """Hexadecimal digits derived from the inputs, from the code of a dfdlib module and of all that it imports, and from
-    the versions of the numeric libraries and the limits of their instructions.
+    the versions of the numeric libraries; where networks are among that code, also from PyTorch's instructions.
 
     A path among the inputs counts by its name and by the contents of the file, or of every file in the folder, never by
     its location. An array counts the same in memory and mapped from a file, as joblib passes it to a worker.
     """
-    return _Hasher("md5", coerce_mmap=True).hash(
-        (inputs, code_version(module), repro.library_versions(), repro.limits())
-    )
+    limits = repro.limits() if has_networks(module) else ()
+    return _Hasher("md5", coerce_mmap=True).hash((inputs, code_version(module), repro.library_versions(), limits))
 
 
 class _Hasher(NumpyHasher):
@@ -131,6 +131,12 @@ def imported(module: str) -> frozenset[str]:
         found |= waiting
         waiting = {name for importer in waiting for name in _direct(importer)} - found
     return frozenset(found)
+
+
+@functools.cache
+def has_networks(module: str) -> bool:
+    """Whether a module, or one that it imports, imports PyTorch at its top, as one that defines a network must."""
+    return any(re.search(r"^(import|from) torch\b", _source(name), re.MULTILINE) for name in imported(module))
 
 
 def _direct(module: str) -> list[str]:

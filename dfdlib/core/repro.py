@@ -14,14 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from dfdlib.core import paths
+from dfdlib.core.errors import DfdError
 
-# The libraries that compute the numbers, each under the names that its packages have.
+# The libraries that compute the numbers, each under the names that its packages have; the first that is found counts.
 LIBRARIES = {
     "torch": ("torch",),
     "torchvision": ("torchvision",),
     "numpy": ("numpy",),
     "opencv": ("opencv-python-headless", "opencv-python", "opencv"),
-    "dlib": ("dlib-bin", "dlib"),
+    "dlib": ("dlib", "dlib-bin"),  # beside conda's dlib the second is empty, see tools/conda
     "dlib's models": ("face_recognition_models",),
     "pandas": ("pandas",),
     "scikit-learn": ("scikit-learn",),
@@ -34,6 +35,15 @@ LIBRARIES = {
 # The instructions that all x86 processors with AVX2 share. Newer ones add numbers in another order, and training turns
 # a different last digit into a different second one.
 SHARED = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# What PyTorch and oneDNN (3.12, "CPU Dispatcher Control") take; for any other word they use every instruction.
+_CORES = "AVX512_CORE AVX512_CORE_VNNI AVX512_CORE_BF16 AVX512_CORE_FP16 AVX512_CORE_AMX AVX512_CORE_AMX_FP16"
+_NEWER = "AVX10_1_512 AVX10_1_512_AMX AVX10_1_512_AMX_FP16 AVX10_2 AVX10_2_512 AVX10_2_AMX_2 AVX10_2_512_AMX_2"
+INSTRUCTIONS = {
+    "ATEN_CPU_CAPABILITY": ("default", "avx2", "avx512"),
+    "ONEDNN_MAX_CPU_ISA": tuple(f"SSE41 AVX AVX2 AVX2_VNNI AVX2_VNNI_2 {_CORES} {_NEWER} DEFAULT ALL".split()),
+}
+NUMBERS = {"avx2": 11, "avx512": 256}  # OpenCV's CV_CPU_AVX2 and CV_CPU_AVX512_SKX, which have no names in Python
 
 
 def rng(*key: int) -> np.random.Generator:
@@ -41,23 +51,48 @@ def rng(*key: int) -> np.random.Generator:
     return np.random.default_rng(list(key))
 
 
-def start(seed: int, threads: int) -> None:
-    """Fix every source of randomness, the number of threads, and PyTorch's instructions to SHARED.
+def limit(threads: int) -> None:
+    """Limit the number of threads, and PyTorch's instructions to SHARED, before it is imported or computes anything.
 
-    Call it before PyTorch computes anything. Variables of the environment that are set already stay, so that
-    ATEN_CPU_CAPABILITY=avx512 and ONEDNN_MAX_CPU_ISA=ALL bring back a newer processor's speed, and its last digits.
+    Variables of the environment that are set already stay, so that ATEN_CPU_CAPABILITY=avx512 and
+    ONEDNN_MAX_CPU_ISA=ALL bring back a newer processor's speed, and its last digits. Raises DfdError for a value that
+    means nothing, or instructions that the processor lacks.
     """
     import cv2
+    import threadpoolctl
+
+    check_instructions()
+    if cv2.checkHardwareSupport(NUMBERS["avx2"]):
+        os.environ |= SHARED | {name: os.environ[name] for name in SHARED if name in os.environ}
+    os.environ |= dict.fromkeys(THREADS, str(threads))  # for libraries and processes that start later
+    threadpoolctl.threadpool_limits(threads, "blas")
+    cv2.setNumThreads(1)  # OpenCV's own threads would compete with torch's
+
+
+def start(seed: int, threads: int) -> None:
+    """Fix every source of randomness, the number of threads, and PyTorch's instructions, as `limit` does."""
     import torch
 
-    if torch.cpu._is_avx2_supported():
-        os.environ |= SHARED | {name: os.environ[name] for name in SHARED if name in os.environ}
-    os.environ["OMP_NUM_THREADS"] = str(threads)
+    limit(threads)
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
-    cv2.setNumThreads(1)  # OpenCV's own threads would compete with torch's
+
+
+def check_instructions() -> None:
+    """DfdError where a variable of the environment names instructions that do not exist or that the processor lacks."""
+    import cv2
+
+    found = {name: os.environ.get(name, "") for name in INSTRUCTIONS}
+    for name, known in INSTRUCTIONS.items():
+        word = found[name] if name == "ATEN_CPU_CAPABILITY" else found[name].upper()  # oneDNN takes both cases
+        if word and word not in known:
+            few = ", ".join(known)
+            raise DfdError(f"{name} is {found[name]!r}, which means nothing; unset it, or set it to one of {few}.")
+    given = found["ATEN_CPU_CAPABILITY"]  # which PyTorch obeys on any processor; oneDNN's is only a limit
+    if given in NUMBERS and not cv2.checkHardwareSupport(NUMBERS[given]):
+        raise DfdError(f"ATEN_CPU_CAPABILITY is {given}, which this processor lacks ({processor()}); unset it.")
 
 
 def has_bfloat16() -> bool:
@@ -82,7 +117,8 @@ def machine() -> str:
 def processor() -> str:
     """The processor's name."""
     info = Path("/proc/cpuinfo")
-    names = re.findall(r"^model name\s*: (.+)$", info.read_text(), re.MULTILINE) if info.is_file() else []
+    text = info.read_text(encoding="utf-8") if info.is_file() else ""
+    names = re.findall(r"^model name\s*: (.+)$", text, re.MULTILINE)
     return names[0] if names else platform.processor() or "unknown"
 
 
@@ -111,5 +147,8 @@ def run_record() -> dict[str, str]:
 
 
 def _commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=paths.root(), capture_output=True, text=True)
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=paths.root(), capture_output=True, text=True)
+    except OSError:  # no git here
+        return "unknown"
     return done.stdout.strip() if done.returncode == 0 else "unknown"

@@ -48,14 +48,14 @@ def write(path: Path, value: Any) -> None:
 
 
 def read(path: Path) -> Any:
-    """The value that `write` wrote, equal in types, dtypes and bits; DfdError for a damaged file."""
+    """The value that `write` wrote, equal in types, dtypes and bits; DfdError for a damaged file or another format."""
     try:
         with disk.unzipped(path) as member:
             with disk.decoding():
                 tree = json.loads(member(TREE))
             return _value(tree, member)
     except (RecursionError, *disk.DAMAGED) as error:
-        raise DfdError(f"{path} is damaged ({disk.why(error)}); delete it.") from None
+        raise DfdError(f"{path} is damaged or in another version's format ({disk.why(error)}); delete it.") from None
 
 
 def _tree(value: Any, arrays: list[np.ndarray]) -> Any:
