@@ -268,8 +268,11 @@ def test_a_key_follows_from_libraries_instructions_and_contents_not_from_places(
     with monkeypatch.context() as patch:
         patch.setattr(cache.repro, "library_versions", lambda: (("torch", "0.0"),))
         assert cache.key(module, tmp_path / "a" / "face.png", 1) != first
-    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx512")
-    assert cache.key(module, tmp_path / "a" / "face.png", 1) != first
+    networks = "dfdlib.experiments.resolution"  # which imports a module that defines some
+    keys = cache.key(module, 1), cache.key(networks, 1)
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
+    assert cache.key(module, 1) == keys[0], "PyTorch's instructions change nothing that it does not compute"
+    assert cache.key(networks, 1) != keys[1]
 
 
 @pytest.mark.parametrize(

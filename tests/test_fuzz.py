@@ -17,7 +17,7 @@ from dfdlib.core import disk, studies, values
 from dfdlib.core.errors import DfdError
 from dfdlib.data import splits
 from dfdlib.data.catalogue import Clip
-from dfdlib.evaluation import arbiter, metrics
+from dfdlib.evaluation import arbiter, statistics
 from dfdlib.faces import face_tracks, geometry
 from dfdlib.headpose import pnp, pose_features, worldmodel
 from dfdlib.superres import enlarging
@@ -94,12 +94,14 @@ labels_scores = st.integers(2, 60).flatmap(
 def test_every_statistic_is_a_share_and_the_auc_is_the_librarys(both: tuple[np.ndarray, np.ndarray]) -> None:
     labels, p_fake = both
     ones = np.ones((1, len(labels)))
-    assert 0 <= metrics.accuracy(labels, p_fake, ones)[0] <= 1 and 0 <= metrics.brier(labels, p_fake, ones)[0] <= 1
-    assert 0 <= metrics.calibration_error(labels, p_fake, ones)[0] <= 1
+    assert (
+        0 <= statistics.accuracy(labels, p_fake, ones)[0] <= 1 and 0 <= statistics.brier(labels, p_fake, ones)[0] <= 1
+    )
+    assert 0 <= statistics.calibration_error(labels, p_fake, ones)[0] <= 1
     if len(set(labels.tolist())) == 2:
-        assert metrics.auc(labels, p_fake, ones)[0] == pytest.approx(roc_auc_score(labels, p_fake), abs=1e-9)
-        assert 0 <= metrics.eer(labels, p_fake, ones)[0] <= 1
-        assert 0 < metrics.average_precision(labels, p_fake, ones)[0] <= 1 + 1e-12
+        assert statistics.auc(labels, p_fake, ones)[0] == pytest.approx(roc_auc_score(labels, p_fake), abs=1e-9)
+        assert 0 <= statistics.eer(labels, p_fake, ones)[0] <= 1
+        assert 0 < statistics.average_precision(labels, p_fake, ones)[0] <= 1 + 1e-12
 
 
 @quick

@@ -37,6 +37,7 @@ def test_a_number_is_kept_with_its_interval_and_verdict() -> None:
     assert rows["resnet.frame_acc"]["verdict"] == "not reproduced: ours is lower"
     assert rows["system.frame_acc"]["verdict"] == "not reproduced: ours is higher"
     assert results.verdict({"id": "x", "paper": 0.5, "low": 0.46, "high": 0.54}).startswith("reproduced")
+    assert results.verdict({"id": "x", "paper": 0.5, "low": 0.46, "high": 0.54}, True) == results.SYNTHETIC
     assert results.verdict({"id": "x", "paper": 0.5, "low": 0.4, "high": 0.6}).startswith("cannot be told at this n")
     gain = {"id": "sr.native.frame_acc_gain", "paper": None}
     words = ((-0.01, 0.015, "reproduced"), (-0.01, 0.05, "cannot be told"), (0.001, 0.01, "not reproduced: a gain"))
@@ -47,6 +48,17 @@ def test_a_number_is_kept_with_its_interval_and_verdict() -> None:
     results.clear("x")
     assert results.rows("x") == []
     assert json.loads((paths.build() / "x" / "previous" / "numbers.json").read_text())["rows"], "set aside, not lost"
+
+
+def test_trainings_come_back_in_their_order_and_older_ones_are_forgotten() -> None:
+    table = pd.DataFrame([("0001", 9, 1, "0001", "person01", "test")], columns=COLUMNS)
+    for shares in ((0.1, 0.2, 0.3), (0.4, 0.5)):
+        results.write_scores("x", "resnet.other", table.assign(p_fake=0.9))
+        back = results.write_trainings("x", "resnet", [table.assign(p_fake=share) for share in shares])
+        assert [one["p_fake"].item() for one in back] == [*shares]
+        assert [one["p_fake"].item() for one in results.trainings("x", "resnet", "test")] == [*shares]
+    assert results.scores("x", "resnet")["p_fake"].item() == 0.4, "the first training's"
+    assert len(results.trainings("x", "resnet.other")) == 1
 
 
 def test_scores_come_back_as_they_were_written() -> None:
@@ -146,6 +158,14 @@ def test_every_study_file_is_read() -> None:
         ("celebdf: {split: random}", "celebdf.split is 'random'; it must be 'person' or 'published'"),
         ("superres: {scale: 5}", "superres.scale is 5; it must be 2, 3 or 4"),
         ("sweep: {qualities: [101]}", r"sweep.qualities\[0\] is 101; it must be less than or equal to 100"),
+        ("sweep: {heights: []}", "sweep.heights is empty; it must have at least one value"),
+        ("sweep: {heights: [16, 200]}", "sweep.heights has 200; each must be smaller than faces.size, which is 128"),
+        ("sweep: {heights: [16, 16]}", "sweep.heights or sweep.qualities has a value twice"),
+        ("sweep: {qualities: [40]}", "sweep.qualities lacks 0"),
+        ("small_face: 128", "small_face is 128; it must be smaller than faces.size, which is 128"),
+        ("resnet: {arch: resnet51}", "resnet.arch is 'resnet51'; it must be 'resnet18', .* or 'resnet18_slim'"),
+        ("resnet: {learning_rates: []}", "resnet.learning_rates is empty"),
+        ("headpose: {solver: sqpmp}", "headpose.solver is 'sqpmp'; it must be 'iterative', .* or 'sqpnp, refined'"),
         ("resnet: {bfloat16: 1}", "resnet.bfloat16 is 1; it must be a valid boolean"),
         ("1: 2", r"unknown parameter \[1\]; known here: name, dataset"),
         ("a: !!timestamp x", "mine.yaml is not YAML; correct it"),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -135,7 +136,7 @@ def test_an_epoch_that_finds_no_room_keeps_those_before(tmp_path: Path, undistur
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
     _fit(tmp_path, 4)
-    monkeypatch.setattr(weight_files, "save_file", full)
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
     with pytest.raises(DfdError, match=r"epoch_05\.safetensors can't be written .*No space left.*; free space"):
         _fit(tmp_path)
     monkeypatch.undo()

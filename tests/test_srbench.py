@@ -225,8 +225,8 @@ def test_weights_that_are_not_shipped_are_named() -> None:
 
 def test_an_enlarged_face_is_compared_with_the_original() -> None:
     stills = sources.stills(studies.load("embedded")).query("split == 'test'").iloc[[0, 12]]
-    networks = {"FSRCNN": paths.assets() / "superres" / "celeba_fsrcnn_x4.safetensors"}
-    table = superres_faces.compare_ways(stills, networks, SuperResParams(scale=4))
+    weights = paths.assets() / "superres" / "celeba_fsrcnn_x4.safetensors"
+    table = superres_faces.compare_ways(stills, {"FSRCNN": (weights, SuperResParams(scale=4))}, 4)
     assert len(table) == 10 and set(table["way"]) == {*superres_faces.PLAIN, "FSRCNN"}
     assert table["identity"].between(0.7, 1).all() and table["landmark_error"].between(0.1, 30).all()
     found = superres_faces.quality_gains(table, 50).query("way == 'bicubic'")

@@ -217,7 +217,7 @@ def test_a_sweep_from_crops_to_table(monkeypatch, tmp_path) -> None:
         shutil.copytree(tmp_path / name, tmp_path / "elsewhere" / name)
         shutil.rmtree(tmp_path / name)
         monkeypatch.setenv(name, str(tmp_path / "elsewhere" / name))
-    monkeypatch.setattr(resolution, "Parallel", None)
+    monkeypatch.setattr(resolution.parallel, "each", None)
     again = resolution.measure_cells(study, frames)
     assert all(np.array_equal(again[cell][name], kept[name]) for cell, kept in found.items() for name in kept)
 

@@ -118,7 +118,7 @@ def every(seconds: int) -> None:
         "# Nonsense for the readers\n\natheris, guided by coverage of dfdlib, from one valid file each, "
         f"{seconds} s a reader (`python tools/fuzz.py all {seconds}`).\n\n"
     )
-    (ROOT / "benchmarks" / "fuzzing.md").write_text(text + "\n".join(lines) + "\n")
+    (ROOT / "benchmarks" / "fuzzing.md").write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

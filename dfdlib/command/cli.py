@@ -43,12 +43,16 @@ def _root(
 def run(
     study: Annotated[str, typer.Argument(help="A file name in studies/ without .yaml.")] = "embedded",
     notebooks: Annotated[list[str] | None, typer.Argument(help="Such as 03; all of them by default.")] = None,
+    scheduler: Annotated[str, typer.Option(help="Sweeps and folds on a Dask cluster: tcp://HOST:PORT.")] = "",
 ) -> None:
     """Run a study's notebooks and print its claim table."""
     from dfdlib.command import run
+    from dfdlib.core import parallel
     from dfdlib.evaluation import claims
 
     console = progress.console()
+    if scheduler:
+        parallel.use(scheduler)
     folder = run.run_study(study, console, notebooks or ())
     console.print(_claims(claims.claim_table(study), claims.beside_published(study), study))
     console.print(f"Executed notebooks: {folder}", soft_wrap=True)
@@ -146,12 +150,13 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Show which data are found and which are missing, and whether the study can start (exit code 2 if not)."""
+    from dfdlib.command import check
     from dfdlib.core import studies
     from dfdlib.data import status
 
     params = studies.load(study)
     rows = status.status(params)
-    refusal = status.refusal(params, rows)
+    refusal = check.refusal(params, rows)
     if as_json:
         found = [dataclasses.asdict(row) for row in rows]
         print(json.dumps({"study": study, "can_start": not refusal, "data": found}, indent=2))
@@ -214,7 +219,7 @@ def prepare(
     margin: Annotated[float, typer.Option(min=0, max=2, help="Margin as a share of the landmarks' size.")] = 0.1,
     size: Annotated[int, typer.Option(min=16, max=1024, help="Side of a face crop in pixels.")] = 128,
     follow: Annotated[
-        bool, typer.Option(help="Follow the face instead of searching each frame: about three times as fast.")
+        bool, typer.Option(help="Follow the face instead of searching each frame: two to three times as fast.")
     ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Clips prepared in parallel.")] = os.cpu_count() or 1,
     scheduler: Annotated[str, typer.Option(help="Use a Dask cluster instead: tcp://HOST:PORT.")] = "",
@@ -222,8 +227,9 @@ def prepare(
     """Find and crop the face in every video of a folder.
 
     A study with the same values under `faces:` gets the same crops from OUT as from the videos. With --follow it does
-    not: landmarks differ by about one percent of the face's width, and by more in single frames. A study also needs a
-    clips.csv in the folder (data/README.md). Exit codes: 0 all clips prepared; 2 none; 3 some were skipped.
+    not: on real clips 99 % of the frames got the landmarks of --upsample 1 to within one percent of the face's width,
+    and 88 % those of no upsampling; single frames differ by more. A study also needs a clips.csv in the folder
+    (data/README.md). Exit codes: 0 all clips prepared; 2 none; 3 some were skipped.
     """
     from dfdlib.core.studies import FaceParams
     from dfdlib.faces import prepare

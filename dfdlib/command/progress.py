@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from dfdlib.core import disk
+if TYPE_CHECKING:
+    import pandas as pd
 
 EVERY = 30.0  # seconds between two lines where there is no terminal
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
@@ -67,10 +68,13 @@ def line(done: int, total: int, seconds: float, unit: str) -> str:
 @contextlib.contextmanager
 def logged(path: Path) -> Iterator[None]:
     """Also write dfdlib's log to a file, with times; the file grows from run to run."""
+    from dfdlib.core import disk  # with NumPy and Pillow, without which `dfd --help` is there sooner
+
     with disk.explained(path, "name another folder"):
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter(FORMAT))
+    handler.handleError = lambda record: None  # on a full disk the run's own files say so, in one sentence
     log = logging.getLogger("dfdlib")
     before = log.level
     log.setLevel(logging.INFO)
@@ -79,7 +83,8 @@ def logged(path: Path) -> Iterator[None]:
         yield
     finally:
         log.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):  # as above
+            handler.close()
         log.setLevel(before)
 
 
@@ -163,6 +168,10 @@ class Steps:
 
     def write(self, path: Path) -> pd.DataFrame:
         """Write the seconds of each job to a CSV file; returns the table."""
+        import pandas as pd
+
+        from dfdlib.core import disk
+
         table = pd.DataFrame([vars(job) for job in self.jobs], columns=["name", "start", "seconds", "ended"]).round(1)
         with disk.replacing(path) as partial:
             table.to_csv(partial, index=False)

@@ -32,7 +32,7 @@ def publish(study: str) -> str:
     if not numbers.is_file():
         raise DfdError(f"There is no {numbers}; run the study first: dfd run {study}")
     executed = [_whole(path, paths.build() / study / "notebooks" / path.name) for path in run.order()]
-    machine = json.loads(numbers.read_text())["run"]["machine"]
+    machine = json.loads(numbers.read_text(encoding="utf-8"))["run"]["machine"]
     shutil.copy(numbers, paths.published_results())
     for table in sorted(paths.results(study).glob(f"*/{study}.csv")):
         _copy(table, paths.published_results() / table.parent.name)

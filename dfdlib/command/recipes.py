@@ -24,10 +24,11 @@ RECIPES: dict[str, Callable[[Study, FrameSet], Run | pd.DataFrame]] = {
     "fwa": finetune.fwa,
     "frozen": heads.linear,  # the quick path
 }
+ONCE = ("one-cycle-validated",)  # whatever number of trainings the study asks for: a check, and no claim
 
 
 def train_by_name(name: str, recipe: str) -> Iterator[str]:
-    """Train by a recipe, or all that `compare` compares; yields a line of scores on the test part for each run.
+    """Train by a recipe, as often as the study asks, or all that `compare` compares; yields lines of test scores.
 
     Raises DfdError for a recipe that does not exist.
     """
@@ -40,7 +41,8 @@ def train_by_name(name: str, recipe: str) -> Iterator[str]:
         for row in comparisons.comparison_rows(study, found):
             yield f"{row['kind']}: {row['name']}: accuracy of frames {row['frame_acc']:.3f}, AUC {row['frame_auc']:.3f}"
         return
-    done = RECIPES[recipe](study, found)
-    yield f"first weights: {done.origin if isinstance(done, Run) else architectures.build(study.resnet)[1]}"
-    for key, estimate in metrics.evaluate(comparisons.test_scores(done), study.bootstrap).items():
+    done = [RECIPES[recipe](own, found) for own in ([study] if recipe in ONCE else finetune.trainings(study))]
+    yield f"first weights: {done[0].origin if isinstance(done[0], Run) else architectures.build(study.resnet)[1]}"
+    scores = [comparisons.test_scores(one) for one in done]
+    for key, estimate in metrics.evaluate(scores, study.bootstrap).items():
         yield f"{name} {recipe} {key}: {estimate}"

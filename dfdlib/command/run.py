@@ -21,9 +21,9 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from rich.console import Console
 
-from dfdlib.command import progress
+from dfdlib.command import check, progress
 from dfdlib.command.progress import Steps
-from dfdlib.core import cache, disk, paths, studies
+from dfdlib.core import cache, disk, paths, repro, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.data import sources
 from dfdlib.evaluation import results
@@ -31,19 +31,20 @@ from dfdlib.faces import frames
 
 CELL_TIMEOUT = 6 * 3600  # seconds; the longest cell trains the paper's ResNet-50 for 20 epochs on a CPU
 PARAMETERS = {"study"}
-# What each notebook or training needs done before it starts. Trainings run in parallel with notebooks: no core waits.
+# What each notebook, or training by `dfd train`, needs done before it starts. A notebook that finds its trainings done
+# waits for none, so that no slot is idle.
 NEEDS = {
-    "03": ("01",),
+    "paper": ("01",),
     "one-cycle": ("01",),
+    "no-fakes": ("01",),
     "one-cycle-validated": ("01",),
     "04": ("01",),
-    "no-fakes": ("01",),
+    "06": ("01", "02", "one-cycle"),
+    "03": ("01", "paper", "one-cycle"),
+    "07": ("01", "03", "04", "one-cycle", "no-fakes"),
     "05": ("01", "02", "03", "04", "one-cycle-validated"),
-    "06": ("01", "02", "03"),
-    "07": ("01", "03", "04", "no-fakes"),
 }
-# Recipes of `dfd train` that are trained in parallel with the notebooks, from the turn of this notebook on
-BESIDE = {"03": ("one-cycle", "one-cycle-validated"), "04": ("no-fakes",)}
+ORDER = ("01", "02", *NEEDS, "00")  # of jobs that could start
 
 
 def order(names: Sequence[str] = ()) -> list[Path]:
@@ -67,8 +68,10 @@ def run_study(study: str, console: Console, names: Sequence[str] = ()) -> Path:
     computed before it stays on disk.
     """
     params = studies.load(study)
+    check.check(params, whole=not names)
     folder = paths.build() / study
     paths.import_from_here()
+    repro.limit(params.threads)  # in the kernels too: NumPy reads the number of threads when it is imported
     with _single_run(study, folder), progress.logged(folder / "run.log"), Steps(console) as steps:
         if not names:
             frames.clips(params), sources.stills(params)  # missing data must not cost an older run its numbers
@@ -83,16 +86,14 @@ def run_study(study: str, console: Console, names: Sequence[str] = ()) -> Path:
 
 
 def _all(params: studies.Study, folder: Path, names: Sequence[str], steps: Steps) -> None:
-    """Execute the notebooks and the parallel trainings; the first failure, in their order, is raised at the end."""
+    """Execute the notebooks and the trainings they need; the first failure, in that order, is raised at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     work: dict[str, Callable[[], None]] = {}
-    chosen = order(names)
-    needed = {name for path in chosen for name in NEEDS.get(path.stem[:2], ())}
-    for path in chosen:
+    for path in order(names):
         work[path.stem[:2]] = functools.partial(_notebook, path, folder / path.name, params.name, steps)
-        for recipe in BESIDE.get(path.stem[:2], ()):
-            if not names or recipe in needed:
-                work[recipe] = functools.partial(_train, params.name, recipe, steps)
+    for recipe in {name for done in work for name in NEEDS.get(done, ()) if not name.isdigit()}:
+        work[recipe] = functools.partial(_train, params.name, recipe, steps)
+    work = dict(sorted(work.items(), key=lambda job: (*ORDER, job[0]).index(job[0])))  # others last
     with contextlib.chdir(paths.notebooks()):
         failed = _by_need(work, params.jobs)
     for name in work:
@@ -108,12 +109,12 @@ def _single_run(study: str, folder: Path) -> Iterator[None]:
     try:
         lock = filelock.FileLock(folder / "run.lock", blocking=False).acquire()
     except filelock.Timeout:
-        number = holder.read_text() if holder.is_file() else "unknown"
+        number = holder.read_text(encoding="utf-8") if holder.is_file() else "unknown"
         raise DfdError(
             f"Another run of the study {study} is under way (process {number}); wait for its end, or stop it."
         ) from None
     with lock:
-        holder.write_text(str(os.getpid()))
+        holder.write_text(str(os.getpid()), encoding="utf-8")
         yield
 
 
@@ -157,6 +158,7 @@ def _train(study: str, recipe: str, steps: Steps) -> None:
         command = [sys.executable, "-m", "dfdlib", "train", study, recipe]
         code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
     if code == 0:
+        done.parent.mkdir(parents=True, exist_ok=True)
         done.touch()
     else:
         said = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
@@ -191,6 +193,9 @@ def _execute(source: Path, target: Path, parameters: dict[str, str], tell: Calla
         raise DfdError(_sentence(source, target, error)) from None
     except DeadKernelError:
         raise DfdError(f"The kernel of {source.name} died, most often for want of memory; see {target}.") from None
+    except OSError as error:
+        error.filename = error.filename or str(target)  # a full disk has none
+        raise
 
 
 def _check_parameters(source: Path) -> None:

@@ -15,8 +15,8 @@ from rich.text import Text
 from dfdlib.command import progress
 from dfdlib.core import disk, errors, repro
 from dfdlib.core.errors import SOME, DfdError
-from dfdlib.detector import predict, report
-from dfdlib.detector.predict import Prediction, PredictParams
+from dfdlib.detector import predict
+from dfdlib.detector.predict import WORDS, Prediction, PredictParams
 from dfdlib.evaluation import arbiter
 
 WIDE = 110  # columns of a terminal below which branches and notes are left to --json and the report
@@ -28,7 +28,7 @@ def predict_all(given: Sequence[Path], form: str, page: Path | None, frames: int
 
     A file that cannot be judged does not stop the others. DfdError where no file can be, or there is none.
     """
-    repro.start(0, 1)
+    repro.limit(1)
     params = PredictParams(max_frames=frames, rule=rule)
     arbiter.rule_of(rule)
     paths = predict.files_to_judge(given)
@@ -36,6 +36,8 @@ def predict_all(given: Sequence[Path], form: str, page: Path | None, frames: int
         _check_page(page)
     found = [p if page else predict.without_pictures(p) for p in _each(paths, params)]
     if page:
+        from dfdlib.detector import report  # with Matplotlib, which takes a second
+
         report.write(page, found, rule)
     {"table": _table, "json": _json, "csv": _csv}[form](found)
     left = [p for p in found if p.verdict == "unusable"]
@@ -79,7 +81,7 @@ def _table(found: Iterable[Prediction]) -> None:
         branches = [_number(value) for value in (p.resnet, p.headpose)] if wide else []
         ends = f"{p.low:.2f} to {p.high:.2f}" if p.low == p.low else ""
         frames = f"{p.used} of {p.looked_at}" if p.looked_at else ""
-        row = (name, report.WORDS[p.verdict], _number(p.p_fake), ends, *branches, frames)
+        row = (name, WORDS[p.verdict], _number(p.p_fake), ends, *branches, frames)
         table.add_row(*row, *([note] if wide else []))
     console.print(table)
 

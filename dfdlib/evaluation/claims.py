@@ -94,7 +94,8 @@ def _claim(name: str, row: dict) -> tuple[str, str, str, str, str]:
     if row["id"].startswith("sr."):
         paper = "no evident effect"
     value, low, high = (as_number(row[end]) for end in ("value", "low", "high"))
-    counted = Estimate(row["value"], row["low"], row["high"], row["n"], row["unit"], row.get("people", 0)).counted
+    about = {name: row[name] for name in ("value", "low", "high", "n", "unit", "people", "trainings") if name in row}
+    counted = Estimate(**about).counted
     return name, paper, value, f"{low} to {high} ({counted})", row["verdict"]
 
 
@@ -180,11 +181,11 @@ def readme_text(text: str) -> str:
 def write_readme() -> None:
     """Fill in README's tables from results/*.json."""
     path = paths.root() / "README.md"
-    path.write_text(readme_text(path.read_text()))
+    path.write_text(readme_text(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def check_readme() -> None:
     """DfdError if README's tables are not those of results/*.json."""
     path = paths.root() / "README.md"
-    if path.read_text() != readme_text(path.read_text()):
+    if path.read_text(encoding="utf-8") != readme_text(path.read_text(encoding="utf-8")):
         raise DfdError("README.md's tables differ from results/*.json; run `make readme`.")

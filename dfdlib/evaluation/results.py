@@ -8,11 +8,12 @@ results/uadfv.json.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from dfdlib.evaluation.metrics import Estimate
 WIDEST = 0.10  # an interval wider than ten percentage points is compatible with too many numbers to confirm one
 EVIDENT = 0.02  # an effect below two percentage points of accuracy, half a test video, is not evident
 UNTOLD = "cannot be told at this n: the interval is too wide"
+SYNTHETIC = "not compared: rendered faces (synthetic) cannot test the paper's number"
 GROUPS = {"embedded": "embedded (synthetic)", "uadfv": "UADFV"}  # the studies' names in figures
 SCORE_COLUMNS = ["clip_id", "frame", "label", "pair", "person", "split", "branch", "p_fake"]
 # The paired differences on test frames: two branches and a statistic.
@@ -50,7 +52,8 @@ def record(study_name: str, key: str, estimate: Estimate, digits: int = 6) -> Es
         return estimate
     row = {"id": key} | {name: round(getattr(estimate, name), digits) for name in ("value", "low", "high")}
     row |= {"n": estimate.n, "unit": estimate.unit, "people": estimate.people, "paper": PAPER.get(key)}
-    row["verdict"] = verdict(row)
+    row |= {"trainings": estimate.trainings} if estimate.trainings > 1 else {}
+    row["verdict"] = verdict(row, _is_synthetic(study_name))
 
     def replaced(old: dict) -> dict:
         kept = {other["id"]: other for other in old["rows"]} | {key: row}
@@ -99,10 +102,21 @@ def record_run(study_name: str) -> None:
     _change(study_name, lambda old: {"run": repro.run_record()})
 
 
-def verdict(row: dict) -> str:
-    """In words, the paper's number against our interval, or a gain against zero; empty if there is neither."""
+def _is_synthetic(study_name: str) -> bool:
+    known = (paths.studies() / f"{study_name}.yaml").is_file()
+    return known and studies.load(study_name).dataset == "embedded"
+
+
+def verdict(row: dict, synthetic: bool = False) -> str:
+    """In words, the paper's number against our interval, or a gain against zero; empty if there is neither.
+
+    The paper's numbers are of real deepfakes: of `synthetic` faces a gain can be told, and nothing about the paper.
+    """
     low, high, paper = row["low"], row["high"], row["paper"]
-    if row["id"] == "sr.native.frame_acc_gain":  # the paper's "no evident effect"
+    of_effect = row["id"] == "sr.native.frame_acc_gain"  # the paper's "no evident effect"
+    if synthetic and (of_effect or paper is not None):
+        return SYNTHETIC
+    if of_effect:
         if low > 0 or high < 0:
             return "not reproduced: a gain" if low > 0 else "not reproduced: a loss"
         return "reproduced: an effect of more than two points is excluded" if max(-low, high) <= EVIDENT else UNTOLD
@@ -164,7 +178,7 @@ def _path(study_name: str, committed: bool = False) -> Path:
 def _document(study_name: str, committed: bool = False) -> dict[str, Any]:
     path = _path(study_name, committed)
     empty = {"study": study_name, "facts": {}, "run": {}, "rows": []}
-    return empty | (json.loads(path.read_text()) if path.is_file() else {})
+    return empty | (json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {})
 
 
 def _change(study_name: str, change: Callable[[dict], dict]) -> None:
@@ -172,11 +186,11 @@ def _change(study_name: str, change: Callable[[dict], dict]) -> None:
     path = _path(study_name)
     with cache.locked(path), disk.replacing(path) as partial:
         document = _document(study_name)
-        partial.write_text(json.dumps(document | change(document), indent=1, allow_nan=False) + "\n")
+        partial.write_text(json.dumps(document | change(document), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_scores(study_name: str, branch: str, frames: pd.DataFrame) -> pd.DataFrame:
-    """Put a branch's rows into `results/scores/<study>.csv` and return them as read from that file.
+    """Put a branch's rows into `results/scores/<study>.csv`, in place of all its trainings', and return them as read.
 
     Scores are rounded to four decimals first, so that every number can be recomputed exactly from the file.
     """
@@ -184,7 +198,8 @@ def write_scores(study_name: str, branch: str, frames: pd.DataFrame) -> pd.DataF
     new = frames.assign(branch=branch, p_fake=frames["p_fake"].round(4))[SCORE_COLUMNS]
     with cache.locked(path):
         others = _read_scores(path)
-        table = pd.concat([others[others["branch"] != branch], new], ignore_index=True) if len(others) else new
+        others = others[others["branch"].map(lambda name: name != branch and not name.startswith(f"{branch}@"))]
+        table = pd.concat([others, new], ignore_index=True) if len(others) else new
         with disk.replacing(path) as partial:
             table.sort_values(["branch", "clip_id", "frame"]).to_csv(partial, index=False)
     return scores(study_name, branch)
@@ -198,6 +213,25 @@ def scores(study_name: str, branch: str, split: str | None = None) -> pd.DataFra
     if chosen.empty:
         raise DfdError(f"{path} has no scores of {branch!r}; first run the notebook that computes them.")
     return (chosen if split is None else chosen[chosen["split"] == split]).reset_index(drop=True)
+
+
+def write_trainings(study_name: str, branch: str, frames: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Put the score tables of several trainings into the study's: the first as `branch`, then `branch@2`, `branch@3`.
+
+    Returns all their rows as read from that file.
+    """
+    return [write_scores(study_name, _training(branch, i), table) for i, table in enumerate(frames, 1)]
+
+
+def trainings(study_name: str, branch: str, split: str | None = None) -> list[pd.DataFrame]:
+    """The rows of each training of a branch, or of one part of its split; DfdError if there are none."""
+    known = set(_read_scores(_scores_path(study_name))["branch"])
+    others = itertools.takewhile(known.__contains__, (_training(branch, i) for i in itertools.count(2)))
+    return [scores(study_name, name, split) for name in (branch, *others)]
+
+
+def _training(branch: str, number: int) -> str:
+    return branch if number == 1 else f"{branch}@{number}"
 
 
 def _scores_path(study_name: str) -> Path:
@@ -219,9 +253,11 @@ def recompute(path: Path) -> list[str]:
     if not path.is_file() or not numbers.is_file():
         raise DfdError(f"There is no {path} or no {numbers}; name a score table, such as results/scores/uadfv.csv.")
     table, resamples = _read_scores(path), studies.load(path.stem).bootstrap
-    tests = {branch: rows for branch, rows in table[table["split"] == "test"].groupby("branch")}
+    tests: dict[str, list[pd.DataFrame]] = {}
+    for branch, rows in table[table["split"] == "test"].groupby("branch"):  # sorted: trainings in their order
+        tests.setdefault(branch.partition("@")[0], []).append(rows)
     lines = []
-    for row in json.loads(numbers.read_text())["rows"]:
+    for row in json.loads(numbers.read_text(encoding="utf-8"))["rows"]:
         if found := _number(row["id"], tests, resamples):
             same = all(round(getattr(found, name), 6) == row[name] for name in ("value", "low", "high"))
             recorded = "" if same else f"   (recorded: {row['value']} [{row['low']}, {row['high']}])"
@@ -229,7 +265,7 @@ def recompute(path: Path) -> list[str]:
     return lines
 
 
-def _number(key: str, tests: dict[str, pd.DataFrame], resamples: int) -> Estimate | None:
+def _number(key: str, tests: dict[str, list[pd.DataFrame]], resamples: int) -> Estimate | None:
     """The number of this id from the test frames of each branch; None if it does not follow from them alone."""
     if key in DIFFERENCES:
         a, b, statistic = DIFFERENCES[key]
@@ -238,8 +274,8 @@ def _number(key: str, tests: dict[str, pd.DataFrame], resamples: int) -> Estimat
     unit, _, statistic = name.partition("_")
     if branch not in tests or statistic not in metrics.STATISTICS:
         return None
-    table = metrics.to_videos(tests[branch]) if unit == "video" else tests[branch]
-    return metrics.estimate(table, statistic, f"{unit}s", resamples)
+    tables = [metrics.to_videos(table) if unit == "video" else table for table in tests[branch]]
+    return metrics.estimate(tables, statistic, f"{unit}s", resamples)
 
 
 def main() -> None:

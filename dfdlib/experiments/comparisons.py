@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from dfdlib.core import cache
+from dfdlib.core import cache, parallel
 from dfdlib.core.studies import Study
 from dfdlib.evaluation import arbiter, metrics, results
 from dfdlib.experiments import pose_factorial, pretraining
@@ -44,7 +44,8 @@ def comparison_rows(study: Study, frames: FrameSet) -> Iterator[dict]:
     yield row("split", "pairs at random, one fold of five", in_folds(small, frames, "pair", folds=1))
     yield row("split", "people, five folds", in_folds(small, frames, "person"))
     for arch in NETWORKS:
-        own = replace(study, resnet=replace(study.resnet, arch=arch))
+        own = replace(study, resnet=replace(study.resnet, arch=arch, weights=_public(study.resnet.weights)))
+        own = study if arch == study.resnet.arch else own
         run = finetune.one_cycle(own, frames)
         yield row("network", arch, run) | size(own)
         if arch == study.resnet.arch:
@@ -90,14 +91,20 @@ def size(study: Study) -> dict[str, float]:
 def in_folds(study: Study, frames: FrameSet, unit: str, folds: int = FOLDS) -> pd.DataFrame:
     """Scores of the frames in the first `folds` of five folds, by networks that have not seen them.
 
-    `unit` as in `pose_factorial.folds`: "frame" leaks, "person" does not. All rows belong to the part "test".
+    `unit` as in `pose_factorial.folds`: "frame" leaks, "person" does not. All rows belong to the part "test". One fold
+    is trained at a time, or as many as the cluster has workers.
     """
-    parts, some = [], itertools.islice(pose_factorial.folds(frames.table, unit, study.seed), folds)
-    for number, (train_rows, test_rows) in enumerate(some):
-        recipe = finetune.cycle_recipe(study, finetune.labelled(frames.rows(train_rows), study), unit, number)
-        run = finetune.run_recipe(study, frames, finetune.as_test(frames.rows(test_rows)), recipe)
-        parts.append(run.scores(run.best).set_index(test_rows))
-    return pd.concat(parts).sort_index()
+    some = itertools.islice(pose_factorial.folds(frames.table, unit, study.seed), folds)
+    calls = [(study, frames, *rows, unit, number) for number, rows in enumerate(some)]
+    return pd.concat(parallel.each(_fold, calls, jobs=1)).sort_index()
+
+
+def _fold(
+    study: Study, frames: FrameSet, train_rows: np.ndarray, test_rows: np.ndarray, unit: str, number: int
+) -> pd.DataFrame:
+    recipe = finetune.cycle_recipe(study, finetune.labelled(frames.rows(train_rows), study), unit, number)
+    run = finetune.run_recipe(study, frames, finetune.as_test(frames.rows(test_rows)), recipe)
+    return run.scores(run.best).set_index(test_rows)
 
 
 def starts(study: Study, frames: FrameSet) -> Iterator[dict]:
@@ -115,13 +122,19 @@ def starts(study: Study, frames: FrameSet) -> Iterator[dict]:
         "the paper's recipe": finetune.paper_recipe,
     }
     found = {}
-    for name, own in {"Tiny-ImageNet": _from(small, weights), "random": small}.items():
+    random = replace(small, resnet=replace(small.resnet, weights=""))
+    for name, own in {"Tiny-ImageNet": _from(small, weights), "random": random}.items():
         own = replace(own, resnet=replace(own.resnet, learning_rates=(max(study.resnet.learning_rates),)))
         for recipe, trained in recipes.items():
             found[name] = test_scores(trained(own, frames))  # in the end that of the paper's recipe
             yield scores_row(study, "first weights", f"{name}, {recipe}", found[name])
     gain = metrics.difference(found["Tiny-ImageNet"], found["random"], "acc", "frames", study.bootstrap)
     results.record(study.name, "pretraining.paper_recipe.frame_acc_gain", gain)
+
+
+def _public(weights: str) -> str:
+    """What other networks start from: the public weights too, where the study names them, but no file of its own."""
+    return weights if weights == "imagenet" else ""
 
 
 def _from(study: Study, weights: Path) -> Study:

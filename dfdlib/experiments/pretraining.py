@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from dfdlib.core import cache, disk, paths, training
+from dfdlib.core import cache, disk, paths, processes, training
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import ResNetParams, Study
 from dfdlib.resnet import architectures, classifier, finetune
@@ -88,7 +88,7 @@ def tiny_imagenet(study: Study, path: Path) -> tuple[Path, float]:
     """Weights of the study's network after EPOCHS epochs on the archive, and accuracy on HELD_OUT images per class."""
     params = replace(study.resnet, input_size=SIZE, batch=BATCH, weights="")
     key = cache.key(__name__, params, study.seed, path)
-    folder = paths.runs() / "pretrained" / f"{params.arch}-{key[:12]}"
+    folder = training.folder_of(paths.runs() / "pretrained" / f"{params.arch}-{key[:12]}", EPOCHS)
     done = training.weights_of(folder, EPOCHS)
     if not done.is_file():
         _train(study.seed, params, read_archive(path), folder)
@@ -103,7 +103,8 @@ def _train(seed: int, params: ResNetParams, data: tuple[np.ndarray, np.ndarray, 
     batches = classifier.epochs_of(images[~held], labels[~held], params, seed)
 
     def evaluate(model: nn.Module) -> tuple[dict, dict]:
-        top1 = float((classifier.logits(model, images[held], params).argmax(1) == labels[held]).mean())
+        logits = processes.gathered(lambda part: classifier.logits(model, part, params), images[held])
+        top1 = float((logits.argmax(1) == labels[held]).mean())
         return {"top1": top1}, {"top1": np.array(top1)}
 
     finetune.descend(model, finetune.Recipe(PEAK, EPOCHS, *batches, weight_decay=5e-4), params, evaluate, folder)

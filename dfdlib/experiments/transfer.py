@@ -7,10 +7,10 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 
 from dfdlib.core import cache, paths, studies
 from dfdlib.core.errors import DfdError
@@ -23,6 +23,9 @@ from dfdlib.faces.frames import COLUMNS, FrameSet
 from dfdlib.headpose import pose_features, worldmodel
 from dfdlib.headpose.pose_features import StoredSvm
 from dfdlib.resnet import finetune
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 FEWEST_PEOPLE = 5  # with fewer, an interval over people is meaningless
 UNKNOWN = Estimate(np.nan, np.nan, np.nan, 0, "")
@@ -37,7 +40,8 @@ def elsewhere(study: Study, own: FrameSet) -> dict[str, FrameSet]:
     """
     found = {study.name: own.part("test")}
     if study.dataset != "embedded":
-        found["embedded"] = frames.of_study(studies.load("embedded")).part("test")
+        rendered = replace(studies.load("embedded"), faces=study.faces)  # as many frames of a clip as of the study's
+        found["embedded"] = frames.of_study(rendered).part("test")
     if os.environ.get("DFD_VIDEOS") and study.dataset != "folder":
         yours = studies.load("yours")
         clips = sources.clips(yours)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
-from dfdlib.core import cache, paths, training, weight_files
+from dfdlib.core import cache, paths, processes, training, weight_files
 from dfdlib.core.studies import ResNetParams, Study
 from dfdlib.faces import geometry
 from dfdlib.faces.frames import FrameSet
@@ -66,6 +66,11 @@ class Run:
     def weights(self) -> Path:
         """The file with the weights of the best epoch on validation."""
         return training.weights_of(self.folder, self.best)
+
+
+def trainings(study: Study) -> list[Study]:
+    """The study once for each of its trainings: seed, seed + 1, ... Training is chaotic; one of it is one draw."""
+    return [replace(study, seed=study.seed + number) for number in range(study.trainings)]
 
 
 def fine_tune(study: Study, frames: FrameSet, lr: float) -> Run:
@@ -129,10 +134,9 @@ def fwa(study: Study, frames: FrameSet) -> Run:
 
 
 def small(study: Study) -> Study:
-    """The study with a randomly initialised ResNet-18 (or its own network, if smaller), which trains faster."""
+    """The study with a randomly initialised ResNet-18, which trains faster; with a network smaller yet, as it is."""
     own, resnet18 = (architectures.architecture(arch).parameters for arch in (study.resnet.arch, "resnet18"))
-    arch = study.resnet.arch if own < resnet18 else "resnet18"
-    return replace(study, resnet=replace(study.resnet, arch=arch, weights=""))
+    return study if own < resnet18 else replace(study, resnet=replace(study.resnet, arch="resnet18", weights=""))
 
 
 def labelled(part: FrameSet, study: Study) -> tuple[training.Batches, int]:
@@ -160,6 +164,7 @@ def run_recipe(
     torch.manual_seed(study.seed)  # for the last layer's initial weights
     model, origin = architectures.build(study.resnet)
     folder = paths.runs() / study.name / f"resnet-{_key(study, frames, recipe, origin)}"
+    folder = training.folder_of(folder, recipe.epochs)
     run = Run(recipe.lr, pd.DataFrame(), folder, origin, held_out)
     told = {"on_epoch": on_epoch, "keep": lambda history: replace(run, history=history).best}
     history = descend(model, recipe, study.resnet, lambda model: _evaluate(model, held_out, study), folder, **told)
@@ -183,7 +188,7 @@ def descend(
 
 
 def _evaluate(model: nn.Module, held_out: FrameSet, study: Study) -> tuple[dict, dict]:
-    logits = classifier.logits(model, held_out.crops, study.resnet)
+    logits = processes.gathered(lambda crops: classifier.logits(model, crops, study.resnet), held_out.crops)
     numbers: dict[str, float] = {}
     for name in held_out.table["split"].unique():
         rows = (held_out.table["split"] == name).to_numpy()
@@ -197,8 +202,8 @@ def _key(study: Study, frames: FrameSet, recipe: Recipe, origin: str) -> str:
     # A run depends on its own rate, not on others that the study names, and on the initial weights actually found.
     network = replace(study.resnet, learning_rates=(), weights="")
     first = "random weights" if origin.startswith("random weights") else origin
-    if Path(study.resnet.weights).is_file() and not study.resnet.weights_sha256:
-        first = cache.sha256(Path(study.resnet.weights))
+    if study.resnet.weights not in ("", "imagenet"):
+        first = cache.sha256(weight_files.named(study.resnet.weights))
     how = recipe.lr, recipe.epochs, recipe.cycle, recipe.decay, recipe.weight_decay, *recipe.more
     return cache.key(__name__, network, study.seed, first, frames.crops, frames.table, *how)[:12]
 

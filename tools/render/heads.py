@@ -52,7 +52,7 @@ def data_folder() -> Path:
 @lru_cache(1)
 def topology() -> Topology:
     faces, face_uv, groups, uv, group = [], [], [], [], ""
-    for line in (data_folder() / "3dobjs/base.obj").read_text().splitlines():
+    for line in (data_folder() / "3dobjs/base.obj").read_text(encoding="utf-8").splitlines():
         word = line.split()
         if not word:
             continue

@@ -46,7 +46,7 @@ CLIP = 0.12
 
 @lru_cache(1)
 def _matrix() -> sparse.csr_matrix:
-    stored = json.loads(FILE.read_text())["points"]
+    stored = json.loads(FILE.read_text(encoding="utf-8"))["points"]
     rows = np.repeat(np.arange(68), [len(p["vertices"]) for p in stored])
     columns, weights = (np.concatenate([p[k] for p in stored]) for k in ("vertices", "weights"))
     return sparse.csr_matrix((weights, (rows, columns.astype(int))), (68, columns.astype(int).max() + 1))
@@ -75,7 +75,7 @@ def people_model(n: int = 60, first: int = 1000) -> np.ndarray:
 def write_world_model(model: np.ndarray) -> None:
     """68 rows index,x,y,z: iBUG number from 1, millimetres, head axes (see heads.py)."""
     lines = ["index,x,y,z"] + [f"{i},{x:.2f},{y:.2f},{z:.2f}" for i, (x, y, z) in enumerate(model, 1)]
-    WORLD_MODEL.write_text("\n".join(lines).replace("-0.00", "0.00") + "\n")
+    WORLD_MODEL.write_text("\n".join(lines).replace("-0.00", "0.00") + "\n", encoding="utf-8")
 
 
 @lru_cache(1)
@@ -257,7 +257,7 @@ def measure(work: Path) -> None:
         "pictures": len(seen),
     }
     lines = ",\n".join(json.dumps(p) for p in stored)
-    FILE.write_text(json.dumps(head)[:-1] + ', "points": [\n' + lines + "\n]}\n")
+    FILE.write_text(json.dumps(head)[:-1] + ', "points": [\n' + lines + "\n]}\n", encoding="utf-8")
     _matrix.cache_clear()
     print(
         f"{len(seen)} pictures; mean miss 1-17 {miss[:17].mean():.3f}, 18-68 {miss[17:].mean():.3f}, worst "

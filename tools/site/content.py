@@ -68,7 +68,7 @@ def title_of(text: str) -> str:
 
 def front() -> Page:
     """The first page: what the study is, the claims on real data, where to go, the claims on synthetic data."""
-    readme = (paths.root() / "README.md").read_text()
+    readme = (paths.root() / "README.md").read_text(encoding="utf-8")
     sentence = re.search(r"^# .+\n\n((?:.+\n)+)", readme)[1]
     text = template("front.md.j2").render(
         name=title_of(readme),
@@ -88,7 +88,7 @@ def documents() -> Iterator[Page]:
     """Every Markdown document of DOCUMENTS that exists."""
     found = sorted({path for pattern in DOCUMENTS for path in paths.root().glob(pattern)})
     for path in found:
-        name, text = str(path.relative_to(paths.root())), path.read_text()
+        name, text = str(path.relative_to(paths.root())), path.read_text(encoding="utf-8")
         group = "Benchmarks" if name.startswith("benchmarks/") else "Documents"
         yield Page(f"{name.removesuffix('.md')}.html", name, title_of(text), from_markdown(text), group)
 
@@ -144,7 +144,7 @@ def captions() -> dict[int, str]:
 
 def figures() -> Page:
     """All figures of the index figures/README.md, with their captions and links to their numbers."""
-    index = (paths.root() / "figures" / "README.md").read_text()
+    index = (paths.root() / "figures" / "README.md").read_text(encoding="utf-8")
     said, parts = captions(), [from_markdown(index.partition("\n|")[0])]
     for line in re.findall(r"^\| `(fig.*)\|$", index, re.MULTILINE):
         name, shows, paper, made = (part.strip(" `") for part in line.split("|"))
@@ -202,14 +202,14 @@ def _html(table: pd.DataFrame) -> str:
 def file(source: str) -> Page:
     """A text file of the repository as it is."""
     path = paths.root() / source
-    shown = f'<pre tabindex="0">{html.escape(path.read_text())}</pre>'
+    shown = f'<pre tabindex="0">{html.escape(path.read_text(encoding="utf-8"))}</pre>'
     about = f"<h1>{source}</h1><p>{html.escape(_about(path))}</p>"
     return Page(f"{source}.html", source, source, about, tail=shown)
 
 
 def _about(path: Path) -> str:
     """The first line of a module's docstring; empty for any other file."""
-    text = ast.get_docstring(ast.parse(path.read_text())) if path.suffix == ".py" else None
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) if path.suffix == ".py" else None
     return (text or "").partition("\n")[0]
 
 

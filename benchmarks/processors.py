@@ -1,0 +1,114 @@
+"""Do other instructions or threads change a verdict? The embedded study, computed anew for each combination.
+
+    python benchmarks/processors.py [--short] [FOLDER]
+
+FOLDER keeps the finished combinations, so that an interrupted benchmark goes on; by default it is a temporary one.
+--short takes the smoke study and two combinations, prints what differs and writes no page: tests call it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
+from dfdlib.core import paths, repro
+from dfdlib.evaluation import results
+
+Case = tuple[str, str, int]  # ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA, threads
+SHARED: Case = (*repro.SHARED.values(), 1)  # what a run takes by default
+CAPABILITIES, INSTRUCTIONS = ("default", "avx2", "avx512"), ("SSE41", "AVX2", "ALL")
+# Every capability with every instruction set, and threads so that both numbers meet each of these.
+GRID = itertools.product(enumerate(CAPABILITIES), enumerate(INSTRUCTIONS))
+CASES: list[Case] = [SHARED, *((one, other, 1 + (i + j) % 2) for (i, one), (j, other) in GRID)]
+SHORT: list[Case] = [SHARED, ("default", "SSE41", 2)]
+SHOWN = ("resnet.frame_acc", "resnet.one_cycle.frame_acc", "system.frame_acc", "no_fakes.embedded.frame_auc_gain")
+STUDY, NOTEBOOKS = "embedded", ("01", "02", "03", "04", "05", "07")  # 06 gives no verdict
+
+
+def rows(study: str, case: Case, folder: Path, notebooks: Sequence[str]) -> list[dict]:
+    """The numbers of a study computed with a case's instructions and threads, in a copy of this checkout."""
+    copy = folder / "-".join(map(str, (study, *case)))
+    found = copy / "build" / study / "results" / f"{study}.json"
+    if not (copy / "done").is_file():
+        _copy(copy)
+        settings = copy / "studies" / f"{study}.yaml"
+        settings.write_text(f"threads: {case[2]}\n{settings.read_text()}")
+        names = dict(zip(repro.SHARED, case, strict=False)) | {"PYTHONPATH": str(copy)}
+        names |= {"DFD_CACHE": str(folder / "cache")}  # its keys know the instructions where they matter
+        others = {name: value for name, value in os.environ.items() if not name.startswith("DFD_")}
+        command = [sys.executable, "-m", "dfdlib", "run", study, *notebooks]
+        subprocess.run(command, check=True, env=others | names, cwd=copy, stdout=subprocess.DEVNULL)
+        (copy / "done").touch()
+    return json.loads(found.read_text())["rows"]
+
+
+def _copy(target: Path) -> None:
+    """The files of this checkout that git tracks or would track, with what is changed in them."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=paths.root(),
+        capture_output=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (paths.root() / name).is_file():
+            place = target / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes((paths.root() / name).read_bytes())
+
+
+def table(found: dict[Case, list[dict]]) -> pd.DataFrame:
+    """One row a case: its verdicts that are those of the first case, those that are not, and some numbers."""
+    first = _verdicts(next(iter(found.values())))
+    lines = []
+    for case, numbers in found.items():
+        own, values = _verdicts(numbers), {row["id"]: row["value"] for row in numbers}
+        other = [f"{key}: {own.get(key)}" for key in first if own.get(key) != first[key]]
+        line = dict(zip(("PyTorch", "oneDNN", "threads"), case, strict=True))
+        line |= {"same verdicts": f"{len(first) - len(other)} of {len(first)}", "others": "; ".join(other)}
+        lines.append(line | {key: f"{values[key]:.3f}" for key in SHOWN if key in values})
+    return pd.DataFrame(lines)
+
+
+def _verdicts(numbers: Sequence[dict]) -> dict[str, str]:
+    return {row["id"]: row["verdict"] for row in numbers if row["verdict"]}
+
+
+def page(found: dict[Case, list[dict]]) -> str:
+    """The page: how it was made, and the table."""
+    lines = table(found)
+    head = ["| " + " | ".join(row) + " |" for row in (lines.columns, ["---"] * len(lines.columns))]
+    body = ["| " + " | ".join(map(str, row)) + " |" for row in lines.itertuples(index=False)]
+    text = "# Verdicts on other processors\n\nThe embedded study (synthetic), each line computed anew with the "
+    text += "instructions that `ATEN_CPU_CAPABILITY` and\n`ONEDNN_MAX_CPU_ISA` allow, on "
+    text += f"{repro.processor()}. The first line is what every run takes by default\n"
+    text += "(`dfdlib/core/repro.py`). A verdict is what the claim table says of a number and its interval; "
+    text += f"{results.WIDEST:.0%} is the widest\ninterval that can confirm one.\n\n"
+    return text + "\n".join([*head, *body]) + "\n"
+
+
+def main() -> None:
+    """Compute what is missing; write the page, or with --short print the table alone."""
+    short = "--short" in sys.argv
+    given = [name for name in sys.argv[1:] if not name.startswith("--")]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(given[0] if given else temporary)
+        if short:
+            found = {case: rows("smoke", case, folder, ("01", "02", "03", "04", "05")) for case in SHORT}
+            print(table(found).to_string(index=False))
+            raise SystemExit(int(len({str(_verdicts(numbers)) for numbers in found.values()}) > 1))
+        found = {case: rows(STUDY, case, folder, NOTEBOOKS) for case in dict.fromkeys(CASES)}
+    Path(__file__).with_suffix(".md").write_text(page(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
