@@ -1,7 +1,7 @@
 """Where the minutes of `make study` go: each job of the embedded study with its limit, and the cells that take longest.
 
 python benchmarks/study.py: from what the last `dfd run embedded` left in build/embedded. `make publish` does so after a
-run from nothing.
+run from nothing; of a run that found its trainings finished it makes no page.
 """
 
 from __future__ import annotations
@@ -72,7 +72,11 @@ def page(folder: Path) -> str:
 def main() -> None:
     """Write the page."""
     repro.start(0, 1)
-    text = page(paths.build() / "embedded")
+    folder = paths.build() / "embedded"
+    if "training paper" not in (folder / "seconds.csv").read_text(encoding="utf-8"):
+        print("The last run found its trainings finished; delete build/cache and build/runs, and run it again.")
+        return
+    text = page(folder)
     Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")
     print(text, flush=True)
 

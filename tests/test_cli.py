@@ -296,3 +296,21 @@ def test_jobs_start_by_need_and_in_order() -> None:
     began.clear()
     failed = set(runner._by_need({name: job(name, DfdError("no") if name == "03" else None) for name in names}, 2))
     assert failed == {"03", "05", "07", "00"} and set(began) == set(names) - failed | {"03"}
+
+
+def test_a_second_run_that_would_change_nothing_executes_no_notebook(repository: Path) -> None:
+    count = repository / "count"
+    _write(repository, "01_first", f"with open({str(count)!r}, 'a') as file:\n    file.write('x')")
+
+    def runs(**more: bool) -> int:
+        runner.run_study("smoke", _console(), **more)
+        return len(count.read_text())
+
+    assert [runs(), runs(), runs(again=True)] == [1, 1, 2]
+    executed = repository / "build" / "smoke" / "notebooks" / "01_first.ipynb"
+    executed.write_text(executed.read_text() + "\n")
+    assert runs() == 3, "what the run wrote has changed"
+    _write(repository, "01_first", f"with open({str(count)!r}, 'a') as file:\n    file.write('xx')")
+    assert [runs(), runs()] == [5, 5], "the notebook has changed"
+    runner.run_study("smoke", _console(), ["01"])
+    assert runs() == 9, "one notebook was run alone"

@@ -44,8 +44,9 @@ def run(
     study: Annotated[str, typer.Argument(help="A file name in studies/ without .yaml.")] = "embedded",
     notebooks: Annotated[list[str] | None, typer.Argument(help="Such as 03; all of them by default.")] = None,
     scheduler: Annotated[str, typer.Option(help="Sweeps and folds on a Dask cluster: tcp://HOST:PORT.")] = "",
+    again: Annotated[bool, typer.Option("--again", help="Also where nothing has changed since the last run.")] = False,
 ) -> None:
-    """Run a study's notebooks and print its claim table."""
+    """Run a study's notebooks, unless nothing has changed since they were run, and print its claim table."""
     from dfdlib.command import run
     from dfdlib.core import parallel
     from dfdlib.evaluation import claims
@@ -53,7 +54,7 @@ def run(
     console = progress.console()
     if scheduler:
         parallel.use(scheduler)
-    folder = run.run_study(study, console, notebooks or ())
+    folder = run.run_study(study, console, notebooks or (), again)
     console.print(_claims(claims.claim_table(study), claims.beside_published(study), study))
     console.print(f"Executed notebooks: {folder}", soft_wrap=True)
     console.print(f"Figures:            {paths.figures(study)}", soft_wrap=True)

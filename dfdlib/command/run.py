@@ -21,7 +21,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from rich.console import Console
 
-from dfdlib.command import check, progress
+from dfdlib.command import check, progress, unchanged
 from dfdlib.command.progress import Steps
 from dfdlib.core import cache, disk, paths, repro, studies
 from dfdlib.core.errors import DfdError
@@ -38,11 +38,11 @@ NEEDS = {
     "one-cycle": ("01",),
     "no-fakes": ("01",),
     "one-cycle-validated": ("01",),
+    "03": ("01", "paper", "one-cycle"),
     "04": ("01",),
     "06": ("01", "02", "one-cycle"),
-    "03": ("01", "paper", "one-cycle"),
-    "07": ("01", "03", "04", "one-cycle", "no-fakes"),
     "05": ("01", "02", "03", "04", "one-cycle-validated"),
+    "07": ("01", "03", "04", "one-cycle", "no-fakes"),
 }
 ORDER = ("01", "02", *NEEDS, "00")  # of jobs that could start
 
@@ -61,11 +61,12 @@ def order(names: Sequence[str] = ()) -> list[Path]:
     return sorted(chosen, key=lambda path: (path.stem.startswith("00"), path.stem))
 
 
-def run_study(study: str, console: Console, names: Sequence[str] = ()) -> Path:
+def run_study(study: str, console: Console, names: Sequence[str] = (), again: bool = False) -> Path:
     """Execute notebooks for a study; returns the folder of the executed ones.
 
-    Everything goes to build/<study>. Raises DfdError with the message of the first cell that fails; everything
-    computed before it stays on disk.
+    Everything goes to build/<study>. If nothing has changed since all of them were run, nothing is done, unless `again`
+    asks for it. Raises DfdError with the message of the first cell that fails; everything computed before it stays on
+    disk.
     """
     params = studies.load(study)
     check.check(params, whole=not names)
@@ -73,6 +74,12 @@ def run_study(study: str, console: Console, names: Sequence[str] = ()) -> Path:
     paths.import_from_here()
     repro.limit(params.threads)  # in the kernels too: NumPy reads the number of threads when it is imported
     with _single_run(study, folder), progress.logged(folder / "run.log"), Steps(console) as steps:
+        if not (names or again) and unchanged.is_unchanged(params):
+            steps.say(
+                "Nothing has changed since the last run, so its numbers stay; --again executes the notebooks anew."
+            )
+            return folder / "notebooks"
+        unchanged.forget(params)
         if not names:
             frames.clips(params), sources.stills(params)  # missing data must not cost an older run its numbers
             results.clear(study)
@@ -82,6 +89,8 @@ def run_study(study: str, console: Console, names: Sequence[str] = ()) -> Path:
             _all(params, folder / "notebooks", names, steps)
         finally:
             steps.write(folder / "seconds.csv")
+        if not names:
+            unchanged.remember(params)
     return folder / "notebooks"
 
 
@@ -187,7 +196,8 @@ def _execute(source: Path, target: Path, parameters: dict[str, str], tell: Calla
             progress_bar=False,
             execution_timeout=CELL_TIMEOUT,
             tell=tell,
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # it warns about TCP, which stays on this machine
+            # It warns about TCP, which stays on this machine, and calls its own end an interrupt where it ends slowly.
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
         )
     except PapermillExecutionError as error:
         raise DfdError(_sentence(source, target, error)) from None

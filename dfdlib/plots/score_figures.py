@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from dfdlib.plots import canvas
 from dfdlib.plots.canvas import FAKE, FOURTH, REAL, THIRD
@@ -29,6 +30,8 @@ def training(histories: dict[str, pd.DataFrame]) -> Figure:
         highest = history[["train_loss", "val_loss", "test_loss"]].max(axis=None)
         below.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, min(2, 1.1 * highest)))
         below.legend(fontsize=9)
+        for axis in (above, below):
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     return fig
 
 
