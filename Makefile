@@ -47,7 +47,8 @@ conda: ## write the lock's versions into environment.yml (`make lock` does so to
 	@sed -n 's/^dlib-bin==\(.*\)/s|^version = .*|version = "\1"|/p' requirements.txt >> versions.sed
 	@sed -i -f versions.sed environment.yml tools/conda/pyproject.toml && rm versions.sed
 
-WORKERS := -n auto --dist loadfile # a process for each core; tests of one file share what they prepare
+# A process for each core; tests of one file share what they prepare, and the longest files come first.
+WORKERS := -n auto --dist loadfile --no-loadscope-reorder tests/test_notebooks_run.py tests/test_every_layout.py tests
 study: $(VENV)/installed ## run the notebooks and print the claim table (STUDY=embedded)
 	@$(BIN)/dfd run $(STUDY)
 

@@ -133,7 +133,7 @@ def test_another_python_is_a_sentence(minor: int, tmp_path: Path) -> None:
     python = tmp_path / f"python3.{minor}"
     python.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
     python.chmod(0o755)
-    command = ["make", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}", "install"]
+    command = ["make", "--no-print-directory", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}", "install"]
     done = subprocess.run(command, cwd=paths.root(), capture_output=True, text=True)
     assert done.returncode == 2 and done.stdout.startswith(f"{python} is not Python 3.11; install it")
 
