@@ -141,6 +141,28 @@ def test_nbval_compares_the_committed_notebooks(embedded: Path, monkeypatch) -> 
     assert "failed" not in summary
 
 
+@pytest.mark.parametrize(
+    ("said", "tags", "other", "passes"),
+    [
+        ("accuracy 0.87, a gain", ["trained"], "1", True),
+        ("accuracy 0.87, a gain", ["trained"], "", False),
+        ("accuracy 0.87, a gain", [], "1", False),
+        ("accuracy 0.93, a loss", ["trained"], "1", False),
+    ],
+)
+def test_on_another_processor_nbval_compares_the_words(said, tags, other, passes, tmp_path: Path, monkeypatch) -> None:
+    outputs = [nbformat.v4.new_output("stream", text="accuracy 0.93, a gain\n")]
+    metadata = {"tags": ["nbval-check-output", *tags]}
+    cell = nbformat.v4.new_code_cell(f"print({said!r})", outputs=outputs, metadata=metadata, execution_count=1)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "a.ipynb")
+    monkeypatch.setenv("DFD_OTHER_PROCESSOR", other)
+    if passes:
+        assert "1 passed" in _nbval(tmp_path, "--nbval-lax", str(tmp_path / "a.ipynb"))
+    else:
+        with pytest.raises(AssertionError, match="accuracy"):
+            _nbval(tmp_path, "--nbval-lax", str(tmp_path / "a.ipynb"))
+
+
 def test_a_second_run_from_nothing_gives_the_same(folders: Path) -> None:
     """papermill runs the smoke study; strict nbval runs it again with another empty cache and compares every cell."""
     done = _dfd(folders / "first", "run", "smoke", fresh=True)

@@ -93,6 +93,12 @@ def test_numbers_are_checked_by_nbval(notebook) -> None:
     assert all(cell.outputs for cell in checked)
 
 
+def test_only_checked_cells_are_called_trained(notebook) -> None:
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        assert "trained" not in tags or "nbval-check-output" in tags
+
+
 def test_figures_carry_the_papers_number_and_a_caption(notebook) -> None:
     cells = notebook.cells
     for index, cell in enumerate(cells):

@@ -1,0 +1,45 @@
+"""Other instructions and threads change no verdict: the short form of benchmarks/processors.py."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import processors
+from dfdlib.core import paths, repro
+from tests.conftest import masked
+
+
+def _row(key: str, verdict: str, value: float = 0.5) -> dict:
+    return {"id": key, "verdict": verdict, "value": value}
+
+
+def test_the_table_names_each_verdict_that_differs() -> None:
+    first = [_row("a.gain", "a gain"), _row("b.gain", "no effect seen"), _row("c", "")]
+    other = [_row("a.gain", "a gain"), _row("b.gain", "a loss"), _row("c", "", 0.7)]
+    found = processors.table({processors.SHARED: first, ("default", "SSE41", 2): other})
+    assert found["same verdicts"].tolist() == ["2 of 2", "1 of 2"]
+    assert found["others"].tolist() == ["", "b.gain: a loss"]
+
+
+def test_every_capability_meets_every_instruction_set_and_both_numbers_of_threads() -> None:
+    cases = {*processors.CASES}
+    assert len({case[:2] for case in cases}) == 9 and processors.CASES[0] == (*repro.SHARED.values(), 1)
+    for place, levels in enumerate((processors.CAPABILITIES, processors.INSTRUCTIONS)):
+        assert {(case[place], case[2]) for case in cases} == {(level, n) for level in levels for n in (1, 2)}
+
+
+def test_of_a_trained_cell_only_numbers_and_spaces_are_forgiven() -> None:
+    assert masked("AUC  0.93 [-0.1, nan], n = 1,085") == masked("AUC 1.0 [0.25, 3e-05], n = 7")
+    assert masked("a gain 0.1") != masked("a loss 0.1") and masked(None) is None
+
+
+@pytest.mark.notebooks
+def test_a_short_study_has_the_same_verdicts_with_the_oldest_instructions(tmp_path: Path) -> None:
+    command = [sys.executable, str(paths.root() / "benchmarks" / "processors.py"), "--short", str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    assert done.stdout.count("SSE41") == 1 and len(done.stdout.strip().splitlines()) == 3
