@@ -3,7 +3,7 @@
     python benchmarks/processors.py [--short] [FOLDER]
 
 FOLDER keeps the finished combinations, so that an interrupted benchmark goes on; by default it is a temporary one.
---short takes the smoke study and two combinations, prints what differs and writes no page: tests call it.
+--short takes the smoke study and two combinations, prints what differs and writes no page.
 """
 
 from __future__ import annotations
