@@ -48,7 +48,8 @@ conda: ## write the lock's versions into environment.yml (`make lock` does so to
 	@sed -i -f versions.sed environment.yml tools/conda/pyproject.toml && rm versions.sed
 
 # A process for each core; tests of one file share what they prepare, and the longest files come first.
-WORKERS := -n auto --dist loadfile --no-loadscope-reorder tests/test_notebooks_run.py tests/test_every_layout.py tests
+LONGEST := $(addprefix tests/test_,notebooks_run.py notebooks_twice.py every_layout.py)
+WORKERS := -n auto --dist loadfile --no-loadscope-reorder $(LONGEST) tests
 study: $(VENV)/installed ## run the notebooks and print the claim table (STUDY=embedded)
 	@$(BIN)/dfd run $(STUDY)
 

@@ -16,94 +16,148 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
+from dfdlib.core import paths
 from dfdlib.core.repro import rng
 from dfdlib.evaluation import metrics
+from dfdlib.evaluation.statistics import THRESHOLD
 
-TRIALS = 1000
-# People, strength: 7 people as in UADFV's test part, 9 as in the embedded one. A tuple gives each person's clip pairs.
-CASES = ((7, 0.9), ((4, 3, 2, 2, 1, 1, 1), 2.0), (9, 0.9), (9, 3.0), (17, 2.0), (40, 0.9))
+TRIALS, RESAMPLES = 1000, 200
 FRAMES, MANY = 16, 4000  # frames per clip; people in the population
+# Clip pairs of each person: UADFV's test part, the embedded one, one of 17, and all of UADFV.
+PEOPLE = {
+    "7, as in UADFV's test part": (4, 3, 2, 2, 1, 1, 1),
+    "9, one pair each": (1,) * 9,
+    "17, two pairs each": (2,) * 17,
+    "30, as in all of UADFV": (12, 4, 3, 2, 2, 2) + (1,) * 24,
+}
+# Mean logit of a right verdict, and its SD over people and over clips; `spreads` measures them on the real scores.
+DETECTORS = {
+    "weak": (0.8, 0.5, 1.0),
+    "middling": (2.0, 1.0, 1.5),
+    "strong": (3.5, 2.0, 1.9),
+    "perfect": (6.0, 0.5, 1.0),
+}
+WHAT = (("acc", "frames"), ("acc", "videos"), ("auc", "frames"), ("auc", "videos"))
 
 
-def people(count: int | tuple[int, ...], strength: float, *key: int) -> pd.DataFrame:
-    """Scores of one or several pairs of a real and a fake clip of each person: columns label, p_fake, person.
+def people(pairs: tuple[int, ...], detector: tuple[float, float, float], *key: int) -> pd.DataFrame:
+    """Scores of pairs of a real and a fake clip: columns clip_id, pair, person, split, frame, label, p_fake.
 
     People are easy or hard for the detector and clips lean to one side, so a person's frames are not independent.
-    `strength` is the mean logit of p_fake of fakes; that of reals is -`strength`.
     """
-    draw, pairs = rng(*key), (count if isinstance(count, tuple) else (1,) * count)
-    labels, who = np.tile(np.repeat([0, 1], FRAMES), sum(pairs)), np.repeat(np.arange(len(pairs)), pairs)
-    skill = np.repeat(draw.normal(0, 0.5, len(pairs))[who], 2 * FRAMES)
-    who, clip = np.repeat(who, 2 * FRAMES), np.repeat(draw.normal(0, 0.5, 2 * sum(pairs)), FRAMES)
-    x = (2 * labels - 1) * (strength + skill) + clip + draw.normal(0, 1, len(labels))
-    return pd.DataFrame({"label": labels, "p_fake": 1 / (1 + np.exp(-x)), "person": who.astype(str)})
+    draw, (mean, of_people, of_clips) = rng(*key), detector
+    who = np.repeat(np.arange(len(pairs)), pairs).repeat(2)
+    skill = mean + draw.normal(0, of_people, len(pairs))[who] + draw.normal(0, of_clips, len(who))
+    clip, labels = np.arange(len(who)).repeat(FRAMES), np.tile([0, 1], sum(pairs)).repeat(FRAMES)
+    right = skill.repeat(FRAMES) + draw.logistic(0, 1, len(clip))
+    table = pd.DataFrame({"clip_id": clip, "pair": clip // 2, "person": who.repeat(FRAMES), "split": "test"})
+    frame = np.tile(np.arange(FRAMES), len(who))
+    return table.assign(frame=frame, label=labels, p_fake=1 / (1 + np.exp(-np.where(labels == 1, right, -right))))
 
 
-def truth(statistic: str, strength: float) -> float:
+def of_unit(frames: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """The score table of frames, or of their videos."""
+    return metrics.to_videos(frames) if unit == "videos" else frames
+
+
+def truth(statistic: str, unit: str, detector: tuple[float, float, float]) -> float:
     """The true score, from a simulation of MANY people."""
-    everybody = people(MANY, strength, 10_000)
-    labels, p_fake = everybody["label"].to_numpy(), everybody["p_fake"].to_numpy()
-    return float(metrics.STATISTICS[statistic](labels, p_fake, np.ones((1, len(everybody))))[0])
+    table = of_unit(people((1,) * MANY, detector, 10_000), unit)
+    one = np.ones((1, len(table)))
+    return float(metrics.STATISTICS[statistic](table["label"].to_numpy(), table["p_fake"].to_numpy(), one)[0])
 
 
-def of_score(statistic: str, count: int | tuple[int, ...], strength: float, trials: int) -> dict[str, float]:
-    """Shares of `trials` test parts whose interval covers the true score: `ours`, and `percentiles` of the draws.
-
-    `longer` is the ratio of the mean lengths.
+def of_score(statistic: str, unit: str, who: str, detector: str, trials: int) -> dict[str, float]:
+    """Shares of `trials` test parts whose interval covers the true score: `ours`, `percentiles` of the draws, and for
+    the accuracy of videos `wilson`, which takes them as independent. `width` is the mean of ours.
     """
-    true, hits, lengths = truth(statistic, strength), np.zeros((trials, 2)), np.zeros((trials, 2))
+    true, found = truth(statistic, unit, DETECTORS[detector]), []
     for trial in range(trials):
-        table = people(count, strength, trial)
-        found = metrics.estimate(table, statistic, "frames", 200, seed=trial)
-        draws = metrics.bootstrap(table, metrics.STATISTICS[statistic], 200, trial)
-        low, high = np.percentile(draws, [2.5, 97.5])
-        hits[trial] = found.low <= true <= found.high, low <= true <= high
-        lengths[trial] = found.high - found.low, high - low
-    longer = lengths[:, 0].mean() / lengths[:, 1].mean()
-    return {"ours": float(hits[:, 0].mean()), "percentiles": float(hits[:, 1].mean()), "longer": float(longer)}
+        table = of_unit(people(PEOPLE[who], DETECTORS[detector], trial), unit)
+        ours = metrics.estimate(table, statistic, unit, RESAMPLES, seed=trial)
+        low, high = np.percentile(
+            metrics.bootstrap(table, metrics.STATISTICS[statistic], RESAMPLES, trial), [2.5, 97.5]
+        )
+        row = {"ours": ours.low <= true <= ours.high, "percentiles": low <= true <= high, "width": ours.high - ours.low}
+        if (statistic, unit) == ("acc", "videos"):
+            wilson = metrics.proportion(int(((table["p_fake"] >= THRESHOLD) == table["label"]).sum()), len(table), unit)
+            row["wilson"] = wilson.low <= true <= wilson.high
+        found.append(row)
+    return {"true score": true} | pd.DataFrame(found).astype(float).mean().to_dict()
 
 
-def of_difference(count: int | tuple[int, ...], trials: int) -> float:
-    """The share of `trials` whose interval covers 0, for the paired difference of two equally good detectors."""
+def of_difference(who: str, detector: str, trials: int) -> float:
+    """The share of `trials` whose interval covers 0, for the paired difference of two equally good detectors.
+
+    The second's logits are the first's, shifted in a third of the clips: most verdicts agree, as with one network on
+    the same crops in two versions.
+    """
     hits = []
     for trial in range(trials):
-        a, b = (people(count, 0.9, trial, side).assign(clip_id="c") for side in (0, 1))
-        found = metrics.difference(a, b, "acc", "frames", 200, trial)
+        a = people(PEOPLE[who], DETECTORS[detector], trial)
+        clips, draw = a["clip_id"].nunique(), rng(trial, 1)
+        shift = (draw.normal(0, 2, clips) * (draw.random(clips) < 1 / 3))[a["clip_id"]]
+        sides = [a.assign(p_fake=1 / (1 / a["p_fake"] - 1 + 1e-12) * np.exp(sign * shift / 2)) for sign in (1, -1)]
+        sides = [side.assign(p_fake=side["p_fake"] / (1 + side["p_fake"])) for side in sides]
+        found = metrics.difference(*sides, "acc", "frames", RESAMPLES, trial)
         hits.append(found.low <= 0 <= found.high)
     return float(np.mean(hits))
 
 
-def _counted(count: int | tuple[int, ...]) -> str:
-    return f"{len(count)} with {', '.join(map(str, count))} pairs" if isinstance(count, tuple) else str(count)
+def spreads(scores: pd.DataFrame) -> pd.DataFrame:
+    """SD of the logit of a right verdict over people and over one person's clips, for each branch of a score table."""
+    p = scores["p_fake"].clip(1e-3, 1 - 1e-3)
+    logit = np.log(p / (1 - p)) * (2 * scores["label"] - 1)
+    clips = scores.assign(logit=logit).groupby(["branch", "person", "clip_id"])["logit"].mean().reset_index()
+    by_person = clips.groupby(["branch", "person"])["logit"]
+    inside = (clips["logit"] - by_person.transform("mean")).pow(2).groupby(clips["branch"]).sum()
+    freedom = clips.groupby("branch")["clip_id"].count() - clips.groupby("branch")["person"].nunique()
+    of_clips = (inside / freedom) ** 0.5
+    means, per_person = by_person.mean().groupby("branch").std(), by_person.count().groupby("branch").mean()
+    of_people = (means**2 - of_clips**2 / per_person).clip(lower=0) ** 0.5
+    return pd.DataFrame({"mean": clips.groupby("branch")["logit"].mean(), "people": of_people, "clips": of_clips})
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    cells = [
+        [f"{v:.3f}" if isinstance(v, float) and v == v else "" if v != v else str(v) for v in row]
+        for row in table.values
+    ]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [list(table), ["---"] * table.shape[1], *cells])
 
 
 def main() -> None:
-    """Simulate every case and write the table."""
-    cases = list(itertools.product(metrics.STATISTICS, CASES))
-    scores = Parallel(n_jobs=2)(delayed(of_score)(name, *case, TRIALS) for name, case in cases)
+    """Simulate every case and write the tables."""
+    cases = list(itertools.product(WHAT, PEOPLE, DETECTORS))
+    found = Parallel(n_jobs=2)(delayed(of_score)(*what, who, name, TRIALS) for what, who, name in cases)
     rows = [
-        {"what": f"{name} of frames", "people": _counted(count), "true score": truth(name, strength)} | found
-        for (name, (count, strength)), found in zip(cases, scores, strict=True)
+        {"what": f"{what[0]} of {what[1]}", "people": who, "detector": name} | row
+        for (what, who, name), row in zip(cases, found, strict=True)
     ]
-    gaps = Parallel(n_jobs=2)(delayed(of_difference)(count, TRIALS) for count, _ in CASES)
-    rows += [
-        {"what": "difference of acc", "people": _counted(count), "true score": 0.0, "ours": share}
-        for (count, _), share in zip(CASES, gaps, strict=True)
-    ]
-    text = (
-        "# Coverage of the intervals\n\n"
-        f"Share of {TRIALS} simulated test parts (real and fake clips of {FRAMES} frames) "
-        "whose 95 % interval holds the true score; standard error 0.007 at 0.95. `percentiles` is the plain bootstrap "
-        "over people, which is too short with few of them. The calibration error (ece) is the exception: where it "
-        "is small, its estimate lies above it, as no estimate of it can be negative, and the interval does not mend "
-        "that; read "
-        "the Brier score beside it.\n\n"
+    pairs = list(itertools.product(PEOPLE, DETECTORS))
+    gaps = Parallel(n_jobs=2)(delayed(of_difference)(*pair, TRIALS) for pair in pairs)
+    differences = [{"people": who, "detector": name, "ours": gap} for (who, name), gap in zip(pairs, gaps, strict=True)]
+    scores = pd.read_csv(paths.root() / "results" / "scores" / "uadfv.csv", dtype={"clip_id": str})
+    text = "# Coverage of the intervals\n\n"
+    text += (
+        f"Share of {TRIALS} simulated test parts (real and fake clips of {FRAMES} frames) whose 95 % interval holds "
     )
-    lines = ["| what | people | true score | ours | percentiles | times longer |", "| --- " * 6 + "|"]
-    for row in rows:
-        plain = f"{row['percentiles']:.3f} | {row['longer']:.2f}" if "percentiles" in row else " | "
-        lines.append(f"| {row['what']} | {row['people']} | {row['true score']:.3f} | {row['ours']:.3f} | {plain} |")
-    Path(__file__).with_suffix(".md").write_text(text + "\n".join(lines) + "\n")
+    text += (
+        "the true score;\nstandard error 0.007 at 0.95. `percentiles` is the plain bootstrap over people, `wilson` the "
+    )
+    text += "interval for independent videos,\n`width` the mean width of ours. "
+    text += (
+        f"LIKENESS = {metrics.LIKENESS} and DOUBT = {metrics.DOUBT} in `dfdlib/evaluation/metrics.py` were chosen on\n"
+    )
+    text += "such simulations and on no score of the study.\n\n" + _markdown(pd.DataFrame(rows)) + "\n\n"
+    text += (
+        "Paired differences in accuracy of two equally good detectors that agree in most verdicts; the truth is 0:\n\n"
+    )
+    text += _markdown(pd.DataFrame(differences)) + "\n\n"
+    text += "For comparison with the simulated detectors, the logit of a right verdict in UADFV's score tables, "
+    text += "its mean, and its SD over people\nand over one person's clips (p_fake kept within 0.001 and 0.999):\n\n"
+    text += _markdown(spreads(scores[scores["split"] == "test"]).round(2).reset_index()) + "\n"
+    Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

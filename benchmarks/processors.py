@@ -1,9 +1,9 @@
 """Do other instructions or threads change a verdict? The embedded study, computed anew for each combination.
 
-    python benchmarks/processors.py [--short] [FOLDER]
+    python benchmarks/processors.py [FOLDER]
 
 FOLDER keeps the finished combinations, so that an interrupted benchmark goes on; by default it is a temporary one.
---short takes the smoke study and two combinations, prints what differs and writes no page.
+tests/test_notebooks_twice.py does the same with the smoke study and two combinations.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
 from dfdlib.core import paths, repro
-from dfdlib.evaluation import results
 
 Case = tuple[str, str, int]  # ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA, threads
 SHARED: Case = (*repro.SHARED.values(), 1)  # what a run takes by default
@@ -29,7 +28,6 @@ CAPABILITIES, INSTRUCTIONS = ("avx512", "avx2", "default"), ("ALL", "AVX2", "SSE
 # Every capability with every instruction set, and threads so that both numbers meet each of these.
 GRID = itertools.product(enumerate(CAPABILITIES), enumerate(INSTRUCTIONS))
 CASES: list[Case] = [SHARED, *((one, other, 1 + (i + j) % 2) for (i, one), (j, other) in GRID)]
-SHORT: list[Case] = [SHARED, ("default", "SSE41", 2)]
 SHOWN = ("resnet.frame_acc", "resnet.one_cycle.frame_acc", "system.frame_acc", "no_fakes.embedded.frame_auc_gain")
 STUDY, NOTEBOOKS = "embedded", ("01", "02", "03", "04", "05", "07")  # 06 gives no verdict
 
@@ -91,23 +89,17 @@ def page(found: dict[Case, list[dict]]) -> str:
     text = "# Verdicts on other processors\n\nThe embedded study (synthetic), each line computed anew with the "
     text += "instructions that `ATEN_CPU_CAPABILITY` and\n`ONEDNN_MAX_CPU_ISA` allow, on "
     text += f"{repro.processor()}. The first line is what every run takes by default\n"
-    text += "(`dfdlib/core/repro.py`). A verdict is what the claim table says of a number and its interval; "
-    text += f"{results.WIDEST:.0%} is the widest\ninterval that can confirm one.\n\n"
+    text += "(`dfdlib/core/repro.py`). A verdict is what the claim table says of a number and its interval\n"
+    text += "(`dfdlib/evaluation/judging.py`).\n\n"
     missing = [" ".join(map(str, case)) for case in dict.fromkeys(CASES) if case not in found]
     more = f"\nNot computed yet: {', '.join(missing)}.\n" if missing else ""
     return text + "\n".join([*head, *body]) + "\n" + more
 
 
 def main() -> None:
-    """Compute what is missing; write the page, or with --short print the table alone."""
-    short = "--short" in sys.argv
-    given = [name for name in sys.argv[1:] if not name.startswith("--")]
+    """Compute what is missing, and write the page after each combination."""
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(given[0] if given else temporary)
-        if short:
-            found = {case: rows("smoke", case, folder, ("01", "02", "03", "04", "05")) for case in SHORT}
-            print(table(found).to_string(index=False))
-            raise SystemExit(int(len({str(_verdicts(numbers)) for numbers in found.values()}) > 1))
+        folder = Path(sys.argv[1] if len(sys.argv) > 1 else temporary)
         found: dict[Case, list[dict]] = {}
         for case in dict.fromkeys(CASES):
             found[case] = rows(STUDY, case, folder, NOTEBOOKS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import huggingface_hub
@@ -16,7 +17,7 @@ from huggingface_hub import constants
 from safetensors.torch import save_file
 from torch import nn
 
-from dfdlib.core import paths, training, weight_files
+from dfdlib.core import cache, paths, training, weight_files
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import ResNetParams, Study, SuperResParams
 from dfdlib.resnet import architectures, classifier, finetune, gradcam
@@ -140,6 +141,93 @@ def test_the_slim_resnet_is_timms_bit_by_bit(seed: int) -> None:
             found.append((first, dict(model.state_dict()), {"left": left, "logits": model.eval()(images)}))
     for theirs, ours in zip(*found, strict=True):
         assert list(theirs) == list(ours) and all(torch.equal(theirs[name], ours[name]) for name in theirs)
+
+
+class _Same(nn.Conv2d):
+    """A convolution with TensorFlow's "same" padding: what is odd goes to the right and to the bottom."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        (k, step), pads = (self.kernel_size[0], self.stride[0]), []
+        for side in reversed(x.shape[2:]):
+            short = max((-(-side // step) - 1) * step + k - side, 0)
+            pads += [short // 2, short - short // 2]
+        return self._conv_forward(nn.functional.pad(x, pads), self.weight, self.bias)
+
+
+class _LiteBlock(nn.Module):
+    def __init__(self, before: int, after: int, kernel: int, step: int, wider: int) -> None:
+        super().__init__()
+        inside, self.kept = before * wider, step == 1 and before == after
+        if wider > 1:
+            self._expand_conv, self._bn0 = nn.Conv2d(before, inside, 1, bias=False), _lite_norm(inside)
+        self._depthwise_conv = _Same(inside, inside, kernel, step, groups=inside, bias=False)
+        self._bn1 = _lite_norm(inside)
+        self._project_conv, self._bn2 = nn.Conv2d(inside, after, 1, bias=False), _lite_norm(after)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = nn.functional.relu6(self._bn0(self._expand_conv(x))) if hasattr(self, "_expand_conv") else x
+        y = self._bn2(self._project_conv(nn.functional.relu6(self._bn1(self._depthwise_conv(y)))))
+        return x + y if self.kept else y
+
+
+def _lite_norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3)
+
+
+class _Lite0(nn.Module):
+    """EfficientNet-Lite0 as the package's file names its tensors, written down anew from TensorFlow's definition."""
+
+    STAGES = (1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80)
+    STAGES += (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conv_stem, self._bn0, before, blocks = _Same(3, 32, 3, 2, bias=False), _lite_norm(32), 32, []
+        for count, kernel, step, wider, after in self.STAGES:
+            for number in range(count):
+                blocks.append(_LiteBlock(before, after, kernel, 1 if number else step, wider))
+                before = after
+        self._blocks = nn.Sequential(*blocks)
+        self._conv_head, self._bn1 = nn.Conv2d(320, 1280, 1, bias=False), _lite_norm(1280)
+        self._fc = nn.Linear(1280, 1000)
+
+    def features(self, pixels: torch.Tensor) -> torch.Tensor:
+        x = nn.functional.relu6(self._bn0(self._conv_stem((pixels - 127) / 128)))
+        return nn.functional.relu6(self._bn1(self._conv_head(self._blocks(x)))).mean((2, 3))
+
+
+def test_lite0_computes_what_the_packages_file_means(tmp_path, monkeypatch) -> None:
+    torch.manual_seed(0)
+    reference, path = _Lite0().eval(), tmp_path / "lite0.pth"
+    for part in reference.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.kaiming_normal_(part.weight)  # else no feature depends on the picture
+        if isinstance(part, nn.BatchNorm2d):
+            lows = {part.weight: 0.8, part.bias: -0.2, part.running_mean: -0.2, part.running_var: 0.5}
+            for values, low in lows.items():
+                nn.init.uniform_(values, low, low + 0.5)
+    torch.save(reference.state_dict(), path)
+    entry = architectures.ARCHITECTURES["efficientnet_lite0"]
+    public = replace(entry.imagenet, file=lambda: path, sha256=cache.sha256(path))
+    monkeypatch.setitem(architectures.ARCHITECTURES, "efficientnet_lite0", replace(entry, imagenet=public))
+    params = ResNetParams("efficientnet_lite0", weights="imagenet", input_size=48, bfloat16=False)
+    model, origin = architectures.build(params)
+    assert origin == entry.imagenet.name
+    crops = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 3)).astype(np.uint8)
+    with torch.inference_mode():
+        expected = reference.features(torch.from_numpy(crops).permute(0, 3, 1, 2).float()).numpy()
+    assert classifier.features_and_logits(model, crops, params)[0] == pytest.approx(expected, abs=2e-3)
+
+    wrong = replace(public, sha256="0" * 64)
+    monkeypatch.setitem(architectures.ARCHITECTURES, "efficientnet_lite0", replace(entry, imagenet=wrong))
+    with pytest.raises(DfdError, match="another sha256"):
+        architectures.build(params)
+
+
+def test_lite0s_weights_are_those_of_a_package_that_may_be_missing(monkeypatch) -> None:
+    monkeypatch.setattr(architectures.importlib.util, "find_spec", lambda name: None)
+    _, origin = architectures.build(ResNetParams("efficientnet_lite0", weights="imagenet"))
+    assert origin == "random weights: no ImageNet weights were at hand"
 
 
 def test_operations_of_resnet50_are_those_of_the_literature() -> None:

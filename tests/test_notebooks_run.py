@@ -16,8 +16,8 @@ import nbformat
 import pandas as pd
 import pytest
 
-from dfdlib.command import run
 from dfdlib.core import paths
+from tests.notebook_runs import dfd, environment, in_order, nbval
 
 pytestmark = pytest.mark.notebooks
 
@@ -43,50 +43,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("runs")
 
 
-def _environment(folder: Path, fresh: bool) -> dict[str, str]:
-    """Own results and figures; with `fresh` also an empty cache and no finished training runs."""
-    names = ["RESULTS", "FIGURES"] + (["CACHE", "RUNS"] if fresh else [])
-    return os.environ | {f"DFD_{name}": str(folder / name.lower()) for name in names}
-
-
-def _dfd(folder: Path, *arguments: str, fresh: bool = False) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "dfdlib", *arguments]
-    return subprocess.run(command, env=_environment(folder, fresh), capture_output=True, text=True, timeout=1500)
-
-
-def _nbval(folder: Path, *arguments: str, fresh: bool = False) -> str:
-    """Run nbval in a process of its own; its summary line. Warnings inside nbval are not this project's."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-o",
-        "addopts=",
-        "-o",
-        "filterwarnings=",
-    ]
-    command += ["--rootdir", str(paths.root()), "-c", str(paths.root() / "pyproject.toml")]
-    command += ["--confcutdir", str(paths.root()), "-p", "tests.conftest"]
-    command += ["--nbval-current-env", f"--nbval-sanitize-with={paths.root() / 'tests' / 'nbval.cfg'}"]
-    command += ["--nbval-cell-timeout=900", *arguments]
-    environment = _environment(folder, fresh) | {"PYTHONPATH": str(paths.root())}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1500)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
-    return done.stdout.strip().splitlines()[-1]
-
-
-def _in_order(folder: Path) -> list[str]:
-    """The notebooks in the order in which they need each other."""
-    return [str(folder / path.name) for path in run.order()]
-
-
 @pytest.fixture(scope="session")
 def embedded(folders: Path) -> Path:
     """The embedded study run by papermill; caches and finished training runs may serve."""
-    done = _dfd(folders / "embedded", "run", "embedded")
+    done = dfd(folders / "embedded", "run", "embedded")
     assert done.returncode == 0, done.stderr
     assert "Claims, study embedded (synthetic data" in done.stdout
     return folders / "embedded"
@@ -131,69 +91,38 @@ def test_nbval_compares_the_committed_notebooks(embedded: Path, monkeypatch) -> 
     """Every notebook on every processor: on another kind than the committed ones', the cells tagged `trained` by their
     words alone, since PyTorch's arithmetic differs there in the last digit and training makes that a different second.
     """
-    notebooks = _in_order(paths.notebooks())
+    notebooks = in_order(paths.notebooks())
     made_on = {nbformat.read(path, as_version=4).metadata["dfd"]["machine"] for path in notebooks}
     here = json.loads((embedded / "results" / "embedded.json").read_text())["run"]["machine"]
     if made_on != {here}:
         monkeypatch.setenv("DFD_OTHER_PROCESSOR", "1")
-    summary = _nbval(embedded, "--nbval-lax", *notebooks)
+    summary = nbval(embedded, "--nbval-lax", *notebooks)
     assert int(re.search(r"(\d+) passed", summary)[1]) >= 10 * len(notebooks), summary
     assert "failed" not in summary
-
-
-@pytest.mark.parametrize(
-    ("said", "tags", "other", "passes"),
-    [
-        ("accuracy 0.87, a gain", ["trained"], "1", True),
-        ("accuracy 0.87, a gain", ["trained"], "", False),
-        ("accuracy 0.87, a gain", [], "1", False),
-        ("accuracy 0.93, a loss", ["trained"], "1", False),
-    ],
-)
-def test_on_another_processor_nbval_compares_the_words(said, tags, other, passes, tmp_path: Path, monkeypatch) -> None:
-    outputs = [nbformat.v4.new_output("stream", text="accuracy 0.93, a gain\n")]
-    metadata = {"tags": ["nbval-check-output", *tags]}
-    cell = nbformat.v4.new_code_cell(f"print({said!r})", outputs=outputs, metadata=metadata, execution_count=1)
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "a.ipynb")
-    monkeypatch.setenv("DFD_OTHER_PROCESSOR", other)
-    if passes:
-        assert "1 passed" in _nbval(tmp_path, "--nbval-lax", str(tmp_path / "a.ipynb"))
-    else:
-        with pytest.raises(AssertionError, match="accuracy"):
-            _nbval(tmp_path, "--nbval-lax", str(tmp_path / "a.ipynb"))
-
-
-def test_a_second_run_from_nothing_gives_the_same(folders: Path) -> None:
-    """papermill runs the smoke study; strict nbval runs it again with another empty cache and compares every cell."""
-    done = _dfd(folders / "first", "run", "smoke", fresh=True)
-    assert done.returncode == 0, done.stderr
-    executed = paths.build() / "smoke" / "notebooks"
-    summary = _nbval(folders / "second", "--nbval", *_in_order(executed), fresh=True)
-    assert int(re.search(r"(\d+) passed", summary)[1]) >= 60, summary
 
 
 def test_missing_data_cost_an_older_run_nothing(folders: Path) -> None:
     older = folders / "older" / "results" / "uadfv.json"
     older.parent.mkdir(parents=True)
     older.write_text('{"rows": [{"id": "a"}]}')
-    environment = {k: v for k, v in _environment(folders / "older", False).items() if k != "DFD_UADFV"}
+    variables = {k: v for k, v in environment(folders / "older", False).items() if k != "DFD_UADFV"}
     command = [sys.executable, "-m", "dfdlib", "run", "uadfv"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2 and "DFD_UADFV is not set" in done.stderr
     assert older.read_text() == '{"rows": [{"id": "a"}]}'
 
 
 def test_an_unknown_study_is_one_sentence_and_exit_code_2(folders: Path) -> None:
-    done = _dfd(folders, "run", "nosuch")
+    done = dfd(folders, "run", "nosuch")
     assert done.returncode == 2
     assert "There is no study 'nosuch'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_missing_data_stop_the_run_with_one_sentence(folders: Path) -> None:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("DFD_")}
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("DFD_")}
     command = [sys.executable, "-m", "dfdlib", "run", "uadfv", "01"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2
     assert "DFD_UADFV is not set" in done.stderr
     assert "Traceback" not in done.stderr

@@ -162,10 +162,13 @@ def test_scores_of_two_studies_stand_in_one_row() -> None:
     assert _legend(fig) == ["embedded (synthetic)", "UADFV"]
 
 
-def test_a_clip_is_drawn_frame_by_frame() -> None:
-    both = pnp.Poses(np.zeros((2, 3)), np.tile([0.0, 0, 500], (2, 1)), np.zeros(2))
-    fig = pose_figures.through_a_clip(_pictures(3, 60), [both] * 3, pnp.camera_matrix(60, 60))
-    assert len(fig.axes) == 3 and _legend(fig) == ["v_a, whole face", "v_c, central points"]
+def test_a_setup_of_one_verdict_is_named_by_what_it_has() -> None:
+    rows = [("constant predictor", np.nan, np.nan, np.nan, 0.5), ("r and t", "1 / features", "8% off", 1.0, 0.499)]
+    table = pd.DataFrame(rows, columns=["feature", "gamma", "placed", "train_acc", "test_acc"])
+    fig = pose_figures.one_verdict(table.assign(test_acc_low=0.45, test_acc_high=0.55), 0.501)
+    names = [label.get_text() for label in fig.axes[0].get_yticklabels()]
+    assert names == ["r and t, gamma 1 / features, 8% off", "constant predictor"]
+    assert "paper, 50.1%" in _legend(fig)
 
 
 def test_error_maps_stand_below_their_image() -> None:

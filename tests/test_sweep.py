@@ -15,9 +15,11 @@ import torch
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 from PIL import Image
+from scipy.stats import t as student
 
 from dfdlib.core import cache
 from dfdlib.core.studies import FaceParams, Study, SweepParams
+from dfdlib.evaluation import results
 from dfdlib.experiments import resolution
 from dfdlib.experiments.resolution import Cell
 from dfdlib.faces import detection, geometry
@@ -130,6 +132,27 @@ def test_gains_are_of_fsrcnn_over_bicubic_on_the_same_frames() -> None:
     table = resolution.gains(STUDY, _Frames(), _found())
     assert len(table) == 2 * 2 * 2 and set(table["height"]) == {16, 32}
     assert (table["gain"] > 0.1).all() and (table["low"] < table["gain"]).all() and (table["detectable"] > 0).all()
+    assert (table["people"] == 10).all() and (table["p"] <= table["bh"]).all() and (table["bh"] <= table["holm"]).all()
+
+
+def test_a_cell_is_corrected_for_all_that_were_looked_at() -> None:
+    table = pd.DataFrame({"gain": [0.05, 0.04, 0.0, 0.01], "people": 7})
+    table = table.assign(low=table["gain"] - 0.04, high=table["gain"] + 0.04)
+    found = resolution.corrected(table)
+    error = 0.04 / student.ppf(0.975, 6)
+    by_hand = 2 * student.sf(table["gain"] / error, 6)
+    assert found["p"].to_numpy() == pytest.approx(by_hand) and by_hand[0] < 0.05
+    assert found["holm"].to_list() == pytest.approx([4 * by_hand[0], 3 * by_hand[1], 1, 1])
+    assert found["bh"].to_list()[:2] == pytest.approx([2 * by_hand[1]] * 2)  # the second's is the smaller one
+    assert (found["holm"] > 0.05).all() and (found["bh"] > 0.05).all(), "one bold cell of four is not enough"
+
+
+def test_no_committed_gain_survives_the_correction() -> None:
+    table = results.committed_table("uadfv", "resolution_gains")
+    assert len(table) == 24 and (table["p"] < 0.05).sum() == 3 and set(table.query("p < 0.05")["height"]) == {24}
+    assert min(table["holm"].min(), table["bh"].min()) > 0.2
+    again = resolution.corrected(table.drop(columns=["p", "holm", "bh"]))
+    assert again["holm"].to_numpy() == pytest.approx(table["holm"].to_numpy(), abs=1e-2)
 
 
 def _table() -> pd.DataFrame:

@@ -27,7 +27,9 @@ Share = Annotated[Real, Field(ge=0, le=1)]
 Compression = Literal["c23", "c40", "c0", "raw"]  # older and newer copies call the same videos c0 or raw
 Method = Literal["Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter"]
 # Keys of dfdlib.resnet.architectures.ARCHITECTURES and dfdlib.headpose.pnp.SOLVERS, which take long to import
-Arch = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnetv2_50", "resnet20", "resnet18_slim"]
+Arch = Literal[
+    "resnet18", "resnet34", "resnet50", "resnet101", "resnetv2_50", "resnet20", "resnet18_slim", "efficientnet_lite0"
+]
 Solver = Literal["iterative", "iterative, frontal guess", "epnp", "sqpnp", "sqpnp, refined"]
 
 

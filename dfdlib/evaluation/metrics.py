@@ -16,6 +16,9 @@ from dfdlib.core.values import storable
 from dfdlib.data import catalogue
 from dfdlib.evaluation.statistics import STATISTICS, THRESHOLD, Statistic, mean
 
+# What `share_interval` assumes where errors are too few to tell; both chosen on simulations (benchmarks/coverage.py).
+LIKENESS = 0.2  # the correlation of two rows of one person
+DOUBT = 0.25  # this much of a person's worth of errors weighs as much as the assumption
 Scores = pd.DataFrame | Sequence[pd.DataFrame]  # a score table, or one for each training of a recipe
 
 
@@ -50,6 +53,7 @@ class Estimate:
     unit: str
     people: int = 0  # over whom the interval was drawn; 0 for a plain count
     trainings: int = 1  # of one recipe, whose mean the number is
+    chance: float | None = None  # what a verdict that ignores the picture gets
 
     @property
     def counted(self) -> str:
@@ -69,22 +73,20 @@ def estimate(scores: Scores, statistic: str, unit: str, resamples: int, seed: in
     """A statistic of a score table (columns label, p_fake, person) with its 95 % interval.
 
     People are drawn with replacement, each with all their rows (a cluster bootstrap; resamples without both classes are
-    left out), and `share_interval` turns the spread into an interval. The accuracy of videos gets Wilson's interval for
-    a plain count. Of several trainings of one recipe the number is the mean, and the interval that of another training
-    and other people.
+    left out), and `share_interval` turns the spread into an interval. Of several trainings of one recipe the number is
+    the mean, and the interval that of another training and other people.
     """
     tables = each(scores)
     for table in tables:
         catalogue.check_labels(table["label"])
         if not np.isfinite(table["p_fake"]).all():
             raise DfdError("The score table has a p_fake that is not a number; find the frame and leave it out.")
-    rows = len(tables[0])
-    if statistic == "acc" and unit == "videos" and len(tables) == 1:
-        right = (tables[0]["p_fake"] >= THRESHOLD) == tables[0]["label"]
-        return proportion(int(right.sum()), rows, unit)
-    values, draws, people = _drawn_statistics(tables, statistic, resamples, seed)
-    low, high = share_interval(float(values.mean()), draws, people, rows, values)
-    return Estimate(float(values.mean()), low, high, rows, unit, people, len(tables))
+    values, draws = _drawn_statistics(tables, statistic, resamples, seed)
+    people, value = tables[0]["person"], float(values.mean())
+    low, high = share_interval(value, draws, people, values)
+    share = float(tables[0]["label"].mean())  # of fakes: an SVM or network that gives one verdict is right as often
+    chance = {"acc": max(share, 1 - share), "auc": 0.5}.get(statistic)
+    return Estimate(value, low, high, len(people), unit, people.nunique(), len(tables), chance)
 
 
 def each(scores: Scores) -> list[pd.DataFrame]:
@@ -108,45 +110,65 @@ def _check_same_rows(a: pd.DataFrame, b: pd.DataFrame) -> None:
 
 def _drawn_statistics(
     tables: Sequence[pd.DataFrame], statistic: str, resamples: int, seed: int
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """The statistic of each training, its mean over trainings in each resample of people, and how many people."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """The statistic of each training, and its mean over trainings in each resample of people."""
     codes, weights = _drawn(tables[0]["person"], resamples, seed)
     labels, compute = tables[0]["label"].to_numpy(), STATISTICS[statistic]
     found = np.array([compute(labels, table["p_fake"].to_numpy(), weights, codes) for table in tables])
-    return found[:, 0], found[:, 1:].mean(0), weights.shape[1]
+    return found[:, 0], found[:, 1:].mean(0)
 
 
 def share_interval(
-    value: float, draws: np.ndarray, people: int, rows: int, trainings: Sequence[float] = ()
+    value: float, draws: np.ndarray, people: pd.Series, trainings: Sequence[float] = ()
 ) -> tuple[float, float]:
-    """The 95 % interval of a number in [0, 1] from its bootstrap `draws` over people, and the values of `trainings`.
+    """The 95 % interval of a number in [0, 1] from its bootstrap `draws` over `people`, and the values of `trainings`.
 
     Clopper and Pearson's interval for the number of independent rows that would spread as much as the draws do, reduced
-    by Student's quantile for so few people (Korn and Graubard, Survey Methodology 24, 1998). With seven to forty
-    people, percentiles of the draws cover the truth in 75 to 93 of 100 cases and this interval in 92 to 100 (simulated
-    in benchmarks/coverage.md). If every draw is the same, as for a perfect score, each person counts as one row.
+    by Student's quantile for so few people (Korn and Graubard, Survey Methodology 24, 1998). Near 0 and 1 the draws
+    know too little of the spread, and at a perfect score nothing, so that this number is averaged with one that is
+    assumed (`_independent_rows`), without a jump at any score. (A few errors that are spread over people tell more than
+    none does, so that their lower bound may be higher than a perfect score's.) `people`: each row's person. How often
+    it covers the truth, and how often percentiles of the draws do, is simulated in benchmarks/coverage.py.
     """
-    half = half_width(draws, people, trainings)
-    if not np.isfinite(value) or people < 2:
+    half = half_width(draws, effective_people(people), trainings)
+    if not np.isfinite(value) or not np.isfinite(half):
         return float("nan"), float("nan")
-    if half == 0 or not 0 < value < 1:
-        count = people
-    else:
-        count = min(value * (1 - value) * (special.stdtrit(rows - 1, 0.975) / half) ** 2, rows)
+    count = _independent_rows(value, half, people)
     right = value * count
     low = special.betaincinv(right, count - right + 1, 0.025) if value > 0 else 0.0
     high = special.betaincinv(right + 1, count - right, 0.975) if value < 1 else 1.0
     return float(low), float(high)
 
 
-def half_width(draws: np.ndarray, people: int, trainings: Sequence[float] = ()) -> float:
+def _independent_rows(value: float, half: float, people: pd.Series) -> float:
+    """How many independent rows would spread as much: by the draws, and by LIKENESS; the mean of their inverses.
+
+    The draws' weight is the number of people whose rows the errors would fill, in units of DOUBT.
+    """
+    rows, count, spread = len(people), people.nunique(), value * (1 - value)
+    assumed = 1 / rows + (1 / count - 1 / rows) * LIKENESS  # the inverse number, after Kish's design effect
+    if spread == 0:
+        return 1 / assumed
+    drawn = max((half / special.stdtrit(max(rows - 1, 1), 0.975)) ** 2 / spread, 1 / rows)
+    weight = 4 * spread * count / DOUBT
+    return (1 + weight) / (weight * drawn + assumed)
+
+
+def effective_people(people: pd.Series) -> float:
+    """How many people with equally many rows would give as sure a mean (Kish, Survey Sampling, 1965)."""
+    counts = people.value_counts().to_numpy()
+    return float(counts.sum() ** 2 / (counts**2).sum())
+
+
+def half_width(draws: np.ndarray, people: float, trainings: Sequence[float] = ()) -> float:
     """Half the width of a 95 % interval of a sum over people: Student's quantile times the spread of the draws.
 
-    Draws of n people with replacement spread too little by a factor sqrt((n - 1) / n), which is corrected here. Where
-    the sum is the mean over several `trainings`, the variance of this mean is added, and the degrees of freedom are
-    those of Satterthwaite (Biometrics Bulletin 2, 1946). nan for one person.
+    Draws of n people with replacement spread too little by a factor sqrt((n - 1) / n), which is corrected here. n is
+    `effective_people`, a broken number where some have more rows. Where the sum is the mean over several `trainings`,
+    the variance of this mean is added, and the degrees of freedom are those of Satterthwaite (Biometrics Bulletin 2,
+    1946). nan for one person.
     """
-    if people < 2:
+    if people - 1 < 1e-9:
         return float("nan")
     spread, freedom = np.nanstd(draws) * np.sqrt(people / (people - 1)), people - 1
     if len(trainings) > 1 and (more := np.var(trainings, ddof=1) / len(trainings)) > 0:
@@ -159,6 +181,37 @@ def detectable(found: Estimate) -> float:
     """The smallest true difference that would have been detected with a power of 80 %, from a difference's interval."""
     quantile = special.stdtrit(found.people - 1, 0.975)
     return (quantile + special.stdtrit(found.people - 1, 0.8)) * (found.high - found.low) / (2 * quantile)
+
+
+def p_value(found: Estimate) -> float:
+    """The two-sided p value of a difference, from its interval: below 0.05 where that leaves out zero."""
+    quantile = special.stdtrit(found.people - 1, 0.975)
+    return float(2 * special.stdtr(found.people - 1, -abs(found.value) * 2 * quantile / (found.high - found.low)))
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """Each p value corrected for their number (Holm, Scandinavian Journal of Statistics 6, 1979): below 0.05 means that
+    with a chance of 95 % none of those below it is there by luck.
+    """
+    p, order = np.asarray(p_values, float), np.argsort(p_values)
+    found = np.empty(len(p))
+    found[order] = np.maximum.accumulate(np.minimum(p[order] * np.arange(len(p), 0, -1), 1))
+    return found
+
+
+def paired_choice(frames: Scores, resamples: int, seed: int = 0) -> Estimate:
+    """Which of the two is the fake? The share of pairs, a fake frame and the real one that it was made from (the same
+    pair and frame number), in which the fake's p_fake is higher; ties count as half. Interval over people.
+    """
+    both = [
+        table[table["label"] == 0].merge(table[table["label"] == 1], on=["pair", "frame"]) for table in each(frames)
+    ]
+    gaps = [pair["p_fake_y"] - pair["p_fake_x"] for pair in both]
+    higher, people = np.array([(np.sign(gap) + 1) / 2 for gap in gaps]), both[0]["person_x"]
+    codes, weights = _drawn(people, resamples, seed)
+    values = higher.mean(0)
+    low, high = share_interval(float(values.mean()), mean(values, weights[1:], codes), people, higher.mean(1))
+    return Estimate(float(values.mean()), low, high, len(people), "pairs of frames", people.nunique(), len(both), 0.5)
 
 
 def evaluate(frames: Scores, resamples: int) -> dict[str, Estimate]:
@@ -199,21 +252,33 @@ def difference(a: Scores, b: Scores, statistic: str, unit: str, resamples: int, 
     """Statistic of `a` minus that of `b` on the same rows, with the interval of the paired difference.
 
     Of several trainings the first of `a` is compared with the first of `b`, and so on; the number is the mean of these
-    differences. If every draw is the same, for instance because no verdict differs, the interval reaches as far as the
-    share of people who may differ although none of those observed does (Clopper and Pearson).
+    differences. Where the two differ in few people, others may differ as well: `_unseen` is added to the half width.
     """
     sides = [each(a), each(b)]
     _check_same_rows(sides[0][0], sides[1][0])
-    (values, draws, people), (less, fewer, _) = (_drawn_statistics(side, statistic, resamples, seed) for side in sides)
-    values, draws = values - less, draws - fewer
-    half = half_width(draws, people, values)
-    half = 1 - 0.025 ** (1 / people) if half == 0 else half
-    value, rows = float(values.mean()), len(sides[0][0])
-    return Estimate(value, value - half, value + half, rows, unit, people, len(values))
+    (values, draws), (less, fewer) = (_drawn_statistics(side, statistic, resamples, seed) for side in sides)
+    values, draws, people = values - less, draws - fewer, sides[0][0]["person"]
+    spread = half_width(draws, effective_people(people), values)
+    half, value = float(np.hypot(spread, _unseen(*sides, statistic))), float(values.mean())
+    return Estimate(value, value - half, value + half, len(people), unit, people.nunique(), len(values))
+
+
+def _unseen(a: list[pd.DataFrame], b: list[pd.DataFrame], statistic: str) -> float:
+    """What the people in whom nothing differs leave open: the share of rows that may differ although none does.
+
+    It is Clopper and Pearson's bound for as many independent rows as `share_interval` assumes, and falls with the
+    number of people in whom something does differ.
+    """
+    people, assumed = a[0]["person"], _independent_rows(1.0, 0.0, a[0]["person"])
+    pairs = [(left["p_fake"].to_numpy(), right["p_fake"].to_numpy()) for left, right in zip(a, b, strict=True)]
+    if statistic == "acc":
+        pairs = [(left >= THRESHOLD, right >= THRESHOLD) for left, right in pairs]
+    differ = people[np.any([left != right for left, right in pairs], axis=0)].nunique()
+    return (1 - 0.025 ** (1 / assumed)) / (1 + differ / DOUBT)
 
 
 def proportion(count: int, n: int, unit: str) -> Estimate:
-    """The share `count` / `n` with Wilson's interval, which assumes independent cases; frames are not independent."""
+    """The share `count` / `n` with Wilson's interval, for independent cases; frames and videos of people are not."""
     z, share = special.ndtri(0.975), count / n
     middle, half = 2 * n * share + z**2, z * np.sqrt(4 * n * share * (1 - share) + z**2)
     low, high = (middle - half) / (2 * (n + z**2)), (middle + half) / (2 * (n + z**2))
@@ -223,5 +288,5 @@ def proportion(count: int, n: int, unit: str) -> Estimate:
 def mean_over_people(values: np.ndarray, people: pd.Series, unit: str, resamples: int, seed: int = 0) -> Estimate:
     """The mean of one value per row, such as an image's PSNR, with an interval over people."""
     codes, weights = _drawn(people, resamples, seed)
-    value, half = float(np.mean(values)), half_width(mean(values, weights[1:], codes), weights.shape[1])
+    value, half = float(np.mean(values)), half_width(mean(values, weights[1:], codes), effective_people(people))
     return Estimate(value, value - half, value + half, len(values), unit, weights.shape[1])

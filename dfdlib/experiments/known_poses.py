@@ -174,7 +174,12 @@ def one_donor(own: np.ndarray, every: np.ndarray, person: int, seed: int) -> np.
 
 def many_donors(own: np.ndarray, every: np.ndarray, person: int, seed: int) -> np.ndarray:
     """The inner face of a different head on each person, in the correct pose."""
-    return _wearing(own, every[(person + len(every) // 2) % len(every)])
+    return _wearing(own, every[other(person, len(every))])
+
+
+def other(person: int, people: int) -> int:
+    """Whose inner face `many_donors` puts on a person."""
+    return (person + people // 2) % people
 
 
 CHANGES: dict[str, Change] = {"turned face": turned_face, "one donor": one_donor, "many donors": many_donors}
@@ -197,7 +202,8 @@ def _wearing(own: np.ndarray, donor: np.ndarray) -> np.ndarray:
 def flawed_frames(every: np.ndarray, change: Change, seed: int) -> tuple[np.ndarray, pd.DataFrame]:
     """Landmarks (T, 68, 2) in pixels, and the table, of real and changed frames of all heads but the first.
 
-    The first head is the donor of `one_donor`. Images have WIDTH x HEIGHT pixels.
+    The first head is the donor of `one_donor`; the table's column donor has those of `many_donors`, so that folds by
+    person keep them apart. Images have WIDTH x HEIGHT pixels.
     """
     points, rows = [], []
     for (person, head), label in itertools.product(enumerate(every[1:], 1), (0, 1)):
@@ -206,15 +212,17 @@ def flawed_frames(every: np.ndarray, change: Change, seed: int) -> tuple[np.ndar
         seen = change(own, every, person, key) if label else own
         exact = project_heads(seen, rotation, place(rotation, head, key), RIGHT)
         points.append(exact + repro.rng(key, 4).normal(0, NOISE, exact.shape))
-        rows += [(f"{person}-{label}", i, label, str(person), str(person), "train") for i in range(EACH)]
-    return np.concatenate(points), pd.DataFrame(rows, columns=COLUMNS)
+        donor = str(other(person, len(every))) if label and change is many_donors else ""
+        rows += [(f"{person}-{label}", i, label, str(person), str(person), "train", donor) for i in range(EACH)]
+    return np.concatenate(points), pd.DataFrame(rows, columns=[*COLUMNS, "donor"])
 
 
 @cache.stage
 def answers(every: np.ndarray, models: dict[str, np.ndarray], solver: str, seed: int) -> pd.DataFrame:
-    """How well each feature detects each flaw, in five folds by person: columns flaw, feature and those of `summary`.
+    """How well each feature detects each flaw: columns flaw, feature and those of `summary`.
 
-    The features are that of Yang et al. with each of `models`, and the aligned shape of the landmarks.
+    In five folds by person, with the donors of test frames out of training. The features are that of Yang et al. with
+    each of `models`, and the aligned shape of the landmarks.
     """
     rows = []
     for flaw, change in CHANGES.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 from dfdlib.core import cache, parallel, paths, repro
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
+from dfdlib.data.catalogue import Clip
 from dfdlib.evaluation import metrics
 from dfdlib.evaluation.metrics import Estimate
 from dfdlib.faces import frames
@@ -31,8 +32,9 @@ def folds(table: pd.DataFrame, protocol: str, seed: int) -> Iterator[tuple[np.nd
     """Row numbers to train on and row numbers to score, for each fold; DfdError for an unknown protocol.
 
     "published": one fold, the study's own train and test part. "frame", "pair", "person": five folds over all frames,
-    in which a frame, a pair or a person is on one side only; "frame" leaks on purpose. Too few of them for five
-    folds give fewer and a warning, and a DfdError where there are not even two.
+    in which a frame, a pair or a person is on one side only; "frame" leaks on purpose. By person, a `table` with a
+    column donor (`with_donors`) has nobody's face on both sides. Too few of them for five folds give fewer and a
+    warning, and a DfdError where there are not even two.
     """
     from sklearn.model_selection import StratifiedKFold
 
@@ -51,7 +53,35 @@ def folds(table: pd.DataFrame, protocol: str, seed: int) -> Iterator[tuple[np.nd
         raise DfdError(f"Folds by {protocol} need each label in two of them or more; add clips of other people.")
     if len(found) < FOLDS:
         warnings.warn(f"{len(found)} folds by {protocol} instead of {FOLDS}: there are no more.", stacklevel=2)
+    if protocol == "person" and "donor" in table:
+        found = [(_strangers(table, *fold), fold[1]) for fold in found]
     yield from found
+
+
+def with_donors(table: pd.DataFrame, clips: Sequence[Clip]) -> pd.DataFrame:
+    """The table with the column donor: the person of the table whose face a fake shows, else "".
+
+    A donor who is nobody in the table, as UADFV's, is in no real frame that an SVM could learn.
+    """
+    people = set(table["person"])
+    worn = {clip.clip_id: clip.donor for clip in clips if clip.donor in people}
+    return table.assign(donor=[worn.get(clip_id, "") for clip_id in table["clip_id"]])
+
+
+def _strangers(table: pd.DataFrame, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """The rows of `train` without the pairs in which anybody of `test` is seen or worn; all rows where none is left.
+
+    A donor's real frames in training teach an SVM that this face is real, which is wrong of the fake that wears it.
+    Pairs leave as a whole, so that the labels stay balanced: without scaling, an SVM follows the larger class.
+    """
+    faces = table[["person", "donor"]]
+    tested = set(faces.iloc[test].to_numpy().ravel()) - {""}
+    known = table["pair"][faces.isin(tested).any(axis=1)]
+    kept = train[~table["pair"].iloc[train].isin(known).to_numpy()]
+    if table["label"].iloc[kept].nunique() == 2:
+        return kept
+    warnings.warn("a fold by person trains on donors of its test frames: too few people are no donors.", stacklevel=3)
+    return train
 
 
 def out_of_fold(
@@ -228,5 +258,5 @@ def readings(found: FrameSet, poses: dict[str, tuple[Poses, Poses]], model: np.n
 def evaluated(
     features: np.ndarray, table: pd.DataFrame, seed: int, resamples: int, svm: str = "standardized"
 ) -> dict[str, Estimate]:
-    """`metrics.evaluate` of all frames, in five folds by person; cached."""
+    """`metrics.evaluate` of all frames, in five folds by person (and donor, see `folds`); cached."""
     return metrics.evaluate(out_of_fold(features, table, "person", seed, svm), resamples)

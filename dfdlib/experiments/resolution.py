@@ -145,7 +145,10 @@ def _seen_at(points: np.ndarray, original: FrameSet, params: FaceParams) -> Fram
 
 
 def gains(study: Study, found: FrameSet, cells: dict[Cell, dict[str, np.ndarray]]) -> pd.DataFrame:
-    """AUC with FSRCNN minus AUC with bicubic on the same frames: paired interval and smallest detectable difference."""
+    """AUC with FSRCNN minus AUC with bicubic on the same frames: paired interval and smallest detectable difference.
+
+    The table is that of `corrected`.
+    """
     test, rows = found.part("test"), []
     for cell in cells:
         if cell.way == "FSRCNN":
@@ -153,9 +156,22 @@ def gains(study: Study, found: FrameSet, cells: dict[Cell, dict[str, np.ndarray]
             for name in ("test only", "train and test"):
                 tables = (test.scored(cells[key][name]) for key in (cell, other))
                 gain = metrics.difference(*tables, "auc", "frames", study.bootstrap)
-                seen = metrics.detectable(gain)
-                rows.append((cell.height, cell.quality, name, gain.value, gain.low, gain.high, seen))
-    return pd.DataFrame(rows, columns=["height", "quality", "trained", "gain", "low", "high", "detectable"])
+                row = {"height": cell.height, "quality": cell.quality, "trained": name} | gain.columns("gain")
+                rows.append(row | {"detectable": metrics.detectable(gain), "people": gain.people})
+    return corrected(pd.DataFrame(rows).rename(columns={"gain_low": "low", "gain_high": "high"}))
+
+
+def corrected(table: pd.DataFrame) -> pd.DataFrame:
+    """`gains` with each cell's p, and with p corrected for the number of cells.
+
+    Column `holm` bounds the chance of a single false cell (Holm), `bh` the share of false ones among those that are
+    named (Benjamini and Hochberg).
+    """
+    from scipy.stats import false_discovery_control  # takes seconds to import
+
+    each = zip(table["gain"], table["low"], table["high"], table["people"], strict=True)
+    p = [metrics.p_value(metrics.Estimate(*ends, 0, "frames", people)) for *ends, people in each]
+    return table.assign(p=p, holm=metrics.holm(p), bh=false_discovery_control(p))
 
 
 def agreement(table: pd.DataFrame) -> tuple[int, int]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import dlib
 import numpy as np
 import pandas as pd
 
@@ -16,7 +14,7 @@ from dfdlib.core.studies import Study, SuperResParams
 from dfdlib.data import sources
 from dfdlib.evaluation import metrics, results
 from dfdlib.evaluation.metrics import Estimate
-from dfdlib.faces import detection, geometry
+from dfdlib.faces import descriptors, detection, geometry
 from dfdlib.superres import enlarging, lr_hr
 from dfdlib.superres.networks import FSRCNN, SCALES
 
@@ -170,18 +168,9 @@ def _same_face(image: np.ndarray, box: np.ndarray, points: np.ndarray, identity:
 
 
 def embedding(image: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """dlib's face embedding (128,) of a uint8 RGB image with landmarks (68, 2), scaled to unit length."""
-    shape = dlib.full_object_detection(
-        dlib.rectangle(*(int(v) for v in (*points.min(0), *points.max(0)))),
-        [dlib.point(*(round(float(v)) for v in point)) for point in points],
-    )
-    found = np.array(_embedder().compute_face_descriptor(np.ascontiguousarray(image), shape))
+    """dlib's face descriptor (128,) of a uint8 RGB image with landmarks (68, 2), scaled to unit length."""
+    found = descriptors.descriptor(image, points)
     return found / np.linalg.norm(found)
-
-
-@functools.lru_cache(maxsize=1)
-def _embedder() -> dlib.face_recognition_model_v1:
-    return dlib.face_recognition_model_v1(str(detection.model_file("dlib_face_recognition_resnet_model_v1.dat")))
 
 
 def quality_gains(table: pd.DataFrame, resamples: int, against: str = "bicubic") -> pd.DataFrame:

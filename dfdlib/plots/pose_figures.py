@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -25,15 +25,6 @@ def poses(image: np.ndarray, solved: dict[str, pnp.Poses], camera: np.ndarray) -
     fig, axes = canvas.grid(1, len(solved), 3.6 * len(solved), 4.1)
     for axis, (name, both) in zip(axes[0], solved.items(), strict=True):
         _panel(axis, image, both, camera, name)
-    axes[0, 0].legend(loc="lower left", fontsize=8)
-    return fig
-
-
-def through_a_clip(images: Sequence[np.ndarray], found: Sequence[pnp.Poses], camera: np.ndarray) -> Figure:
-    """Frames of a clip, each with both directions; poses as for `poses`."""
-    fig, axes = canvas.grid(1, len(images), 2.3 * len(images), 2.9)
-    for number, (axis, image, both) in enumerate(zip(axes[0], images, found, strict=True), 1):
-        _panel(axis, image, both, camera, f"step {number}")
     axes[0, 0].legend(loc="lower left", fontsize=8)
     return fig
 
@@ -112,3 +103,25 @@ def by_feature(table: pd.DataFrame, xlabel: str) -> Figure:
     axis.set_xlabel(xlabel, loc="left")
     axis.legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(groups))
     return fig
+
+
+def one_verdict(table: pd.DataFrame, claimed: float) -> Figure:
+    """Training and test accuracy of each row of `one_verdict.experiment` with the intervals; a line at the claim."""
+    rows = table.iloc[::-1].reset_index(drop=True)
+    fig, axis = canvas.single(9.5, 0.36 * len(rows) + 1.4)
+    y, names = np.arange(len(rows)), [_setup(row) for row in rows.itertuples()]
+    errors = [rows["test_acc"] - rows["test_acc_low"], rows["test_acc_high"] - rows["test_acc"]]
+    axis.plot(rows["train_acc"], y, "D", color=THIRD, mfc="none", ms=7, label="training frames")
+    axis.errorbar(rows["test_acc"], y, xerr=errors, fmt="o", color=REAL, capsize=3, label="test frames, 95 %")
+    axis.axvline(claimed, color=FAKE, lw=1.5, ls="--", label=f"paper, {claimed:.1%}")
+    axis.set(yticks=y, yticklabels=names, xlim=(0.35, 1.03))
+    axis.set_xlabel("accuracy of frames", loc="left")
+    axis.legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+    return fig
+
+
+def _setup(row: tuple) -> str:
+    """The constant predictor has neither gamma nor placement; a table that was read has nan there."""
+    if not isinstance(row.gamma, str) or not row.gamma:
+        return row.feature
+    return f"{row.feature}, gamma {row.gamma}, {row.placed}"

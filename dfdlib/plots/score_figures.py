@@ -126,15 +126,29 @@ def resolution(table: pd.DataFrame) -> Figure:
     return fig
 
 
-def _ways(axis: Axes, table: pd.DataFrame, part: str) -> None:
+def attack(table: pd.DataFrame) -> Figure:
+    """The table of `fold_scores.attack`: the share of fakes missed and the AUC of frames, over the fakes' height."""
+    fig, axes = canvas.grid(1, 2, 9.0, 3.4)
+    ranges = {"missed": (-0.01, table["missed_high"].max() + 0.02), "auc": (table["auc_low"].min() - 0.02, 1.005)}
+    for axis, (part, ylim) in zip(axes[0], ranges.items(), strict=True):
+        _ways(axis, table, part, ylim)
+        axis.set_ylabel({"missed": "share of fakes called real", "auc": "AUC of frames"}[part])
+    axes[0, 0].set_xlabel("height to which fakes are made small, in pixels", loc="left")
+    axes[0, 0].legend(fontsize=9)
+    return fig
+
+
+def _ways(axis: Axes, table: pd.DataFrame, part: str, ylim: tuple[float, float] = (0.15, 1.03)) -> None:
     ticks = sorted(table["height"].unique())
     for shift, (way, (colour, marker)) in enumerate(STYLES.items()):
+        if way not in set(table["way"]):
+            continue
         rows = table[(table["way"] == way) | (table["height"] == ticks[-1])].sort_values("height")
         x = rows["height"] * 1.02 ** (shift - 1.5)  # a small shift, so that intervals do not overlap
         ends = [rows[part] - rows[f"{part}_low"], rows[f"{part}_high"] - rows[part]]
         axis.errorbar(x, rows[part], ends, fmt=f"{marker}-", ms=4, lw=1.2, capsize=2, color=colour, label=way)
     axis.axhline(0.5, color="0.6", lw=1)
-    axis.set(xscale="log", ylim=(0.15, 1.03))
+    axis.set(xscale="log", ylim=ylim)
     axis.set_xticks(ticks, [str(tick) for tick in ticks])
     axis.minorticks_off()
 

