@@ -355,7 +355,7 @@ def test_notebook_00_runs_in_jupyterlab(browser: Browser, lab: Lab) -> None:
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1)) and len(cells) > 5
     assert page.locator(".jp-OutputArea img").count() >= 1, "the pipeline"
     assert page.locator(".jp-OutputArea table").count() >= 1, "the paper row by row"
-    assert "ResNet alone, accuracy of frames" in page.inner_text(".jp-OutputArea-output pre >> nth=0")
+    assert "Head pose as in the paper, accuracy of frames" in page.inner_text(".jp-OutputArea-output pre >> nth=0")
     assert not watch.outside(lab.url, lab.url.replace("http", "ws")), "nothing is asked of a network"
     page.close()
     assert (paths.notebooks() / "00_start_here.ipynb").read_bytes() == committed

@@ -50,7 +50,7 @@ def test_a_number_is_kept_with_its_interval_and_verdict() -> None:
         ("resnet.frame_acc", 0.91, 0.96, 0.949, "compatible", "±2.5 points, precise"),
         ("resnet.frame_acc", 0.75, 0.95, 0.949, "compatible", "±10.0 points, imprecise"),
         ("resnet.frame_acc", 0.75, 0.85, 0.949, "not compatible: ours is lower", "±5.0 points, precise"),
-        ("sr.native.frame_acc_gain", -0.01, 0.015, None, "compatible: less than 2 points", "±1.2 points, precise"),
+        ("sr.native.frame_acc_gain", -0.01, 0.014, None, "compatible: less than 2 points", "±1.2 points, precise"),
         ("sr.native.frame_acc_gain", 0.005, 0.015, None, "compatible: less than 2 points", "±0.5 points, precise"),
         ("sr.native.frame_acc_gain", 0.005, 0.055, None, "not compatible: a gain", "±2.5 points, imprecise"),
         ("sr.native.frame_acc_gain", -0.03, 0.03, None, "compatible: inconclusive", "±3.0 points, imprecise"),

@@ -52,7 +52,7 @@ def test_few_people_get_no_auc() -> None:
 def test_the_matrix_reads_with_intervals_where_there_are_any() -> None:
     rows = [{"network": "x", "learned": "a", "tested": "b"} | transfer.test_row(_scores(n), 50) for n in (8, 2)]
     lines = transfer.text(pd.DataFrame(rows)).splitlines()
-    assert " ".join(lines[1].split()[3:]) == "8 0.00 [0.00, 0.37] 1.00 [0.63, 1.00] 1.00 [0.63, 1.00]"
+    assert " ".join(lines[1].split()[3:]) == "8 0.00 [0.00, 0.37] 1.00 [0.63, 1.00] 1.00 [0.76, 1.00]"
     assert lines[2].split()[3:] == ["2", "0.00", "1.00", "-"]
 
 
