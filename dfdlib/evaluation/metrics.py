@@ -146,6 +146,8 @@ def _independent_rows(value: float, half: float, people: pd.Series) -> float:
     The draws' weight is the number of people whose rows the errors would fill, in units of DOUBT.
     """
     rows, count, spread = len(people), people.nunique(), value * (1 - value)
+    if not rows:
+        return float("nan")
     assumed = 1 / rows + (1 / count - 1 / rows) * LIKENESS  # the inverse number, after Kish's design effect
     if spread == 0:
         return 1 / assumed
@@ -157,7 +159,7 @@ def _independent_rows(value: float, half: float, people: pd.Series) -> float:
 def effective_people(people: pd.Series) -> float:
     """How many people with equally many rows would give as sure a mean (Kish, Survey Sampling, 1965)."""
     counts = people.value_counts().to_numpy()
-    return float(counts.sum() ** 2 / (counts**2).sum())
+    return float("nan") if not len(counts) else float(counts.sum() ** 2 / (counts**2).sum())
 
 
 def half_width(draws: np.ndarray, people: float, trainings: Sequence[float] = ()) -> float:

@@ -103,6 +103,8 @@ def _over_people(
     """A statistic of the shapes x and y that have the same index, with its 95 % interval over people."""
     x, y = x.align(y, join="inner", axis=0)
     people = pd.Series(x.index.get_level_values(1))
+    if not len(x):  # no real frame has a fake with its number
+        return Estimate(*[float("nan")] * 3, 0, unit)
     weights = np.vstack([np.ones(len(x)), metrics.person_weights(people, resamples, seed)])
     values = statistic(x.to_numpy(float), y.to_numpy(float), weights)
     half = metrics.half_width(values[1:], metrics.effective_people(people))
