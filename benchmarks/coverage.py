@@ -18,7 +18,7 @@ from joblib import Parallel, delayed
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
 from dfdlib.core import paths
 from dfdlib.core.repro import rng
-from dfdlib.evaluation import metrics
+from dfdlib.evaluation import intervals, metrics
 from dfdlib.evaluation.statistics import THRESHOLD
 
 TRIALS, RESAMPLES = 1000, 200
@@ -80,7 +80,8 @@ def of_score(statistic: str, unit: str, who: str, detector: str, trials: int) ->
         )
         row = {"ours": ours.low <= true <= ours.high, "percentiles": low <= true <= high, "width": ours.high - ours.low}
         if (statistic, unit) == ("acc", "videos"):
-            wilson = metrics.proportion(int(((table["p_fake"] >= THRESHOLD) == table["label"]).sum()), len(table), unit)
+            right = int(((table["p_fake"] >= THRESHOLD) == table["label"]).sum())
+            wilson = intervals.proportion(right, len(table), unit)
             row["wilson"] = wilson.low <= true <= wilson.high
         found.append(row)
     return {"true score": true} | pd.DataFrame(found).astype(float).mean().to_dict()
@@ -146,10 +147,8 @@ def main() -> None:
         "the true score;\nstandard error 0.007 at 0.95. `percentiles` is the plain bootstrap over people, `wilson` the "
     )
     text += "interval for independent videos,\n`width` the mean width of ours. "
-    text += (
-        f"LIKENESS = {metrics.LIKENESS} and DOUBT = {metrics.DOUBT} in `dfdlib/evaluation/metrics.py` were chosen on\n"
-    )
-    text += "such simulations and on no score of the study.\n\n" + _markdown(pd.DataFrame(rows)) + "\n\n"
+    text += f"LIKENESS = {intervals.LIKENESS} and DOUBT = {intervals.DOUBT} in `dfdlib/evaluation/intervals.py`\n"
+    text += "were chosen on such simulations and on no score of the study.\n\n" + _markdown(pd.DataFrame(rows)) + "\n\n"
     text += (
         "Paired differences in accuracy of two equally good detectors that agree in most verdicts; the truth is 0:\n\n"
     )

@@ -15,7 +15,7 @@ from scipy.special import expit, logit
 
 from dfdlib.core import paths
 from dfdlib.core.errors import DfdError
-from dfdlib.evaluation import arbiter, metrics, results, statistics
+from dfdlib.evaluation import arbiter, metrics, recompute, statistics
 from tests.test_metrics import _table
 
 
@@ -84,7 +84,7 @@ def test_reliability_by_hand() -> None:
 def test_the_committed_numbers_come_out_of_the_score_table_again(study: str) -> None:
     """In a process of its own: no torch and no OpenCV is loaded, and no number differs."""
     code = (
-        "import sys; from dfdlib.evaluation import results; results.main(); "
+        "import sys; from dfdlib.evaluation import recompute; recompute.main(); "
         "assert not {'torch', 'cv2', 'dlib'} & set(sys.modules), 'it needs more than the table'"
     )
     command = [sys.executable, "-c", code, str(paths.root() / "results" / "scores" / f"{study}.csv")]
@@ -98,8 +98,8 @@ def test_a_number_that_was_changed_by_hand_is_found(tmp_path) -> None:
     (tmp_path / "scores").mkdir()
     table = Path(shutil.copy(paths.root() / "results" / "scores" / "embedded.csv", tmp_path / "scores"))
     with pytest.raises(DfdError, match="embedded.json; name a score table, such as"):
-        results.recompute(table)
+        recompute.recompute(table)
     committed = json.loads((paths.root() / "results" / "embedded.json").read_text())
     rows = [row for row in committed["rows"] if row["id"] == "resnet.frame_acc"]
     (tmp_path / "embedded.json").write_text(json.dumps({"rows": [rows[0] | {"value": 0.99}]}))
-    assert "(recorded: 0.99 [" in results.recompute(table)[0]
+    assert "(recorded: 0.99 [" in recompute.recompute(table)[0]

@@ -6,6 +6,8 @@ import os
 import resource
 import subprocess
 import sys
+import threading
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +21,7 @@ from dfdlib.core import cache, disk, paths, values
 from dfdlib.core.errors import DfdError
 from dfdlib.data import sources
 from dfdlib.evaluation import results
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation.intervals import Estimate
 from dfdlib.faces import detection
 from dfdlib.headpose.pnp import Poses
 
@@ -234,7 +236,7 @@ def test_what_killed_processes_left_is_swept_and_what_live_ones_write_stays(tmp_
 RACE = """
 import sys, pandas as pd
 from dfdlib.evaluation import results
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation.intervals import Estimate
 from tests.test_cache import squares
 for i in range(15):
     assert squares(50_000 + i)[-1] == (49_999 + i) ** 2
@@ -249,7 +251,7 @@ def test_two_runs_at_once_on_one_cache_lose_and_tear_nothing() -> None:
     assert [run.wait() for run in both] == [0, 0]
     assert (
         len(results.rows("raced")) == 30
-        and results._read_scores(results._scores_path("raced"))["branch"].nunique() == 30
+        and results.read_scores(results._scores_path("raced"))["branch"].nunique() == 30
     )
     kept = list((paths.cache() / "squares").iterdir())
     assert len(kept) == 15 and all(path.suffix == ".npz" and values.read(path)[1] == 1 for path in kept)
@@ -290,8 +292,28 @@ def test_a_key_follows_from_the_code_of_all_modules_below(changed: str, monkeypa
     monkeypatch.undo()
     cache.code_version.cache_clear()
     found = cache.imported("dfdlib.evaluation.results")
-    assert {"dfdlib.core.repro", "dfdlib.evaluation.metrics", "dfdlib.core.disk"} <= found
+    assert {"dfdlib.core.repro", "dfdlib.evaluation.intervals", "dfdlib.core.disk"} <= found
     assert "dfdlib.plots.canvas" not in found
+
+
+def test_threads_read_code_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that parse at once can end in a SystemError, for instance where two trainings of a run start together."""
+    inside, most, parse = [0], [0], cache.ast.parse
+
+    def slow(source: str) -> object:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0.01)
+        inside[0] -= 1
+        return parse(source)
+
+    monkeypatch.setattr(cache.ast, "parse", slow)
+    threads = [threading.Thread(target=cache._bare, args=("x = 1",)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1]
 
 
 def test_two_storable_classes_of_one_name_are_refused() -> None:

@@ -22,7 +22,7 @@ from dfdlib.command.progress import Steps
 from dfdlib.core import paths, repro
 from dfdlib.core.errors import DfdError
 from dfdlib.evaluation import results
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation.intervals import Estimate
 
 PARAMETERS = 'study: str = "embedded"  # the study to run'
 

@@ -14,8 +14,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 from benchmarks import coverage as simulated_coverage
 from dfdlib.core import paths
 from dfdlib.core.errors import DfdError
-from dfdlib.evaluation import arbiter, metrics, statistics
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation import arbiter, intervals, metrics, statistics
+from dfdlib.evaluation.intervals import Estimate
 
 
 def _table(labels, p_fake, people=None, clips=None) -> pd.DataFrame:
@@ -117,25 +117,25 @@ def test_the_quantiles_are_scipys() -> None:
     """scipy.stats takes seconds to import; what it computes by scipy.special is used directly."""
     for count, n in ((0, 5), (1, 7), (27, 28), (40, 40)):
         low, high = binomtest(count, n).proportion_ci(method="wilson")
-        found = metrics.proportion(count, n, "videos")
+        found = intervals.proportion(count, n, "videos")
         assert (found.low, found.high) == pytest.approx((low, high), abs=1e-15)
     draws = np.random.default_rng(0).normal(0.7, 0.05, 200)
     half = student.ppf(0.975, 8) * draws.std() * np.sqrt(9 / 8)
-    assert metrics.half_width(draws, 9) == pytest.approx(half, abs=1e-15)
+    assert intervals.half_width(draws, 9) == pytest.approx(half, abs=1e-15)
     people = pd.Series(np.tile(np.arange(9), 23)[:200]).astype(str)
-    half = metrics.half_width(draws, metrics.effective_people(people))
+    half = intervals.half_width(draws, intervals.effective_people(people))
     drawn = (half / student.ppf(0.975, 199)) ** 2 / 0.21
-    assumed = 1 / 200 + (1 / 9 - 1 / 200) * metrics.LIKENESS
-    weight = 4 * 0.21 * 9 / metrics.DOUBT
+    assumed = 1 / 200 + (1 / 9 - 1 / 200) * intervals.LIKENESS
+    weight = 4 * 0.21 * 9 / intervals.DOUBT
     rows = (1 + weight) / (weight * drawn + assumed)
     expected = beta.ppf(0.025, 0.7 * rows, 0.3 * rows + 1), beta.ppf(0.975, 0.7 * rows + 1, 0.3 * rows)
-    assert metrics.share_interval(0.7, draws, people) == pytest.approx(expected, abs=1e-14)
+    assert intervals.share_interval(0.7, draws, people) == pytest.approx(expected, abs=1e-14)
 
 
 def test_people_with_more_rows_are_fewer_people() -> None:
-    assert metrics.effective_people(pd.Series(["a", "b", "c"] * 4)) == pytest.approx(3)
-    assert metrics.effective_people(pd.Series(["a"] * 4 + ["b"] * 2)) == pytest.approx(36 / 20)
-    assert np.isnan(metrics.half_width(np.zeros(3), metrics.effective_people(pd.Series(["a"] * 4))))
+    assert intervals.effective_people(pd.Series(["a", "b", "c"] * 4)) == pytest.approx(3)
+    assert intervals.effective_people(pd.Series(["a"] * 4 + ["b"] * 2)) == pytest.approx(36 / 20)
+    assert np.isnan(intervals.half_width(np.zeros(3), intervals.effective_people(pd.Series(["a"] * 4))))
 
 
 @pytest.mark.parametrize("unit", ["frames", "videos"])
@@ -156,13 +156,13 @@ def test_nothing_jumps_where_the_last_error_goes(unit: str) -> None:
 
 
 def test_holm_and_p_values_by_hand() -> None:
-    assert metrics.holm([0.01, 0.04, 0.03, 0.5]) == pytest.approx([0.04, 0.09, 0.09, 0.5])
-    assert metrics.holm([0.6, 0.7]) == pytest.approx([1, 1])
+    assert intervals.holm([0.01, 0.04, 0.03, 0.5]) == pytest.approx([0.04, 0.09, 0.09, 0.5])
+    assert intervals.holm([0.6, 0.7]) == pytest.approx([1, 1])
     for value, half in ((0.2, 0.1), (0.1, 0.1), (-0.05, 0.1)):
-        found = metrics.p_value(Estimate(value, value - half, value + half, 100, "frames", 8))
+        found = intervals.p_value(Estimate(value, value - half, value + half, 100, "frames", 8))
         expected = 2 * student.sf(abs(value) / (half / student.ppf(0.975, 7)), 7)
         assert found == pytest.approx(expected, abs=1e-12)
-    assert metrics.p_value(Estimate(0.1, 0.0, 0.2, 100, "frames", 8)) == pytest.approx(0.05)
+    assert intervals.p_value(Estimate(0.1, 0.0, 0.2, 100, "frames", 8)) == pytest.approx(0.05)
 
 
 def test_a_forced_choice_compares_a_fake_with_its_own_real_frame() -> None:
@@ -270,7 +270,7 @@ def test_a_perfect_score_keeps_an_interval() -> None:
     table = _table(np.tile([0, 1], 9), np.tile([0.1, 0.9], 9), people=np.repeat([f"p{i}" for i in range(9)], 2))
     found = metrics.estimate(table, "auc", "frames", 100)
     # Clopper and Pearson: with all right, a true share below this would be seen in 2.5 of 100 cases at most.
-    rows = 18 / (1 + metrics.LIKENESS)  # two of each person
+    rows = 18 / (1 + intervals.LIKENESS)  # two of each person
     assert (found.value, found.high) == (1, 1) and found.low**rows == pytest.approx(0.025)
     wrong = metrics.estimate(table.assign(p_fake=1 - table["p_fake"]), "auc", "frames", 100)
     assert (wrong.value, wrong.low) == (0, 0) and wrong.high == pytest.approx(1 - found.low)
@@ -280,7 +280,8 @@ def test_the_smallest_effect_is_seen_four_times_in_five() -> None:
     """Simulation: with a true mean as large as `detectable` says, 80 of 100 intervals exclude zero."""
     rng = np.random.default_rng(5)
     people = pd.Series(np.arange(12).astype(str))
-    sizes = [metrics.detectable(metrics.mean_over_people(rng.normal(0, 1, 12), people, "", 200, k)) for k in range(200)]
+    drawn = (metrics.mean_over_people(rng.normal(0, 1, 12), people, "", 200, k) for k in range(200))
+    sizes = [intervals.detectable(one) for one in drawn]
     found = [metrics.mean_over_people(rng.normal(np.mean(sizes), 1, 12), people, "", 200, k) for k in range(300)]
     assert 0.72 <= np.mean([e.low > 0 for e in found]) <= 0.90
 

@@ -15,8 +15,8 @@ from dfdlib.command import run
 from dfdlib.core import cache, paths, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
-from dfdlib.evaluation import claims, judging, metrics, results
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation import claims, judging, metrics, recompute, results
+from dfdlib.evaluation.intervals import Estimate
 from dfdlib.plots import canvas, image_figures, score_figures
 
 COLUMNS = ["clip_id", "frame", "label", "pair", "person", "split"]
@@ -77,10 +77,10 @@ def test_every_row_of_the_claim_table_has_a_verdict_and_a_name_of_its_own() -> N
 
 
 def test_the_papers_numbers_stand_beside_every_row_that_repeats_them() -> None:
-    assert results.PAPER["folds.resnet.one_cycle.frame_acc"] == results.PAPER["resnet.best_on_test.frame_acc"] == 0.949
-    assert results.PAPER["folds.headpose.paper.video_acc"] == 0.501
-    assert results.PAPER["folds.system.paper.frame_acc_gain"] == pytest.approx(0.955 - 0.949)
-    assert "headpose.yang.frame_acc" not in results.PAPER and "system.ours.frame_acc" not in results.PAPER
+    assert judging.PAPER["folds.resnet.one_cycle.frame_acc"] == judging.PAPER["resnet.best_on_test.frame_acc"] == 0.949
+    assert judging.PAPER["folds.headpose.paper.video_acc"] == 0.501
+    assert judging.PAPER["folds.system.paper.frame_acc_gain"] == pytest.approx(0.955 - 0.949)
+    assert "headpose.yang.frame_acc" not in judging.PAPER and "system.ours.frame_acc" not in judging.PAPER
 
 
 def test_verdicts_are_written_anew_without_images(monkeypatch, tmp_path) -> None:
@@ -89,7 +89,7 @@ def test_verdicts_are_written_anew_without_images(monkeypatch, tmp_path) -> None
     results.record("embedded", "resnet.frame_auc", Estimate(0.5, 0.4, 0.6, 40, "frames"))
     results.record("embedded", "other.frame_auc", Estimate(0.7, 0.6, 0.8, 40, "frames", 10, 1, 0.5))
     path = paths.results("embedded") / "scores" / "embedded.csv"
-    assert results.rewrite(path) == 2
+    assert recompute.rewrite(path) == 2
     rows = {row["id"]: row for row in results.rows("embedded")}
     assert rows["resnet.frame_auc"]["value"] == 1 and rows["resnet.frame_auc"]["verdict"] == "above chance"
     assert rows["resnet.frame_auc"]["low"] == pytest.approx(

@@ -73,18 +73,11 @@ def _claims(rows: list[tuple[str, ...]], published: dict[str, str], study: str) 
     caption = f"{where} {inside}" if published else f"This run: {machines[0]}."
     table = Table(title=f"Claims, study {study}{synthetic}", title_justify="left")
     table.caption, table.caption_justify = caption, "left"
-    for column in (
-        "Claim",
-        "Paper",
-        "This run",
-        "95 % interval",
-        *(["Published"] if published else []),
-        "Verdict",
-        "Precision",
-    ):
+    beside = ["Published"] if published else []
+    for column in ("Claim", "Paper", "This run", "95 % interval", *beside, "Verdict", "Precision"):
         table.add_column(column)
     for claim, paper, value, interval, *words in rows:
-        table.add_row(claim, paper, value, interval, *([published.get(claim, "")] if published else []), *words)
+        table.add_row(claim, paper, value, interval, *(published.get(claim, "") for _ in beside), *words)
     return table
 
 

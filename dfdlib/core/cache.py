@@ -14,6 +14,7 @@ import importlib.util
 import inspect
 import os
 import re
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,9 @@ from dfdlib.core.errors import DfdError
 
 # Modules that pass values on and compute none: a change in them leaves every result as it was.
 PLUMBING = "dfdlib", "dfdlib.core", *(f"dfdlib.core.{n}" for n in ("cache", "errors", "parallel", "paths", "values"))
+
+# Before Python 3.12.1, threads that parse at once can end in a SystemError (github.com/python/cpython/issues/106905).
+_PARSING = threading.Lock()
 
 
 def stage(function: Callable) -> Callable:
@@ -141,7 +145,7 @@ def has_networks(module: str) -> bool:
 
 def _direct(module: str) -> list[str]:
     names = []
-    for node in ast.walk(ast.parse(_source(module))):
+    for node in ast.walk(_parsed(_source(module))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "dfdlib":
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
@@ -167,8 +171,13 @@ def _source(module: str) -> str:
 
 
 def _bare(source: str) -> str:
-    tree = ast.parse(source)
+    tree = _parsed(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
             node.body[0] = ast.Pass()
     return ast.unparse(tree)
+
+
+def _parsed(source: str) -> ast.Module:
+    with _PARSING:
+        return ast.parse(source)

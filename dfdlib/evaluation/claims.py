@@ -9,7 +9,7 @@ import pandas as pd
 from dfdlib.core import paths
 from dfdlib.core.errors import DfdError
 from dfdlib.evaluation import judging, results
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation.intervals import Estimate
 
 # The rows of the claim table by section; a gain before what it is the difference of.
 SECTIONS = {
@@ -27,6 +27,7 @@ SECTIONS = {
         "folds.system.ours.frame_acc": "Combined system, one cycle, Yang's pose, by person, accuracy of frames",
         "folds.sr.native.frame_acc_gain": "Super-resolution first, by person, gain in accuracy of frames",
         "folds.sr.24.frame_auc_gain": "Faces of 24 pixels, by person, gain by FSRCNN over bicubic, AUC of frames",
+        "folds.sr.24.new_people.frame_auc_gain": "The same, people who are new to that height",
         "folds.headpose.yang.frame_auc": "Head pose as in Yang et al., by person, AUC of frames",
     },
     "On the published split": {
@@ -57,7 +58,8 @@ SECTIONS = {
         "identity.by_person.frame_auc": "The same, each person judged by the fakes of others, AUC of frames",
         "headpose.by_person.shape_without_pose.frame_auc": "Face shape without pose, by person, AUC of frames",
         "no_fakes.embedded.frame_auc_gain": "Small ResNet, gain by learning without fakes, AUC, rendered (synthetic)",
-        "folds.attack.fsrcnn.frame_auc_gain": "Fakes alone shrunk and brought back by FSRCNN, change in AUC of frames",
+        "folds.attack.bicubic.frame_auc_gain": "Fakes alone shrunk and brought back by bicubic, change in AUC",
+        "folds.attack.fsrcnn.frame_auc_gain": "Fakes alone shrunk and brought back by FSRCNN, change in AUC",
     },
 }
 CLAIMS = {key: name for section in SECTIONS.values() for key, name in section.items()}

@@ -1,10 +1,4 @@
-"""Numbers, score tables and other tables on disk. The command
-
-    python -m dfdlib.evaluation.results results/scores/uadfv.csv
-
-recomputes every number that follows from a score table alone, without images or torch, and compares it with
-results/uadfv.json.
-"""
+"""Numbers, score tables and other tables on disk."""
 
 from __future__ import annotations
 
@@ -12,39 +6,19 @@ import itertools
 import json
 import math
 import shutil
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from dfdlib.core import cache, disk, errors, paths, repro, studies
+from dfdlib.core import cache, disk, paths, repro, studies
 from dfdlib.core.errors import DfdError
-from dfdlib.evaluation import judging, metrics
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation import judging
+from dfdlib.evaluation.intervals import Estimate
 
 GROUPS = {"embedded": "embedded (synthetic)", "uadfv": "UADFV"}  # the studies' names in figures
 SCORE_COLUMNS = ["clip_id", "frame", "label", "pair", "person", "split", "branch", "p_fake"]
-# The paired differences on test frames: two branches and a statistic.
-DIFFERENCES = {
-    "sr.native.frame_acc_gain": ("resnet.sr", "resnet", "acc"),
-    "sr.small.frame_auc_gain": ("resnet.small.fsrcnn", "resnet.small.bicubic", "auc"),
-    "system.frame_acc_gain": ("system", "resnet", "acc"),
-    "system.ours.frame_acc_gain": ("system.ours", "resnet.one_cycle", "acc"),
-    "headpose.mirrored.frame_auc_gain": ("headpose.mirrored", "headpose.yang", "auc"),
-}
-# The paper's three accuracies. It does not say whether they are of frames or of videos, so both of ours are compared.
-ACCURACIES = {"resnet": 0.949, "headpose.paper": 0.501, "system": 0.955}
-# Branches that repeat one of them; "folds." has everybody's videos, in folds by person.
-LIKE = {branch: branch for branch in ACCURACIES} | {
-    "resnet.best_on_test": "resnet",
-    "pretraining.paper_recipe": "resnet",
-}
-LIKE |= {f"folds.{name}": name.partition(".")[0] for name in ("resnet.paper", "resnet.one_cycle", "system.paper")}
-LIKE |= {"folds.headpose.paper": "headpose.paper"}
-PAPER = {f"{ours}.{unit}_acc": ACCURACIES[its] for ours, its in LIKE.items() for unit in ("frame", "video")}
-PAPER |= {f"{ours}.frame_acc_gain": 0.006 for ours in ("system", "folds.system.paper")}  # 95.5 % minus 94.9 %
 
 
 def record(study_name: str, key: str, estimate: Estimate, digits: int = 6) -> Estimate:
@@ -54,7 +28,7 @@ def record(study_name: str, key: str, estimate: Estimate, digits: int = 6) -> Es
     """
     if not math.isfinite(estimate.low + estimate.high + estimate.value):
         return estimate
-    row = _row(study_name, key, estimate, digits)
+    row = row_of(study_name, key, estimate, digits)
 
     def replaced(old: dict) -> dict:
         kept = {other["id"]: other for other in old["rows"]} | {key: row}
@@ -64,9 +38,9 @@ def record(study_name: str, key: str, estimate: Estimate, digits: int = 6) -> Es
     return estimate
 
 
-def _row(study_name: str, key: str, estimate: Estimate, digits: int = 6) -> dict:
+def row_of(study_name: str, key: str, estimate: Estimate, digits: int = 6) -> dict:
     row = {"id": key} | {name: round(getattr(estimate, name), digits) for name in ("value", "low", "high")}
-    row |= {"n": estimate.n, "unit": estimate.unit, "people": estimate.people, "paper": PAPER.get(key)}
+    row |= {"n": estimate.n, "unit": estimate.unit, "people": estimate.people, "paper": judging.PAPER.get(key)}
     row |= {"trainings": estimate.trainings} if estimate.trainings > 1 else {}
     row |= {"chance": round(estimate.chance, 6)} if estimate.chance is not None else {}
     return row | {
@@ -94,6 +68,19 @@ def write_table(study_name: str, name: str, table: pd.DataFrame) -> pd.DataFrame
     with disk.replacing(path) as partial:
         table.to_csv(partial, index=False)
     return table
+
+
+def add_rows(path: Path, rows: pd.DataFrame, keys: list[str], order: list[str]) -> None:
+    """Put rows into a table on disk in place of those with the same `keys`; sorted by `keys` and `order`.
+
+    For experiments that add one training at a time. p_fake and the like should be rounded already.
+    """
+    with cache.locked(path):
+        old = disk.read_frame(path) if path.is_file() else rows.iloc[:0]
+        same = old.set_index(keys).index.isin(rows.set_index(keys).index)
+        table = pd.concat([old[~same], rows], ignore_index=True) if len(old) else rows
+        with disk.replacing(path) as partial:
+            table.sort_values([*keys, *order]).to_csv(partial, index=False)
 
 
 def committed_table(study_name: str, name: str) -> pd.DataFrame:
@@ -187,7 +174,7 @@ def write_scores(study_name: str, branch: str, frames: pd.DataFrame) -> pd.DataF
     path = _scores_path(study_name)
     new = frames.assign(branch=branch, p_fake=frames["p_fake"].round(4))[SCORE_COLUMNS]
     with cache.locked(path):
-        others = _read_scores(path)
+        others = read_scores(path)
         others = others[others["branch"].map(lambda name: name != branch and not name.startswith(f"{branch}@"))]
         table = pd.concat([others, new], ignore_index=True) if len(others) else new
         with disk.replacing(path) as partial:
@@ -198,7 +185,7 @@ def write_scores(study_name: str, branch: str, frames: pd.DataFrame) -> pd.DataF
 def scores(study_name: str, branch: str, split: str | None = None) -> pd.DataFrame:
     """The rows of a branch, or of one part of its split; DfdError if there are none."""
     path = _scores_path(study_name)
-    table = _read_scores(path)
+    table = read_scores(path)
     chosen = table[table["branch"] == branch]
     if chosen.empty:
         raise DfdError(f"{path} has no scores of {branch!r}; first run the notebook that computes them.")
@@ -215,7 +202,7 @@ def write_trainings(study_name: str, branch: str, frames: Sequence[pd.DataFrame]
 
 def trainings(study_name: str, branch: str, split: str | None = None) -> list[pd.DataFrame]:
     """The rows of each training of a branch, or of one part of its split; DfdError if there are none."""
-    known = set(_read_scores(_scores_path(study_name))["branch"])
+    known = set(read_scores(_scores_path(study_name))["branch"])
     others = itertools.takewhile(known.__contains__, (_training(branch, i) for i in itertools.count(2)))
     return [scores(study_name, name, split) for name in (branch, *others)]
 
@@ -228,76 +215,10 @@ def _scores_path(study_name: str) -> Path:
     return paths.results(study_name) / "scores" / f"{study_name}.csv"
 
 
-def _read_scores(path: Path) -> pd.DataFrame:
+def read_scores(path: Path) -> pd.DataFrame:
     return disk.read_frame(path) if path.is_file() else pd.DataFrame(columns=SCORE_COLUMNS)
 
 
 def named_rows(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The rows of all tables one after another, with the table's name in the column `name`."""
     return pd.concat([table.assign(name=name) for name, table in tables.items()], ignore_index=True)
-
-
-def recompute(path: Path) -> list[str]:
-    """Every number recomputed from a score table alone: a line for each, with the recorded number if it differs."""
-    lines = []
-    for row, found in _recomputed(path):
-        if found:
-            same = all(round(getattr(found, name), 6) == row[name] for name in ("value", "low", "high"))
-            recorded = "" if same else f"   (recorded: {row['value']} [{row['low']}, {row['high']}])"
-            lines.append(f"{row['id']:44s} {found}{recorded}")
-    return lines
-
-
-def _recomputed(path: Path) -> Iterator[tuple[dict, Estimate | None]]:
-    """The recorded rows, and each number anew where it follows from the score table alone."""
-    numbers = path.parents[1] / f"{path.stem}.json"
-    if not path.is_file() or not numbers.is_file():
-        raise DfdError(f"There is no {path} or no {numbers}; name a score table, such as results/scores/uadfv.csv.")
-    table, resamples = _read_scores(path), studies.load(path.stem).bootstrap
-    tests: dict[str, list[pd.DataFrame]] = {}
-    for branch, rows in table[table["split"] == "test"].groupby("branch"):  # sorted: trainings in their order
-        tests.setdefault(branch.partition("@")[0], []).append(rows)
-    for row in json.loads(numbers.read_text(encoding="utf-8"))["rows"]:
-        yield row, _number(row["id"], tests, resamples)
-
-
-def rewrite(path: Path) -> int:
-    """Put the recomputed numbers, and every row's verdict by today's rules, into results/<study>.json; how many rows.
-
-    For a change of how intervals or verdicts are made: no image is needed.
-    """
-    fields, rows = ("value", "low", "high", "n", "unit", "people", "trainings", "chance"), []
-    for row, found in _recomputed(path):
-        chance = {"chance": 0.5} if row["id"].endswith("_auc") else {}
-        kept = Estimate(**chance | {name: row[name] for name in fields if name in row})
-        rows.append(_row(path.stem, row["id"], found or kept))
-    numbers = path.parents[1] / f"{path.stem}.json"
-    document = json.loads(numbers.read_text(encoding="utf-8")) | {"rows": rows}
-    with disk.replacing(numbers) as partial:
-        partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    return len(rows)
-
-
-def _number(key: str, tests: dict[str, list[pd.DataFrame]], resamples: int) -> Estimate | None:
-    """The number of this id from the test frames of each branch; None if it does not follow from them alone."""
-    if key in DIFFERENCES:
-        a, b, statistic = DIFFERENCES[key]
-        return metrics.difference(tests[a], tests[b], statistic, "frames", resamples)
-    branch, _, name = key.rpartition(".")
-    unit, _, statistic = name.partition("_")
-    if branch not in tests or statistic not in metrics.STATISTICS:
-        return None
-    tables = [metrics.to_videos(table) if unit == "video" else table for table in tests[branch]]
-    return metrics.estimate(tables, statistic, f"{unit}s", resamples)
-
-
-def main() -> None:
-    """Recompute the numbers of the score table that the command line names; with --write, also write them."""
-    path = Path(sys.argv[-1]).resolve()
-    print("\n".join(recompute(path)))
-    if "--write" in sys.argv:
-        print(f"{rewrite(path)} rows written.")
-
-
-if __name__ == "__main__":
-    errors.or_sentence(main)

@@ -13,12 +13,11 @@ import pandas as pd
 
 from dfdlib.core.studies import Study
 from dfdlib.evaluation import metrics, results
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation.intervals import Estimate
 from dfdlib.experiments import identity, transfer
-from dfdlib.faces.frames import FrameSet
+from dfdlib.faces.frames import COLUMNS, FrameSet
 from dfdlib.headpose import pose_features
 
-KEYS = ["clip_id", "frame", "label", "pair", "person", "split"]
 QUALITY = 95  # of the JPEG whose size is taken
 FEATURES = {  # columns of `measure` by the baseline that learns from them
     "constant": [],
@@ -44,8 +43,8 @@ def jpeg_kilobytes(crop: np.ndarray) -> float:
 
 
 def measure(study: Study, frames: FrameSet) -> pd.DataFrame:
-    """Columns KEYS, sharpness, red, green, blue (means from 0 to 255) and kilobytes; written to results/baselines."""
-    table = frames.table[KEYS].assign(sharpness=[*map(sharpness, frames.crops)])
+    """Columns COLUMNS, sharpness, red, green, blue (means from 0 to 255) and kilobytes; kept in results/baselines."""
+    table = frames.table[COLUMNS].assign(sharpness=[*map(sharpness, frames.crops)])
     table[["red", "green", "blue"]] = frames.crops.mean((1, 2))
     return results.write_table(study.name, "baselines", table.assign(kilobytes=[*map(jpeg_kilobytes, frames.crops)]))
 
@@ -65,7 +64,7 @@ def scores(table: pd.DataFrame, name: str, protocol: str) -> pd.DataFrame:
     p_fake = np.full(len(table), np.nan)
     for learned, scored in folds:
         p_fake[scored] = _learned(table[FEATURES[name]].to_numpy(), labels, learned, scored)
-    found = table[KEYS].assign(p_fake=p_fake)
+    found = table[COLUMNS].assign(p_fake=p_fake)
     return found[np.isfinite(p_fake)].reset_index(drop=True)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,15 +14,14 @@ import pandas as pd
 from dfdlib.core import disk, paths, studies
 from dfdlib.core.studies import Study
 from dfdlib.evaluation import metrics, results
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation.intervals import Estimate
 from dfdlib.faces import geometry
-from dfdlib.faces.frames import FrameSet
+from dfdlib.faces.frames import COLUMNS, FrameSet
 from dfdlib.resnet import finetune, selfblend
 
 SEEDS = 3  # trainings of each way
 EVERY = 2  # of a clip's frames one in so many is used: neighbours are nearly the same picture
 GREY = 118  # of hidden pixels: about the mean of ImageNet's
-KEYS = ["clip_id", "frame", "label", "pair", "person", "split"]
 Way = Callable[[Study, FrameSet], pd.DataFrame]  # study, frames -> scores of the test part
 
 
@@ -72,21 +72,27 @@ def small(study: Study) -> Study:
 def complete(study: Study, frames: FrameSet) -> Iterator[tuple[str, int]]:
     """Train what results/face_regions lacks, SEEDS of each of WAYS on the published split; yields way and seed.
 
-    The table, written after each training, has a row a test frame and training: way, seed, KEYS, p_fake.
+    The table, written after each training, has a row a test frame and training: way, seed, COLUMNS, p_fake.
     """
-    some = frames.rows(np.flatnonzero(frames.table.groupby("clip_id").cumcount() % EVERY == 0))
+    some = frames.one_in(EVERY)
     for seed in range(study.seed, study.seed + SEEDS):
         for way, train in WAYS.items():
             known = _read(study.name)
             if len(known) and ((known["way"] == way) & (known["seed"] == seed)).any():
                 continue
-            scores = train(small(replace(study, seed=seed)), some)[[*KEYS, "p_fake"]].assign(way=way, seed=seed)
-            results.write_table(study.name, "face_regions", pd.concat([known, scores], ignore_index=True))
+            scores = train(small(replace(study, seed=seed)), some)[[*COLUMNS, "p_fake"]].round({"p_fake": 4})
+            results.add_rows(
+                _path(study.name), scores.assign(way=way, seed=seed), ["way", "seed"], ["clip_id", "frame"]
+            )
             yield way, seed
 
 
+def _path(study_name: str) -> Path:
+    return paths.results(study_name) / "face_regions" / f"{study_name}.csv"
+
+
 def _read(study_name: str) -> pd.DataFrame:
-    path = paths.results(study_name) / "face_regions" / f"{study_name}.csv"
+    path = _path(study_name)
     return disk.read_frame(path) if path.is_file() else pd.DataFrame()
 
 

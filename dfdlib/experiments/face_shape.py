@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from dfdlib.core import cache
-from dfdlib.evaluation import metrics
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation import intervals, metrics
+from dfdlib.evaluation.intervals import Estimate
 from dfdlib.experiments import known_poses, pose_factorial
 from dfdlib.headpose import pose_features
 
@@ -107,7 +107,7 @@ def _over_people(
         return Estimate(*[float("nan")] * 3, 0, unit)
     weights = np.vstack([np.ones(len(x)), metrics.person_weights(people, resamples, seed)])
     values = statistic(x.to_numpy(float), y.to_numpy(float), weights)
-    half = metrics.half_width(values[1:], metrics.effective_people(people))
+    half = intervals.half_width(values[1:], intervals.effective_people(people))
     return Estimate(float(values[0]), values[0] - half, values[0] + half, len(x), unit, people.nunique())
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dfdlib.core import cache, disk, paths
+from dfdlib.core import disk, paths
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
 from dfdlib.evaluation import metrics, results
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation.intervals import Estimate
 from dfdlib.faces.frames import FrameSet
 from dfdlib.resnet import architectures, finetune, heads
 
@@ -94,24 +94,14 @@ def _from(study: Study, start: str, seed: int) -> Study:
 
 def _trained(study: Study, frames: FrameSet) -> pd.DataFrame:
     """Scores of the test frames after the paper's recipe; the epoch is chosen on validation."""
-    train, val = (_thinned(frames.part(name)) for name in ("train", "val"))
+    train, val = (frames.part(name).one_in(EVERY) for name in ("train", "val"))
     recipe = finetune.Recipe(RATE, study.resnet.epochs, *finetune.labelled(train, study), cycle=False)
     return finetune.run_recipe(study, train, val, recipe).score(frames.part("test"), study)
 
 
-def _thinned(frames: FrameSet) -> FrameSet:
-    return frames.rows(np.flatnonzero(frames.table.groupby("clip_id").cumcount() % EVERY == 0))
-
-
 def _add(study_name: str, name: str, seed: int, scores: pd.DataFrame) -> None:
-    path = _path(study_name)
-    new = scores.assign(name=name, seed=seed, p_fake=scores["p_fake"].round(4))[COLUMNS]
-    with cache.locked(path):
-        old = _read(study_name)
-        old = old[(old["name"] != name) | (old["seed"] != seed)]
-        table = pd.concat([old, new]) if len(old) else new
-        with disk.replacing(path) as partial:
-            table.sort_values(["name", "seed", "clip_id", "frame"]).to_csv(partial, index=False)
+    rows = scores.assign(name=name, seed=seed, p_fake=scores["p_fake"].round(4))[COLUMNS]
+    results.add_rows(_path(study_name), rows, ["name", "seed"], ["clip_id", "frame"])
 
 
 def _read(study_name: str) -> pd.DataFrame:

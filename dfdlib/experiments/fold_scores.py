@@ -15,8 +15,8 @@ from dfdlib.core import disk, paths
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
 from dfdlib.data import uadfv
-from dfdlib.evaluation import arbiter, metrics, results
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation import arbiter, intervals, metrics, results
+from dfdlib.evaluation.intervals import Estimate
 
 KEYS = ["clip_id", "frame", "label", "pair", "person"]
 FOLDS = 5
@@ -154,8 +154,8 @@ def small_faces(study: Study, recipe: str, committed: bool = True) -> pd.DataFra
         scored = (tables(study.name, recipe, f"{way} {side}", committed) for side in SIDES)
         table[way] = [_estimate(own, "frame_auc", study.bootstrap).value for own in scored]
     table = table.join(pd.DataFrame([gain.columns("gain") for gain in gains]))
-    p = [metrics.p_value(gain) for gain in gains]
-    return table.assign(detectable=[metrics.detectable(gain) for gain in gains], p=p, holm=metrics.holm(p))
+    p = [intervals.p_value(gain) for gain in gains]
+    return table.assign(detectable=[intervals.detectable(gain) for gain in gains], p=p, holm=intervals.holm(p))
 
 
 def attacked(study_name: str, recipe: str, variant: str, committed: bool = True) -> list[pd.DataFrame]:

@@ -7,13 +7,12 @@ import pandas as pd
 
 from dfdlib.core import cache, parallel, repro
 from dfdlib.core.studies import Study
-from dfdlib.evaluation import metrics, results, statistics
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation import intervals, metrics, results, statistics
+from dfdlib.evaluation.intervals import Estimate
 from dfdlib.faces import descriptors, geometry
-from dfdlib.faces.frames import FrameSet
+from dfdlib.faces.frames import COLUMNS, FrameSet
 from dfdlib.resnet import selfblend
 
-KEYS = ["clip_id", "frame", "label", "pair", "person", "split"]
 BIN = 0.05  # width of the bins of distance in which real and fake frames count as equally far
 
 
@@ -49,7 +48,7 @@ def distances(found: np.ndarray, labels: np.ndarray, learned: np.ndarray) -> tup
 
 
 def measure(table: pd.DataFrame, found: np.ndarray) -> pd.DataFrame:
-    """From descriptors (N, 128) of the frames of a table (columns KEYS): KEYS and four columns.
+    """From descriptors (N, 128) of the frames of a table (columns COLUMNS): COLUMNS and four columns.
 
     `distance` to the mean fake of the training part with its `threshold`; the same from the mean fake of all *other*
     people than the one seen: `others_distance`, `others_threshold` (nan where these lack a class).
@@ -62,7 +61,7 @@ def measure(table: pd.DataFrame, found: np.ndarray) -> pd.DataFrame:
         if len(set(labels[~out])) == 2:
             ahead, cut[out] = distances(found, labels, ~out)
             others[out] = ahead[out]
-    return table[KEYS].assign(distance=distance, threshold=threshold, others_distance=others, others_threshold=cut)
+    return table[COLUMNS].assign(distance=distance, threshold=threshold, others_distance=others, others_threshold=cut)
 
 
 def scores(table: pd.DataFrame, protocol: str = "published") -> pd.DataFrame:
@@ -73,7 +72,7 @@ def scores(table: pd.DataFrame, protocol: str = "published") -> pd.DataFrame:
     prefix = "others_" if protocol == "by person" else ""
     chosen = table if prefix else table[table["split"] == "test"]
     threshold = chosen[f"{prefix}threshold"]
-    scored = chosen[KEYS].assign(p_fake=threshold / (threshold + chosen[f"{prefix}distance"]))
+    scored = chosen[COLUMNS].assign(p_fake=threshold / (threshold + chosen[f"{prefix}distance"]))
     return scored.dropna(subset="p_fake").reset_index(drop=True)
 
 
@@ -154,7 +153,7 @@ def matched(table: pd.DataFrame, resamples: int, seed: int = 0) -> Estimate | No
     codes, names = pd.factorize(chosen["person"])
     value = area(chosen["label"].to_numpy(), chosen["p_fake"].to_numpy(), np.ones((1, len(names))), codes)[0]
     draws = metrics.bootstrap(chosen, area, resamples, seed)
-    low, high = metrics.share_interval(float(value), draws, chosen["person"])
+    low, high = intervals.share_interval(float(value), draws, chosen["person"])
     return Estimate(float(value), low, high, len(chosen), "frames", len(names), chance=0.5)
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from dfdlib.core import cache, disk, parallel
+from dfdlib.core import disk, parallel
 from dfdlib.core.studies import Study
+from dfdlib.evaluation import results
 from dfdlib.experiments import fold_scores, pose_factorial
 from dfdlib.experiments.fold_scores import KEYS, SIDES
 from dfdlib.faces.frames import FrameSet
@@ -41,26 +41,20 @@ def variants() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
 def paper(study: Study, train: FrameSet) -> Run:
     """The paper's recipe: rate and epoch are chosen on the people of one fold in five of the training frames."""
     learned, chosen_on = pose_features.group_folds(train.labels, train.table["person"].to_numpy())[0]
-    own, held_out = train.rows(learned), _thinned(train.rows(chosen_on))
+    own, held_out = train.rows(learned), train.rows(chosen_on).one_in(EVERY)
     held_out = replace(held_out, table=held_out.table.assign(split="val"))
-    batches = finetune.labelled(_thinned(own), study)
+    batches = finetune.labelled(own.one_in(EVERY), study)
     recipes = [finetune.Recipe(lr, study.resnet.epochs, *batches, cycle=False) for lr in study.resnet.learning_rates]
     return finetune.choose([finetune.run_recipe(study, own, held_out, recipe) for recipe in recipes])
 
 
 def one_cycle(study: Study, train: FrameSet) -> Run:
     """One cycle of the rate; the last epoch counts, so that nothing is chosen and everybody is trained on."""
-    recipe = finetune.cycle_recipe(study, finetune.labelled(_thinned(train), study))
+    recipe = finetune.cycle_recipe(study, finetune.labelled(train.one_in(EVERY), study))
     return finetune.run_recipe(study, train, finetune.as_test(train.rows(np.arange(2))), recipe)
 
 
 RECIPES: dict[str, Callable[[Study, FrameSet], Run]] = {"one_cycle": one_cycle, "paper": paper}
-
-
-def _thinned(frames: FrameSet) -> FrameSet:
-    """One of EVERY frames of each clip."""
-    place = frames.table.groupby("clip_id").cumcount().to_numpy()
-    return frames.rows(np.flatnonzero(place % EVERY == 0))
 
 
 def folds(frames: FrameSet) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -90,16 +84,9 @@ def complete(study: Study, frames: FrameSet, recipe: str, seeds: Sequence[int]) 
 
 
 def _kept(study: Study, frames: FrameSet, recipe: str, fold: int) -> int:
-    found, path = train_and_score(study, frames, recipe, fold), fold_scores.path(study.name, recipe)
-    with cache.locked(path):
-        table = pd.concat([*_written(path), found], ignore_index=True)
-        with disk.replacing(path) as partial:
-            table.sort_values(["seed", "fold", "clip_id", "frame"]).to_csv(partial, index=False)
+    found = train_and_score(study, frames, recipe, fold)
+    results.add_rows(fold_scores.path(study.name, recipe), found, ["seed", "fold"], ["clip_id", "frame"])
     return fold
-
-
-def _written(path: Path) -> list[pd.DataFrame]:
-    return [disk.read_frame(path)] if path.is_file() else []
 
 
 def _done(study_name: str, recipe: str) -> set[tuple[int, int]]:

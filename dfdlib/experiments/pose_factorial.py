@@ -15,7 +15,7 @@ from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
 from dfdlib.data.catalogue import Clip
 from dfdlib.evaluation import metrics
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation.intervals import Estimate
 from dfdlib.faces import frames
 from dfdlib.faces.frames import FrameSet
 from dfdlib.headpose import pnp, pose_features, worldmodel

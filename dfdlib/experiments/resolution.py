@@ -13,7 +13,7 @@ import torch
 
 from dfdlib.core import cache, parallel
 from dfdlib.core.studies import FaceParams, ResNetParams, Study, SuperResParams
-from dfdlib.evaluation import metrics
+from dfdlib.evaluation import intervals, metrics
 from dfdlib.faces import detection, geometry
 from dfdlib.faces.frames import FrameSet
 from dfdlib.headpose import pose_features, worldmodel
@@ -157,7 +157,7 @@ def gains(study: Study, found: FrameSet, cells: dict[Cell, dict[str, np.ndarray]
                 tables = (test.scored(cells[key][name]) for key in (cell, other))
                 gain = metrics.difference(*tables, "auc", "frames", study.bootstrap)
                 row = {"height": cell.height, "quality": cell.quality, "trained": name} | gain.columns("gain")
-                rows.append(row | {"detectable": metrics.detectable(gain), "people": gain.people})
+                rows.append(row | {"detectable": intervals.detectable(gain), "people": gain.people})
     return corrected(pd.DataFrame(rows).rename(columns={"gain_low": "low", "gain_high": "high"}))
 
 
@@ -170,8 +170,8 @@ def corrected(table: pd.DataFrame) -> pd.DataFrame:
     from scipy.stats import false_discovery_control  # takes seconds to import
 
     each = zip(table["gain"], table["low"], table["high"], table["people"], strict=True)
-    p = [metrics.p_value(metrics.Estimate(*ends, 0, "frames", people)) for *ends, people in each]
-    return table.assign(p=p, holm=metrics.holm(p), bh=false_discovery_control(p))
+    p = [intervals.p_value(intervals.Estimate(*ends, 0, "frames", people)) for *ends, people in each]
+    return table.assign(p=p, holm=intervals.holm(p), bh=false_discovery_control(p))
 
 
 def agreement(table: pd.DataFrame) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from dfdlib.core import cache, parallel, paths
 from dfdlib.core.studies import Study, SuperResParams
 from dfdlib.data import sources
 from dfdlib.evaluation import metrics, results
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation.intervals import Estimate
 from dfdlib.faces import descriptors, detection, geometry
 from dfdlib.superres import enlarging, lr_hr
 from dfdlib.superres.networks import FSRCNN, SCALES

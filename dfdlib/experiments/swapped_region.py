@@ -10,7 +10,7 @@ import pandas as pd
 
 from dfdlib.core.studies import Study
 from dfdlib.evaluation import metrics
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation.intervals import Estimate
 from dfdlib.faces import frames, geometry
 from dfdlib.faces.frames import FrameSet
 from dfdlib.resnet import classifier, finetune, gradcam

@@ -17,7 +17,7 @@ from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams, Study
 from dfdlib.data import sources
 from dfdlib.evaluation import metrics, results
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation.intervals import Estimate
 from dfdlib.faces import detection, frames, geometry
 from dfdlib.faces.frames import COLUMNS, FrameSet
 from dfdlib.headpose import pose_features, worldmodel

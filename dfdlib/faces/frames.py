@@ -41,6 +41,10 @@ class FrameSet:
         table = self.table.iloc[index].reset_index(drop=True)
         return FrameSet(table, self.crops[index], self.points[index], self.sizes[index])
 
+    def one_in(self, every: int) -> FrameSet:
+        """One of `every` frames of each clip: neighbours are nearly the same picture."""
+        return self.rows(np.flatnonzero(self.table.groupby("clip_id").cumcount() % every == 0))
+
     def with_crops(self, crops: np.ndarray) -> FrameSet:
         """The same frames with other crops."""
         return replace(self, crops=crops)

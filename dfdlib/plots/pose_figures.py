@@ -116,7 +116,7 @@ def one_verdict(table: pd.DataFrame, claimed: float) -> Figure:
     axis.axvline(claimed, color=FAKE, lw=1.5, ls="--", label=f"paper, {claimed:.1%}")
     axis.set(yticks=y, yticklabels=names, xlim=(0.35, 1.03))
     axis.set_xlabel("accuracy of frames", loc="left")
-    axis.legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+    axis.legend(fontsize=9, loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
     return fig
 
 

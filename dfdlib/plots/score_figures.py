@@ -133,8 +133,8 @@ def attack(table: pd.DataFrame) -> Figure:
     for axis, (part, ylim) in zip(axes[0], ranges.items(), strict=True):
         _ways(axis, table, part, ylim)
         axis.set_ylabel({"missed": "share of fakes called real", "auc": "AUC of frames"}[part])
-    axes[0, 0].set_xlabel("height to which fakes are made small, in pixels", loc="left")
-    axes[0, 0].legend(fontsize=9)
+        axis.set_xlabel("height to which fakes are made small, pixels", loc="left")
+    axes[0, 1].legend(fontsize=9, loc="lower left")
     return fig
 
 

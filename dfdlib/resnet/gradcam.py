@@ -14,7 +14,7 @@ from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import ResNetParams, Study
 from dfdlib.data import truth
 from dfdlib.evaluation import metrics
-from dfdlib.evaluation.metrics import Estimate
+from dfdlib.evaluation.intervals import Estimate
 from dfdlib.faces import geometry
 from dfdlib.faces.frames import FrameSet
 from dfdlib.resnet import architectures, classifier

@@ -1,0 +1,95 @@
+"""Every number that follows from a score table alone, computed again without images or torch. The command
+
+    python -m dfdlib.evaluation.recompute results/scores/uadfv.csv
+
+compares them with results/uadfv.json; with --write before the table it puts them there, with today's verdicts.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from dfdlib.core import disk, errors, studies
+from dfdlib.core.errors import DfdError
+from dfdlib.evaluation import metrics, results
+from dfdlib.evaluation.intervals import Estimate
+
+# The paired differences on test frames: two branches and a statistic.
+DIFFERENCES = {
+    "sr.native.frame_acc_gain": ("resnet.sr", "resnet", "acc"),
+    "sr.small.frame_auc_gain": ("resnet.small.fsrcnn", "resnet.small.bicubic", "auc"),
+    "system.frame_acc_gain": ("system", "resnet", "acc"),
+    "system.ours.frame_acc_gain": ("system.ours", "resnet.one_cycle", "acc"),
+    "headpose.mirrored.frame_auc_gain": ("headpose.mirrored", "headpose.yang", "auc"),
+}
+
+
+def recompute(path: Path) -> list[str]:
+    """Every number recomputed from a score table alone: a line for each, with the recorded number if it differs."""
+    lines = []
+    for row, found in _recomputed(path):
+        if found:
+            same = all(round(getattr(found, name), 6) == row[name] for name in ("value", "low", "high"))
+            recorded = "" if same else f"   (recorded: {row['value']} [{row['low']}, {row['high']}])"
+            lines.append(f"{row['id']:44s} {found}{recorded}")
+    return lines
+
+
+def _recomputed(path: Path) -> Iterator[tuple[dict, Estimate | None]]:
+    """The recorded rows, and each number anew where it follows from the score table alone."""
+    numbers = path.parents[1] / f"{path.stem}.json"
+    if not path.is_file() or not numbers.is_file():
+        raise DfdError(f"There is no {path} or no {numbers}; name a score table, such as results/scores/uadfv.csv.")
+    table, resamples = results.read_scores(path), studies.load(path.stem).bootstrap
+    tests: dict[str, list[pd.DataFrame]] = {}
+    for branch, rows in table[table["split"] == "test"].groupby("branch"):  # sorted: trainings in their order
+        tests.setdefault(branch.partition("@")[0], []).append(rows)
+    for row in json.loads(numbers.read_text(encoding="utf-8"))["rows"]:
+        yield row, _number(row["id"], tests, resamples)
+
+
+def rewrite(path: Path) -> int:
+    """Put the recomputed numbers, and every row's verdict by today's rules, into results/<study>.json; how many rows.
+
+    For a change of how intervals or verdicts are made: no image is needed.
+    """
+    fields, rows = ("value", "low", "high", "n", "unit", "people", "trainings", "chance"), []
+    for row, found in _recomputed(path):
+        chance = {"chance": 0.5} if row["id"].endswith("_auc") else {}
+        kept = Estimate(**chance | {name: row[name] for name in fields if name in row})
+        rows.append(results.row_of(path.stem, row["id"], found or kept))
+    numbers = path.parents[1] / f"{path.stem}.json"
+    document = json.loads(numbers.read_text(encoding="utf-8")) | {"rows": rows}
+    with disk.replacing(numbers) as partial:
+        partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return len(rows)
+
+
+def _number(key: str, tests: dict[str, list[pd.DataFrame]], resamples: int) -> Estimate | None:
+    """The number of this id from the test frames of each branch; None if it does not follow from them alone."""
+    if key in DIFFERENCES:
+        a, b, statistic = DIFFERENCES[key]
+        return metrics.difference(tests[a], tests[b], statistic, "frames", resamples)
+    branch, _, name = key.rpartition(".")
+    unit, _, statistic = name.partition("_")
+    if branch not in tests or statistic not in metrics.STATISTICS:
+        return None
+    tables = [metrics.to_videos(table) if unit == "video" else table for table in tests[branch]]
+    return metrics.estimate(tables, statistic, f"{unit}s", resamples)
+
+
+def main() -> None:
+    """Recompute the numbers of the score table that the command line names; with --write, also write them."""
+    path = Path(sys.argv[-1]).resolve()
+    print("\n".join(recompute(path)))
+    if "--write" in sys.argv:
+        print(f"{rewrite(path)} rows written.")
+
+
+if __name__ == "__main__":
+    errors.or_sentence(main)
