@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import io
 import os
 import resource
 import subprocess
@@ -11,6 +13,8 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -296,24 +300,38 @@ def test_a_key_follows_from_the_code_of_all_modules_below(changed: str, monkeypa
     assert "dfdlib.plots.canvas" not in found
 
 
-def test_threads_read_code_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two that parse at once can end in a SystemError, for instance where two trainings of a run start together."""
-    inside, most, parse = [0], [0], cache.ast.parse
+NPY = io.BytesIO()
+np.save(NPY, np.arange(6.0).reshape(2, 3))
 
-    def slow(source: str) -> object:
+
+@pytest.mark.parametrize(
+    ("module", "parser", "call"),
+    [(ast, "parse", lambda: cache._bare("x = 1")), (np.lib.format, "read_array_header_1_0", lambda: _read())],
+)
+def test_threads_parse_one_at_a_time(
+    module: ModuleType, parser: str, call: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two at once can end in a SystemError: of the code for a key, or of an array's header, which is Python too."""
+    inside, most, parse = [0], [0], getattr(module, parser)
+
+    def slow(source: Any) -> object:
         inside[0] += 1
         most[0] = max(most[0], inside[0])
         time.sleep(0.01)
         inside[0] -= 1
         return parse(source)
 
-    monkeypatch.setattr(cache.ast, "parse", slow)
-    threads = [threading.Thread(target=cache._bare, args=("x = 1",)) for _ in range(8)]
+    monkeypatch.setattr(module, parser, slow)
+    threads = [threading.Thread(target=call) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert most == [1]
+
+
+def _read() -> None:
+    assert disk.npy_array(NPY.getvalue()).tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_two_storable_classes_of_one_name_are_refused() -> None:

@@ -291,6 +291,8 @@ def test_the_embedded_data_are_verified(tmp_path, monkeypatch, capsys) -> None:
     digest = hashlib.sha256(b"x").hexdigest()
     rows = f"clips/a.mp4,{digest}\nclips/b.mp4,{digest[::-1]}\n"
     (tmp_path / "embedded" / "clips.csv").write_text(f"file,sha256\n{rows}")
+    _touch(tmp_path / "embedded" / "easy", "clips/a.mp4", content=b"x")
+    (tmp_path / "embedded" / "easy" / "clips.csv").write_text(f"file,sha256\nclips/a.mp4,{digest}\n")
     (tmp_path / "embedded" / "stills.csv").write_text(f"file,sha256\nstills/c.jpg,{digest}\n")
     monkeypatch.setenv("DFD_DATA", str(tmp_path))
     assert paths.embedded() == tmp_path / "embedded"

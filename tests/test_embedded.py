@@ -14,7 +14,9 @@ from dfdlib.core import paths
 
 sys.path.insert(0, str(paths.root() / "tools" / "render"))
 import check  # noqa: E402
+import harder  # noqa: E402
 import landmarks  # noqa: E402
+import single_numbers  # noqa: E402
 
 DATA = paths.root() / "data" / "embedded"
 
@@ -100,6 +102,45 @@ def test_no_trivial_cue_tells_real_from_fake():
     test, pooled = check.cue_auc(check.cues(DATA))
     assert 0.4 <= test <= 0.6
     assert 0.4 <= pooled <= 0.6
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, pd.DataFrame]:
+    """Of the hard clips and of the easy ones: a row a number, how well it alone tells real from fake."""
+    return {
+        kind: single_numbers.measure(single_numbers.table(folder)).set_index("number")
+        for kind, folder in (("hard", DATA), ("easy", DATA / "easy"))
+    }
+
+
+def test_no_single_number_tells_the_hard_fakes(measured):
+    alone = measured["hard"]["auc"].dropna()
+    assert len(alone) > 40 and ((alone - 0.5).abs() < 0.15).all(), alone
+    # Nor in a known direction within a pair: some fakes are sharper than their originals, some softer.
+    assert measured["hard"]["pairs"].dropna().between(0.2, 0.8).all()
+    assert abs(measured["hard"].loc[single_numbers.JOINT, "learned"] - 0.5) < single_numbers.BAR
+
+
+def test_one_number_tells_the_easy_fakes(measured):
+    assert measured["easy"].loc["blur, centre", "auc"] < 0.05
+    assert measured["easy"].loc["blur, centre", "pairs"] == 0
+    assert measured["easy"].loc[single_numbers.JOINT, "learned"] > 0.95
+
+
+def test_easy_and_hard_clips_are_of_the_same_people_and_donors(table):
+    easy, same = (
+        check.manifest(DATA / "easy"),
+        ["clip_id", "file", "label", "pair", "person", "donor", "split", "frames"],
+    )
+    pd.testing.assert_frame_equal(easy[same], table[same])
+
+
+def test_a_hard_pair_is_made_again_alike(tmp_path: Path, table):
+    donor = table.set_index("clip_id").loc["p00_fake", "donor"]
+    harder.make_pair(DATA, tmp_path, 0, donor)
+    for kind in ("real", "fake"):
+        made, there = (check.frames(d / f"clips/p00_{kind}.mp4").astype(float) for d in (tmp_path, DATA))
+        assert ((made - there) ** 2).mean() < 6.5  # 40 dB; another dlib may move a landmark
 
 
 def test_world_model_is_a_symmetric_face_in_millimetres():

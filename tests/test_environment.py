@@ -331,9 +331,7 @@ TOOLS = [
 def test_a_tool_works_on_the_checkout_that_it_lies_in(script: Path, tmp_path: Path) -> None:
     """Whatever checkout is installed: the tool is copied beside another dfdlib and imported there."""
     for folder in ("dfdlib", script.relative_to(paths.root()).parts[0]):
-        shutil.copytree(
-            paths.root() / folder, tmp_path / folder, ignore=shutil.ignore_patterns("*.safetensors", "render")
-        )
+        shutil.copytree(paths.root() / folder, tmp_path / folder, ignore=shutil.ignore_patterns("*.safetensors"))
     shutil.copytree(paths.notebooks() / "solutions", tmp_path / "notebooks" / "solutions")
     code = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='imported'); import dfdlib; print(dfdlib.__file__)"
     copied = tmp_path / script.relative_to(paths.root())

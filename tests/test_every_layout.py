@@ -26,6 +26,7 @@ import yaml
 from dfdlib.command import check, run
 from dfdlib.core import paths, studies
 from dfdlib.data import truth, uadfv
+from dfdlib.experiments import transfer
 
 pytestmark = pytest.mark.notebooks
 
@@ -119,13 +120,14 @@ LAYOUTS: dict[str, tuple[dict, str, Callable[[Path], None]]] = {
 
 def _tiny_embedded(folder: Path) -> None:
     """The clips of FEW and a still of each, which every study takes in notebook 02, 04 or 07."""
-    for table, most in (("clips.csv", 2), ("stills.csv", 1)):
+    for table, most in (("clips.csv", 2), ("easy/clips.csv", 2), ("stills.csv", 1)):
+        place = Path(table).parent
         with (EMBEDDED / table).open(encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         rows = [row for name in FEW for row in [row for row in rows if row["person"] == name][:most]]
         for row in rows:
-            (folder / row["file"]).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(EMBEDDED / row["file"], folder / row["file"])
+            (folder / place / row["file"]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(EMBEDDED / place / row["file"], folder / place / row["file"])
         with (folder / table).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, rows[0])
             writer.writeheader()
@@ -147,6 +149,8 @@ def _made(base: Path) -> None:
         make(base / name)
         (base / "studies" / f"{name}.yaml").write_text(yaml.safe_dump(TINY | parameters))
     (base / "studies" / "embedded.yaml").write_text(yaml.safe_dump(TINY | {"dataset": "embedded"}))
+    easy = TINY | {"dataset": "embedded", "embedded": {"fakes": "easy"}}
+    (base / "studies" / f"{transfer.EASY}.yaml").write_text(yaml.safe_dump(easy))
 
 
 def go_through(base: Path, study: str) -> str:

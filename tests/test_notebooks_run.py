@@ -25,17 +25,20 @@ EXPECTED = {  # id: where its value must lie on the embedded study
     "faces.found_share": (0.99, 1.0),
     "resnet.frame_acc": (0.4, 1.0),
     "resnet.frame_auc": (0.5, 1.0),
-    "resnet.one_cycle.video_auc": (0.8, 1.0),
-    "headpose.yang.frame_auc": (0.4, 1.0),
-    "headpose.by_person.shape_without_pose.frame_auc": (0.0, 0.6),
+    "resnet.one_cycle.video_auc": (0.5, 1.0),
+    "headpose.yang.frame_auc": (0.35, 0.9),
+    "headpose.by_person.shape_without_pose.frame_auc": (0.35, 0.65),
+    "baselines.sharpness.frame_auc": (0.25, 0.75),
+    "baselines.by_person.sharpness.frame_auc": (0.4, 0.65),
     "headpose.transfer.uadfv.embedded.frame_auc": (0.3, 0.7),
-    "resnet.gru.video_auc": (0.8, 1.0),
+    "resnet.gru.video_auc": (0.4, 1.0),
     "system.frame_acc": (0.35, 1.0),
-    "system.ours.frame_acc": (0.9, 1.0),
+    "system.ours.frame_acc": (0.5, 0.95),
     "gradcam.own_minus_others": (-0.2, 0.2),
     "fsrcnn.x2.stills_psnr_gain": (0.05, 6.0),
 }
-ABOVE_CHANCE = ("resnet.one_cycle.video_auc", "system.ours.frame_acc")  # rows whose interval must lie above a half
+# Rows whose interval must lie above a half: folds in which the clip, or the donor, is on both sides
+ABOVE_CHANCE = ("headpose.folds_by_frame.frame_auc", "shape.folds_by_frame.frame_auc")
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +65,7 @@ def test_papermill_finds_values_in_their_range(embedded: Path, key: str) -> None
 
 
 @pytest.mark.parametrize("key", ABOVE_CHANCE)
-def test_what_the_text_calls_a_detector_is_better_than_chance(embedded: Path, key: str) -> None:
+def test_a_leak_makes_chance_look_like_skill(embedded: Path, key: str) -> None:
     rows = {row["id"]: row for row in json.loads((embedded / "results" / "embedded.json").read_text())["rows"]}
     assert rows[key]["low"] > 0.5
 

@@ -14,7 +14,6 @@ import importlib.util
 import inspect
 import os
 import re
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,9 +27,6 @@ from dfdlib.core.errors import DfdError
 
 # Modules that pass values on and compute none: a change in them leaves every result as it was.
 PLUMBING = "dfdlib", "dfdlib.core", *(f"dfdlib.core.{n}" for n in ("cache", "errors", "parallel", "paths", "values"))
-
-# Before Python 3.12.1, threads that parse at once can end in a SystemError (github.com/python/cpython/issues/106905).
-_PARSING = threading.Lock()
 
 
 def stage(function: Callable) -> Callable:
@@ -179,5 +175,5 @@ def _bare(source: str) -> str:
 
 
 def _parsed(source: str) -> ast.Module:
-    with _PARSING:
+    with disk.PARSING:
         return ast.parse(source)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ELSEWHERE = "set DFD_CACHE, DFD_RUNS or DFD_RESULTS to a folder elsewhere"
+# Before Python 3.12.1, threads that parse at once can end in a SystemError (github.com/python/cpython/issues/106905).
+PARSING = threading.Lock()
 PARTIAL = re.compile(r"\.(\d+)-\d+\.partial$")
 TEXT_COLUMNS = ("clip_id", "file", "pair", "person", "split", "branch")  # columns of text, whatever it looks like
 ABANDONED_AFTER = 24 * 3600  # seconds; a process number may belong to another process by then
@@ -183,14 +185,15 @@ def npy_array(data: bytes) -> np.ndarray:
     """The array of an .npy file's bytes; ValueError for Python objects or a header that states another length."""
     file = io.BytesIO(data)
     header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    with decoding():
-        shape, _, dtype = header[np.lib.format.read_magic(file)](file)
+    with decoding(), PARSING:  # NumPy parses a header as Python code
+        shape, columns_first, dtype = header[np.lib.format.read_magic(file)](file)
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which could run code")
     if min(shape, default=0) < 0 or dtype.itemsize * math.prod(shape) != len(data) - file.tell():
         raise ValueError("a header states another length than there is")
     with decoding():
-        return np.load(io.BytesIO(data), allow_pickle=False)
+        found = np.frombuffer(data, dtype, offset=file.tell())
+        return found.reshape(shape, order="F" if columns_first else "C").copy(order="K")
 
 
 def read_frame(path: Path) -> pd.DataFrame:

@@ -123,6 +123,14 @@ class CelebDFParams:
 
 
 @dataclass(frozen=True)
+class EmbeddedParams:
+    """Which fakes of the rendered people a study takes."""
+
+    # "hard": no single number tells them from reals; "easy": the blur of the crop's middle alone does.
+    fakes: Literal["hard", "easy"] = "hard"
+
+
+@dataclass(frozen=True)
 class Study:
     """Everything that a run depends on."""
 
@@ -144,6 +152,7 @@ class Study:
     one_cycle: OneCycleParams = field(default_factory=OneCycleParams)
     headpose: HeadPoseParams = field(default_factory=HeadPoseParams)
     sweep: SweepParams = field(default_factory=SweepParams)
+    embedded: EmbeddedParams = field(default_factory=EmbeddedParams)
     ffpp: FFPPParams = field(default_factory=FFPPParams)
     celebdf: CelebDFParams = field(default_factory=CelebDFParams)
 

@@ -17,6 +17,11 @@ from dfdlib.data.catalogue import Clip
 FEWEST_IMAGES = 10  # below which a folder cannot be CelebA's
 
 
+def embedded_clips(folder: Path, study: Study) -> list[Clip]:
+    """The rendered clips (synthetic) with the fakes that the study takes."""
+    return catalogue.of_table(folder / "easy" if study.embedded.fakes == "easy" else folder, study)
+
+
 def embedded_stills(study: Study) -> pd.DataFrame:
     """The committed, rendered stills (synthetic), with the split by person of the clips."""
     table = pd.DataFrame(disk.read_table(paths.embedded() / "stills.csv", {"file", "person", "split"}))
@@ -98,7 +103,7 @@ class DataSet:
 # Keyed by the word after `dataset:` in a study.
 DATA_SETS = {
     "embedded": DataSet(
-        "embedded", "DFD_DATA", "clips.csv", "the default study; every other takes it in 02 or 07", catalogue.of_table
+        "embedded", "DFD_DATA", "clips.csv", "the default study; every other takes it in 02 or 07", embedded_clips
     ),
     "uadfv": DataSet(
         "UADFV", "DFD_UADFV", "real/ and fake/", "the study uadfv, the paper's", uadfv.clips, uadfv.split,

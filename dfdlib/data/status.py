@@ -176,7 +176,8 @@ OTHERS = (
 def verify_embedded() -> list[str]:
     """Compare the embedded clips and stills with the sha256 in their tables; one sentence for each difference."""
     problems = []
-    for table in ("clips.csv", "stills.csv"):
-        rows = disk.read_table(paths.embedded() / table, {"file", "sha256"})
-        problems += catalogue.differences(paths.embedded(), ((row["file"], row["sha256"]) for row in rows), table)
+    for table in ("clips.csv", "easy/clips.csv", "stills.csv"):
+        path = paths.embedded() / table
+        rows = disk.read_table(path, {"file", "sha256"})
+        problems += catalogue.differences(path.parent, ((row["file"], row["sha256"]) for row in rows), table)
     return problems

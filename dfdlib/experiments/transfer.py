@@ -29,19 +29,21 @@ if TYPE_CHECKING:
 
 FEWEST_PEOPLE = 5  # with fewer, an interval over people is meaningless
 UNKNOWN = Estimate(np.nan, np.nan, np.nan, 0, "")
+EASY = "embedded-easy"  # the study on the rendered people's easy fakes, from which networks learn for the matrix
 PRESS = 500  # photographs of CelebA used for tests
 Expert = Callable[[FrameSet], pd.DataFrame]  # frames -> their score table
 
 
 def elsewhere(study: Study, own: FrameSet) -> dict[str, FrameSet]:
-    """Test frames by the name of their data: the study's own and the embedded ones.
+    """Test frames by the name of their data: the study's own and the embedded ones, with hard and with easy fakes.
 
     With DFD_VIDEOS set also those of its clips, and with DFD_CELEBA its real photographs.
     """
     found = {study.name: own.part("test")}
     if study.dataset != "embedded":
-        rendered = replace(studies.load("embedded"), faces=study.faces)  # as many frames of a clip as of the study's
-        found["embedded"] = frames.of_study(rendered).part("test")
+        for name in ("embedded", EASY):
+            rendered = replace(studies.load(name), faces=study.faces)  # as many frames of a clip as of the study's
+            found[name] = frames.of_study(rendered).part("test")
     if os.environ.get("DFD_VIDEOS") and study.dataset != "folder":
         yours = studies.load("yours")
         clips = sources.clips(yours)
@@ -116,7 +118,7 @@ def matrix(study: Study, tests: dict[str, FrameSet]) -> pd.DataFrame:
 
     Columns network, learned, tested and those of `test_row`.
     """
-    learned_from = (study,) if study.dataset == "embedded" else (study, studies.load("embedded"))
+    learned_from = (study,) if study.dataset == "embedded" else (study, studies.load(EASY))
     trained = {found.name: experts(found) for found in learned_from}
     rows = [
         {"network": name, "learned": learned, "tested": tested} | test_row(expert(found), study.bootstrap)

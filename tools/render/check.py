@@ -74,10 +74,11 @@ def truth(data: Path, clip_id: str) -> dict[str, np.ndarray]:
 def wrong_files(data: Path) -> list[str]:
     """Files whose sha256 is not the manifest's, that are missing, or that no manifest names."""
     named = {}
-    for table in ("clips.csv", "stills.csv"):
+    for table in ("clips.csv", "easy/clips.csv", "stills.csv"):
         rows = pd.read_csv(data / table, keep_default_na=False)
-        named.update(zip(rows["file"], rows["sha256"], strict=True))
-    there = {str(p.relative_to(data)) for kind in ("clips", "stills") for p in (data / kind).iterdir()}
+        files = (str(Path(table).parent / file) for file in rows["file"])
+        named.update(zip(files, rows["sha256"], strict=True))
+    there = {str(p.relative_to(data)) for kind in ("clips", "easy/clips", "stills") for p in (data / kind).iterdir()}
     bad = [f for f in sorted(there & set(named)) if hashlib.sha256((data / f).read_bytes()).hexdigest() != named[f]]
     return bad + sorted(there ^ set(named))
 

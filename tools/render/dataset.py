@@ -1,4 +1,4 @@
-"""From rendered frames to data/embedded: fakes, clips, truth, stills and their manifests.
+"""From rendered frames to data/embedded: easy fakes, clips, truth, stills and their tables; harder.py follows.
 
     dataset.py --raw DIR [--out data/embedded] [--people 0:34]
 
@@ -142,7 +142,7 @@ def complete(raw: Path, i: int) -> bool:
 
 
 def make_person(raw: Path, out: Path, i: int, n_people: int) -> None:
-    """Write the real and the fake clip of person i and their truth."""
+    """Write the real and the easy fake clip of person i, and the real one's truth."""
     name, donor = f"p{i:02d}", people.donor_of(i, n_people)
     frames, scene = read_scene(raw / "clips" / name)
     poses = people.performance(people.person(i), 0, len(frames))
@@ -154,29 +154,27 @@ def make_person(raw: Path, out: Path, i: int, n_people: int) -> None:
     params, world = swap.draw(i), read_world_model()
     # A generator puts the donor's face where it belongs by itself: the donor's points are the true ones.
     pairs = zip(frames, marks(frames, truth["points_2d"]), donor_frames, donor_points, strict=True)
-    fakes, masks = (np.stack(x) for x in zip(*(swap.swap(*p, world, params) for p in pairs), strict=True))
-    mask = {"swap_mask": np.packbits(masks, axis=-1), "mask_shape": np.array(masks.shape)}
-    real, fake = (out / f"clips/{name}_{kind}.mp4" for kind in ("real", "fake"))
+    fakes = np.stack([swap.swap(*p, world, params)[0] for p in pairs])
+    real, fake = (out / f"easy/clips/{name}_{kind}.mp4" for kind in ("real", "fake"))
     encode(real, frames, crf_of(i))
     encode_to_size(fake, fakes, crf_of(i), real.stat().st_size)
     (out / "truth").mkdir(exist_ok=True)
     np.savez_compressed(out / f"truth/{name}_real.npz", **truth)
-    np.savez_compressed(out / f"truth/{name}_fake.npz", **truth, **mask)
 
 
 def clip_rows(out: Path, i: int, n_people: int) -> list[dict]:
-    """The rows of clips.csv for person i, whose files exist."""
+    """The rows of easy/clips.csv for person i, whose files exist."""
     name, params = f"p{i:02d}", swap.draw(i)
-    with np.load(out / f"truth/{name}_fake.npz") as truth:
-        frames, height, width = truth["mask_shape"].tolist()
+    with np.load(out / f"truth/{name}_real.npz") as truth:
+        frames, width = len(truth["t"]), round(2 * truth["camera_matrix"][0, 2] + 1)  # the clips are square
     shared = {"pair": name, "person": name, "split": people.split_of(i), "crf": crf_of(i), "fps": FPS}
-    shared |= {"frames": frames, "width": width, "height": height}
+    shared |= {"frames": frames, "width": width, "height": width}
     donor = f"p{people.donor_of(i, n_people):02d}"
     fake = {"label": 1, "donor": donor, "template": params.template, "strength": params.strength}
     rows = []
     for kind, own in (("real", {"label": 0}), ("fake", fake)):
         file = f"clips/{name}_{kind}.mp4"
-        clip = {"clip_id": f"{name}_{kind}", "file": file, "sha256": sha256(out / file)}
+        clip = {"clip_id": f"{name}_{kind}", "file": file, "sha256": sha256(out / "easy" / file)}
         rows.append(clip | shared | own)
     return rows
 
@@ -211,9 +209,9 @@ def write_table(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
 
 
 def write_tables(out: Path, n_people: int) -> None:
-    """clips.csv and stills.csv of all that is there."""
-    there = [i for i in range(n_people) if (out / f"truth/p{i:02d}_fake.npz").exists()]
-    write_table(out / "clips.csv", CLIP_COLUMNS, [r for i in there for r in clip_rows(out, i, n_people)])
+    """easy/clips.csv and stills.csv of all that is there."""
+    there = [i for i in range(n_people) if (out / f"easy/clips/p{i:02d}_fake.mp4").exists()]
+    write_table(out / "easy/clips.csv", CLIP_COLUMNS, [r for i in there for r in clip_rows(out, i, n_people)])
     write_table(out / "stills.csv", STILL_COLUMNS, [r for i in there for r in still_rows(out, i)])
 
 

@@ -101,10 +101,11 @@ def _coarse(window: np.ndarray, share: float) -> np.ndarray:
     return cv2.resize(small, window.shape[1::-1], interpolation=cv2.INTER_CUBIC)
 
 
-NAMES = {"resnet": "ResNet", "headpose": "head pose", "p_fake": "the whole"}
+NAMES = {"resnet": "ResNet", "headpose": "head pose", "p_fake": "combined system"}
 ABOUT = {
     "uadfv": "UADFV, the published test part",
-    "embedded": "rendered people, test part (synthetic)",
+    "embedded": "rendered people, hard fakes, test part (synthetic)",
+    "embedded-easy": "rendered people, easy fakes, test part (synthetic)",
     "photographs": "photographs of CelebA, all real",
     "yours": "clips of DFD_VIDEOS",
 }
