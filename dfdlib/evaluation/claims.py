@@ -57,7 +57,7 @@ SECTIONS = {
         "identity.frame_acc": "Distance to the mean training fake's face, accuracy of frames",
         "identity.by_person.frame_auc": "The same, each person judged by the fakes of others, AUC of frames",
         "headpose.by_person.shape_without_pose.frame_auc": "Face shape without pose, by person, AUC of frames",
-        "no_fakes.embedded-easy.frame_auc_gain": "Small ResNet, gain by learning without fakes, AUC, easy fakes, synthetic",
+        "no_fakes.embedded-easy.frame_auc_gain": "Small ResNet, AUC gain by learning without fakes (easy, synthetic)",
         "folds.attack.bicubic.frame_auc_gain": "Fakes alone shrunk and brought back by bicubic, change in AUC",
         "folds.attack.fsrcnn.frame_auc_gain": "Fakes alone shrunk and brought back by FSRCNN, change in AUC",
     },
