@@ -125,3 +125,22 @@ def _setup(row: tuple) -> str:
     if not isinstance(row.gamma, str) or not row.gamma:
         return row.feature
     return f"{row.feature}, gamma {row.gamma}, {row.placed}"
+
+
+def reprojection(image: np.ndarray, points: np.ndarray, pixels: np.ndarray, model: np.ndarray) -> Figure:
+    """Landmarks (68, 2) and the model's points projected by the solved pose (68, 2) on the face; the model (68, 3), mm.
+
+    Beside the face the model is seen from the front (x, y) and from the side (z, y).
+    """
+    fig, axes = canvas.grid(1, 3, 10.0, 3.8)
+    canvas.show_image(axes[0, 0], image, "landmarks and reprojection")
+    axes[0, 0].plot(*points.T, "o", color=REAL, ms=4, mfc="none", label="dlib's landmarks")
+    axes[0, 0].plot(*pixels.T, "+", color=FAKE, ms=6, label="model by $K(RX + t)$")
+    axes[0, 0].legend(loc="lower left", fontsize=8)
+    views = ((0, "world model from the front"), (2, "from the side"))
+    for axis, (across, title) in zip(axes[0, 1:], views, strict=True):
+        for which, colour in ((pnp.WHOLE, REAL), (pnp.CENTRAL, FAKE)):
+            axis.plot(model[which, across], model[which, 1], "o", color=colour, ms=4)
+        axis.set(xlabel=f"{'xyz'[across]}, mm", ylabel="y, mm", aspect="equal", title=title)
+        axis.invert_yaxis()
+    return fig
