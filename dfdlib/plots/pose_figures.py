@@ -136,7 +136,7 @@ def reprojection(image: np.ndarray, points: np.ndarray, pixels: np.ndarray, mode
     canvas.show_image(axes[0, 0], image, "landmarks and reprojection")
     axes[0, 0].plot(*points.T, "o", color=REAL, ms=4, mfc="none", label="dlib's landmarks")
     axes[0, 0].plot(*pixels.T, "+", color=FAKE, ms=6, label="model by $K(RX + t)$")
-    axes[0, 0].legend(loc="lower left", fontsize=8)
+    axes[0, 0].legend(loc="upper left", fontsize=8)
     views = ((0, "world model from the front"), (2, "from the side"))
     for axis, (across, title) in zip(axes[0, 1:], views, strict=True):
         for which, colour in ((pnp.WHOLE, REAL), (pnp.CENTRAL, FAKE)):
