@@ -77,7 +77,7 @@ def test_landmarks_from_the_surroundings_are_those_from_the_whole_picture() -> N
     image = astronaut()
     for box in ([170, 70, 290, 190], [180, -30, 300, 90], [400, 10, 530, 140], [-40, 300, 120, 460]):
         box = np.array(box, float)
-        assert np.array_equal(tracking._landmarks(image, box), detection.landmarks(image, box))
+        assert np.array_equal(tracking.landmarks(image, box), detection.landmarks(image, box))
 
 
 def test_frames_without_a_face_are_lost_and_the_face_is_found_again() -> None:

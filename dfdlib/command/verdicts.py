@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
@@ -15,11 +17,14 @@ from rich.text import Text
 from dfdlib.command import progress
 from dfdlib.core import disk, errors, repro
 from dfdlib.core.errors import SOME, DfdError
-from dfdlib.detector import predict
-from dfdlib.detector.predict import WORDS, Prediction, PredictParams
+from dfdlib.detector import predict, record
+from dfdlib.detector.judging import WORDS, Face
+from dfdlib.detector.looking import PredictParams
+from dfdlib.detector.predict import Prediction
 from dfdlib.evaluation import arbiter
 
 WIDE = 110  # columns of a terminal below which branches and notes are left to --json and the report
+SCHEMA = 2  # of --json and --csv; 1 was a bare list
 CARE = "A score is not evidence: the detector was measured on small data sets. Do not use it to accuse anybody."
 
 
@@ -38,8 +43,8 @@ def predict_all(given: Sequence[Path], form: str, page: Path | None, frames: int
     if page:
         from dfdlib.detector import report  # with Matplotlib, which takes a second
 
-        report.write(page, found, rule)
-    {"table": _table, "json": _json, "csv": _csv}[form](found)
+        report.write(page, found, rule, _common(given))
+    {"table": _table, "json": _json, "csv": _csv}[form](found, rule)
     left = [p for p in found if p.verdict == "unusable"]
     _say(found, left, page)
     if len(left) == len(found):
@@ -68,43 +73,87 @@ def _each(paths: Sequence[Path], params: PredictParams) -> Iterator[Prediction]:
         yield predict.judge(paths[0], params, lambda done, total: status.update(f"frame {done} of {total}"))
 
 
-def _table(found: Iterable[Prediction]) -> None:
+def _common(given: Iterable[Path]) -> Path:
+    """The folder that what was given has in common, to which the report's names are relative."""
+    folders = [path.absolute() if path.is_dir() else path.absolute().parent for path in given]
+    try:
+        return Path(os.path.commonpath(folders))
+    except ValueError:  # on several drives
+        return Path()
+
+
+def _table(found: Sequence[Prediction], rule: str) -> None:
     console = progress.console()
-    table, wide = Table(), console.width >= WIDE
+    table, wide = Table(show_lines=True), console.width >= WIDE
     table.add_column("File", overflow="fold", min_width=12)
-    for column in ("Verdict", "p_fake", "95 % interval", *(("ResNet", "Head pose") if wide else ()), "Frames"):
+    table.add_column("Verdict", overflow="fold", min_width=24)
+    for column in ("p_fake", "Varies\nover frames", *(("ResNet", "Head pose") if wide else ()), "Frames"):
         table.add_column(column, no_wrap=True)
     if wide:
-        table.add_column("Note", overflow="fold")
+        table.add_column("Note", overflow="fold", min_width=12)
     for p in found:
-        name, note = (Text(errors.printable(text)) for text in (p.file, _note(p)))  # Text is never read as markup
-        branches = [_number(value) for value in (p.resnet, p.headpose)] if wide else []
-        ends = f"{p.low:.2f} to {p.high:.2f}" if p.low == p.low else ""
-        frames = f"{p.used} of {p.looked_at}" if p.looked_at else ""
-        row = (name, WORDS[p.verdict], _number(p.p_fake), ends, *branches, frames)
-        table.add_row(*row, *([note] if wide else []))
+        note = [_note(p)] if wide else []
+        table.add_row(*map(_text, [p.file, _verdict(p.verdict, p.face, p.beside), *_cells(p.face, wide), *note]))
+        for number, face in enumerate(p.faces[1:], 2):
+            name = f"  face {number}, frames {face.shown[0]} to {face.shown[-1]}"
+            note = [_missed(face)] if wide else []
+            table.add_row(*map(_text, [name, _verdict(face.verdict, face, ""), *_cells(face, wide), *note]))
     console.print(table)
+    for line in _record(found, rule):
+        console.print(Text(line))
+
+
+def _text(cell: str) -> Text:
+    """Text is never read as markup; the line breaks are the table's own, a name's are written as escapes."""
+    return Text("\n".join(errors.printable(line) for line in cell.split("\n")))
+
+
+def _record(found: Iterable[Prediction], rule: str) -> list[str]:
+    """What the detector said of data that it never saw, clips or stills or both, as the files are."""
+    stills = {p.face.looked_at == 1 for p in found if p.verdict != "unusable"}
+    return ["Of data that it never saw, this detector said:", *record.record(rule, stills)] if stills else []
+
+
+def _verdict(said: str, face: Face, beside: str) -> str:
+    words = face.note if face.note.startswith(WORDS[said]) else ": ".join(w for w in (WORDS[said], face.note) if w)
+    return words + (f"\n({beside})" if beside else "")
+
+
+def _cells(face: Face, wide: bool) -> list[str]:
+    branches = [_number(value) for value in (face.resnet, face.headpose)] if wide else []
+    ends = f"{face.low:.2f} to {face.high:.2f}" if face.low == face.low else ""
+    return [_number(face.p_fake), ends, *branches, f"{face.used} of {face.looked_at}" if face.looked_at else ""]
 
 
 def _note(p: Prediction) -> str:
-    missed = ", ".join(f"{why} in {count}" for why, count in p.not_used.items())
-    return "; ".join(part for part in (missed, p.note) if part)
+    return "; ".join(part for part in (_missed(p.face), p.note) if part)
+
+
+def _missed(face: Face) -> str:
+    return ", ".join(f"{why} in {count}" for why, count in face.not_used.items())
 
 
 def _number(value: float) -> str:
     return f"{value:.2f}" if value == value else ""
 
 
-def _json(found: Iterable[Prediction]) -> None:
-    print(json.dumps([p.row() for p in found], indent=2))
+def _about() -> dict[str, object]:
+    return {"version": SCHEMA, "software": f"dfdlib {version('dfdlib')}", "weights": record.weights()}
 
 
-def _csv(found: Iterable[Prediction]) -> None:
-    writer = csv.DictWriter(sys.stdout, predict.COLUMNS, lineterminator="\n")
+def _json(found: Iterable[Prediction], rule: str) -> None:
+    about = _about() | {"rule": rule, "measured": record.entries(rule)}
+    print(json.dumps(about | {"files": [p.row() for p in found]}, indent=2))
+
+
+def _csv(found: Iterable[Prediction], rule: str) -> None:
+    about = _about()
+    writer = csv.DictWriter(sys.stdout, [*predict.COLUMNS, *about, "rule"], lineterminator="\n")
     writer.writeheader()
     for p in found:
-        row = p.row()
-        writer.writerow(row | {"file": errors.printable(p.file), "not_used": json.dumps(row["not_used"])})
+        row = p.row() | about | {"rule": rule}
+        nested = {name: json.dumps(value) for name, value in row.items() if isinstance(value, dict | list)}
+        writer.writerow(row | nested | {"file": errors.printable(p.file)})
 
 
 def _say(found: Sequence[Prediction], left: Sequence[Prediction], page: Path | None) -> None:

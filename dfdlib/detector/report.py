@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -14,9 +14,10 @@ import numpy as np
 from jinja2 import Environment
 from matplotlib.figure import Figure
 
-from dfdlib.core import cache, disk, errors, paths
-from dfdlib.detector import shipped
-from dfdlib.detector.predict import WORDS, Prediction
+from dfdlib.core import disk, errors, paths
+from dfdlib.detector import judging, record, shipped
+from dfdlib.detector.judging import WORDS, Face
+from dfdlib.detector.predict import Prediction
 from dfdlib.headpose import pnp
 from dfdlib.plots import canvas, pose_figures
 from dfdlib.resnet import gradcam
@@ -24,35 +25,50 @@ from dfdlib.resnet import gradcam
 TELLING = 3  # frames shown per file
 
 
-def write(path: Path, found: Iterable[Prediction], rule: str) -> None:
-    """Write one HTML page about all files; their names are escaped. DfdError where it cannot be written."""
+def write(path: Path, found: Sequence[Prediction], rule: str, base: Path = Path()) -> None:
+    """Write one HTML page about all files, their names escaped and relative to `base`.
+
+    DfdError where it cannot be written.
+    """
     page = Environment(autoescape=True).from_string((paths.assets() / "report.html").read_text(encoding="utf-8"))
-    parts = [section(prediction) for prediction in found]
-    weights = cache.sha256(shipped.resnet_path())[:12]
+    parts = [section(prediction, base) for prediction in found]
+    stills = {prediction.face.looked_at == 1 for prediction in found if prediction.verdict != "unusable"}
+    about = {"version": version("dfdlib"), "weights": record.weights(), "record": record.record(rule, stills)}
+    least = {"frames": judging.LEAST_FRAMES, "share": judging.LEAST_SHARE, "spread": record.known_spread(rule)}
     with disk.replacing(path, "name another file") as partial:
-        partial.write_text(
-            page.render(parts=parts, rule=rule, words=WORDS, version=version("dfdlib"), weights=weights),
-            encoding="utf-8",
-        )
+        partial.write_text(page.render(parts=parts, rule=rule, least=least, **about), encoding="utf-8")
 
 
-def section(found: Prediction) -> dict[str, object]:
+def section(found: Prediction, base: Path = Path()) -> dict[str, object]:
     """The page's section on a file: its name as printable text, numbers as text, pictures as data."""
-    counts = ", ".join(f"{why}: {count}" for why, count in found.not_used.items())
-    about = {"name": errors.printable(found.file), "verdict": found.verdict, "note": errors.printable(found.note)}
-    about |= {"looked_at": found.looked_at, "used": found.used, "not_used": counts or "none"}
-    if found.verdict == "unusable":
-        return about
-    about["scores"] = f"p_fake {found.p_fake:.2f}" + (
-        f", 95 % interval over runs of frames {found.low:.2f} to {found.high:.2f}" if np.isfinite(found.low) else ""
-    )
-    about["branches"] = f"ResNet {found.resnet:.2f}, head pose {found.headpose:.2f}"
-    about["timeline"] = _data(timeline(found))
-    about["telling"] = _data(telling_frames(found))
+    about = {"name": errors.printable(_name(found.file, base)), "verdict": WORDS[found.verdict], "beside": found.beside}
+    about |= {"note": errors.printable(found.note), "faces": [_about_face(face) for face in found.faces]}
+    about["scores"] = about["faces"][0]["scores"] if found.faces and found.face.used else ""
     return about
 
 
-def timeline(found: Prediction) -> Figure:
+def _name(file: str, base: Path) -> str:
+    path = Path(file).absolute()
+    return str(path.relative_to(base)) if base in path.parents else path.name
+
+
+def _about_face(face: Face) -> dict[str, object]:
+    counts = ", ".join(f"{why}: {count}" for why, count in face.not_used.items())
+    about = {"looked_at": face.looked_at, "used": face.used, "not_used": counts or "none"}
+    if not face.used:
+        return about
+    varies = f", varies over frames {face.low:.2f} to {face.high:.2f}" if np.isfinite(face.low) else ""
+    about |= {"note": face.note, "scores": f"p_fake {face.p_fake:.2f}{varies}"}
+    about |= {
+        "branches": f"ResNet {face.resnet:.2f}, head pose {face.headpose:.2f}",
+        "shown": face.shown,
+        "verdict": WORDS[face.verdict],
+    }
+    about |= {"edges": f"{face.edges[0]:.2f} and {face.edges[1]:.2f}"}
+    return about | {"timeline": _data(timeline(face)), "telling": _data(telling_frames(face))}
+
+
+def timeline(found: Face) -> Figure:
     """The combined p_fake and each branch's over the frames; frames that were not judged are marked below."""
     fig, axes = canvas.grid(1, 1, 8.0, 3.2)
     axis, used = axes[0, 0], found.frames[found.frames["used"]]
@@ -64,20 +80,21 @@ def timeline(found: Prediction) -> Figure:
         axis.plot(used["frame"], used[name].astype(float), style, color=colour, label=label, ms=4, lw=1.2)
     missed = found.frames.loc[~found.frames["used"], "frame"]
     axis.plot(missed, np.full(len(missed), -0.04), "x", color="0.4", label="not judged", ms=5)
+    axis.axhspan(*found.edges, color="0.93", zorder=0)
     axis.axhline(0.5, color="0.6", lw=1)
     axis.set(xlabel="frame", ylabel="p_fake", ylim=(-0.08, 1.04))
     axis.legend(fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     return fig
 
 
-def telling(found: Prediction) -> np.ndarray:
+def telling(found: Face) -> np.ndarray:
     """Row numbers (from 0) among the used frames: the surest of each of TELLING equal parts of the file, in order."""
     sure = np.abs(found.frames.loc[found.frames["used"], "p_fake"].to_numpy(float) - 0.5)
     parts = np.array_split(np.arange(len(sure)), min(TELLING, len(sure)))
     return np.array([part[np.argmax(sure[part])] for part in parts])
 
 
-def telling_frames(found: Prediction) -> Figure:
+def telling_frames(found: Face) -> Figure:
     """The telling frames: above, the face with both head directions; below, what speaks for a fake (Grad-CAM)."""
     rows = telling(found)
     maps = gradcam.grad_cam(shipped.load_resnet(), found.crops[rows], shipped.NETWORK)

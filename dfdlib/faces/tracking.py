@@ -18,6 +18,7 @@ from dfdlib.faces import detection, geometry, levels
 
 SAME_FACE_IOU = 0.3  # boxes of neighbouring frames that overlap more belong to one face
 SURE = 0.5  # a box with a smaller share of the best box's score is not a face: badges, collars, shadows
+SMALLEST, UNSAMPLED = 80, 90  # pixels: dlib's smallest face, and the width below which `every` enlarges the picture
 REACH = 0.75  # of a box's side around it: further out dlib's landmarks don't look
 
 
@@ -64,15 +65,8 @@ def _detected(frames: Callable, params: TrackParams) -> Iterator[Seen]:
 
 
 def _largest_track(found: Iterable[tuple[int, np.ndarray]]) -> list[tuple[int, np.ndarray]]:
-    """Join (frame, box) detections that overlap from frame to frame; the track with the largest summed area."""
-    tracks: list[list[tuple[int, np.ndarray]]] = []
-    for frame, box in found:
-        ends = [t for t in tracks if t[-1][0] < frame and geometry.iou(t[-1][1], box) > SAME_FACE_IOU]
-        if ends:
-            max(ends, key=lambda t: (t[-1][0], geometry.iou(t[-1][1], box))).append((frame, box))
-        else:
-            tracks.append([(frame, box)])
-    return max(tracks, key=lambda t: sum(geometry.area(box) for _, box in t), default=[])
+    """Of the tracks of (frame, box) detections, that with the largest summed area."""
+    return max(joined(found), key=lambda t: sum(geometry.area(box) for _, box in t), default=[])
 
 
 def _followed(frames: Callable, params: TrackParams) -> Iterator[Seen]:
@@ -83,10 +77,37 @@ def _followed(frames: Callable, params: TrackParams) -> Iterator[Seen]:
         sweep = last is None or since >= params.sweep
         how, last = _search(image, last, sweep, lost % params.patience == 0, params)
         since, lost = 0 if sweep else since, 0 if last is not None else lost + 1
-        yield Seen(number, image, last, None if last is None else _landmarks(image, last), how)
+        yield Seen(number, image, last, None if last is None else landmarks(image, last), how)
 
 
-def _landmarks(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+def every(image: np.ndarray, side: float, params: TrackParams) -> list[np.ndarray]:
+    """The boxes (4,) of all faces at least half of `side` pixels wide in a uint8 RGB image, the largest first.
+
+    The picture is shrunk until dlib's smallest face, 80 pixels, has that width; below 40 pixels no face is found.
+    """
+    shrink, upsample = max(side / (2 * SMALLEST), 1.0), int(side < UNSAMPLED) * params.upsample
+    scale = {"fx": 1 / shrink, "fy": 1 / shrink, "interpolation": cv2.INTER_AREA}
+    small = image if shrink == 1 else cv2.resize(image, None, **scale)
+    found = _boxes(small, upsample)
+    best = max((score for score, _ in found), default=0.0)
+    sure = (box * shrink for score, box in found if score > SURE * best)
+    fitted = ((box, _near(image, box, params)) for box in sure)  # on the grid on which a face is followed
+    return sorted((box if fit is None else fit for box, fit in fitted), key=width, reverse=True)
+
+
+def joined(found: Iterable[tuple[int, np.ndarray]]) -> list[list[tuple[int, np.ndarray]]]:
+    """Tracks: (frame, box) of one face each, whose boxes overlap from frame to frame; frames in order."""
+    tracks: list[list[tuple[int, np.ndarray]]] = []
+    for frame, box in found:
+        ends = [t for t in tracks if t[-1][0] < frame and geometry.iou(t[-1][1], box) > SAME_FACE_IOU]
+        if ends:
+            max(ends, key=lambda t: (t[-1][0], geometry.iou(t[-1][1], box))).append((frame, box))
+        else:
+            tracks.append([(frame, box)])
+    return tracks
+
+
+def landmarks(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     """As detection.landmarks, from a copy of the face's surroundings, which stays in the processor's cache."""
     wide = REACH * (box[2] - box[0])
     x0, y0, x1, y1 = _inside(box + [-wide, -wide, wide, wide], image)
@@ -110,13 +131,14 @@ def _search(
     if near is not None and not sweep:
         return "region", near
     found = _in_all(image, params, upsample and near is None, quick=near is not None)
-    if found is None or (near is not None and _side(found) < levels.STEP * _side(near)):
+    if found is None or (near is not None and width(found) < levels.STEP * width(near)):
         return "lost" if near is None else "region", near
     fitted = _near(image, found, params)  # on the grid on which the face will be followed
     return "sweep", found if fitted is None else fitted
 
 
-def _side(box: np.ndarray) -> float:
+def width(box: np.ndarray) -> float:
+    """Of a box (4,), the mean of width and height, pixels."""
     return float(np.mean(box[2:] - box[:2]))
 
 
@@ -132,6 +154,11 @@ def _boxes(image: np.ndarray, upsample: int) -> list[tuple[float, np.ndarray]]:
     ]
 
 
+def found_in(image: np.ndarray, params: TrackParams) -> bool:
+    """Whether there is a face anywhere in a uint8 RGB image."""
+    return _in_all(image, params, True, False) is not None
+
+
 def _in_all(image: np.ndarray, params: TrackParams, upsample: bool, quick: bool) -> np.ndarray | None:
     """The largest face of the whole picture: shrunk, full size, upsampled, until one is found; `quick`: only shrunk."""
     longest = max(image.shape[:2])
@@ -144,5 +171,5 @@ def _in_all(image: np.ndarray, params: TrackParams, upsample: bool, quick: bool)
         best = max((score for score, _ in found), default=0.0)
         sure = [box * factor for score, box in found if score > SURE * best]
         if sure:
-            return max(sure, key=_side)
+            return max(sure, key=width)
     return None

@@ -1,0 +1,117 @@
+"""What the shipped detector's verdicts were worth on data that it never saw, and how far its scores wander.
+
+`dfdlib/assets/detector.json` holds it; tools/weights/verdicts.py writes it from two committed score tables.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from dfdlib.core import cache, disk, paths
+from dfdlib.core.errors import DfdError
+from dfdlib.detector import judging
+from dfdlib.detector.judging import Spread
+from dfdlib.evaluation import arbiter
+from dfdlib.headpose import pose_features
+
+KINDS = ("real", "fake")  # by label
+MAIN = "uadfv"  # the one test with both labels and real people
+TESTS = {
+    "uadfv": "UADFV's published test part",
+    "embedded": "rendered people, test part (synthetic)",
+    "photographs": "photographs of CelebA",
+    "yours": "FaceForensics++ (NeuralTextures)",
+}
+
+
+def measure(validation: pd.DataFrame, tested: pd.DataFrame) -> dict:
+    """The asset's content from two score tables with the columns resnet and headpose; `tested` names the tests.
+
+    Raises DfdError where the validation table holds a test frame: the spread is never learned on what is tested.
+    """
+    if (validation["split"] != "val").any():
+        raise DfdError("The spread was to be learned on frames of other parts; give it validation frames only.")
+    return {"weights": weights(), "rules": {rule: _by_rule(rule, validation, tested) for rule in arbiter.RULES}}
+
+
+def _by_rule(rule: str, validation: pd.DataFrame, tested: pd.DataFrame) -> dict:
+    join = arbiter.rule_of(rule)
+    validation, tested = (t.assign(p_fake=join(t["resnet"], t["headpose"])) for t in (validation, tested))
+    known = judging.spread(validation)
+    found = [row for stills in (False, True) for row in judging.counted(tested, known, stills)]
+    return {"spread": vars(known), "measured": found}
+
+
+def asset_path() -> Path:
+    """The path of what `measure` returned."""
+    return paths.assets() / "detector.json"
+
+
+@functools.lru_cache(maxsize=1)
+def asset() -> dict:
+    """What the maintainer's script measured: the files' sha256, and by rule the spread and the counts."""
+    found = json.loads(disk.read_bytes(asset_path()))
+    if found["weights"] != weights():
+        raise DfdError(f"{asset_path()} was made with other weights; run tools/weights/verdicts.py again.")
+    return found
+
+
+@functools.lru_cache(maxsize=1)
+def weights() -> dict[str, str]:
+    """The sha256 of each of the detector's files, by name."""
+    files = (paths.assets() / "detector.safetensors", pose_features.shipped_svm())
+    return {path.name: cache.sha256(path) for path in files}
+
+
+def known_spread(rule: str) -> Spread:
+    """The measured spread of p_fake by a rule of arbiter.RULES."""
+    return Spread(**asset()["rules"][rule]["spread"])
+
+
+def measured(rule: str) -> list[dict]:
+    """The entries of `counted` on data that the detector never saw, by a rule of arbiter.RULES."""
+    return asset()["rules"][rule]["measured"]
+
+
+def entries(rule: str) -> list[dict]:
+    """The same for --json: data, kind (real, fake), unit (clips; stills are single frames), people, n and verdicts."""
+    return [
+        {"data": TESTS[row["tested"]], "kind": KINDS[row["label"]], "unit": "stills" if row["stills"] else "clips"}
+        | {"people": row["people"], "n": row["n"]}
+        | {judging.WORDS[said]: row[said] for said in ("fake", "unsure", "real")}
+        for row in measured(rule)
+    ]
+
+
+def beside(still: bool, rule: str) -> str:
+    """What stands beside each verdict: in how many unseen swaps and real clips (or frames as stills) it found signs."""
+    rows = {row["label"]: row for row in measured(rule) if row["tested"] == MAIN and row["stills"] == still}
+    swaps, reals = (f"{rows[label]['fake']} of {rows[label]['n']}" for label in (1, 0))
+    of = "frames of unseen swaps" if still else "unseen swaps"
+    return f"finds signs in {swaps} {of} and {reals} real {'ones' if still else 'clips'} (UADFV)"
+
+
+def record(rule: str, stills: Iterable[bool]) -> list[str]:
+    """A sentence for each test: what the detector said of data that it never saw, stills or clips or both."""
+    rows, wanted = measured(rule), set(stills)
+    tests = dict.fromkeys((row["tested"], row["stills"]) for row in rows if row["stills"] in wanted)
+    return [_sentence([row for row in rows if (row["tested"], row["stills"]) == test]) for test in tests]
+
+
+def _sentence(rows: list[dict]) -> str:
+    return f"{TESTS[rows[0]['tested']]}: {'; '.join(_counts(row) for row in sorted(rows, key=_fakes_first))}"
+
+
+def _fakes_first(row: dict) -> int:
+    return -row["label"]
+
+
+def _counts(row: dict) -> str:
+    kind = KINDS[row["label"]] + (" frame" if row["stills"] else " clip") + "s" * (row["n"] != 1)
+    people = "1 person" if row["people"] == 1 else f"{row['people']} people"
+    return f"of {row['n']} {kind} ({people}) {row['fake']} signs, {row['unsure']} inconclusive, {row['real']} no sign"

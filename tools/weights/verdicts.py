@@ -1,0 +1,46 @@
+"""How sure the shipped detector's verdicts are: DFD_UADFV=... python tools/weights/verdicts.py uadfv
+
+Scores the study's validation people with the shipped weights, writes their table to results/detector_validation, and
+from it and the committed results/detector_scores the file dfdlib/assets/detector.json, which `dfd predict` reads.
+Run it after tools/weights/detector.py has made new weights and its tables were committed. It takes about a minute.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
+from dfdlib.core import disk, errors, paths, repro, studies
+from dfdlib.core.errors import DfdError
+from dfdlib.core.studies import Study
+from dfdlib.detector import record, shipped
+from dfdlib.evaluation import results
+from dfdlib.faces import frames
+
+
+def validated(study: Study) -> pd.DataFrame:
+    """Scores of every validation frame by each branch, four decimals: frames.COLUMNS, resnet and headpose."""
+    part = frames.of_study(study).part("val")
+    scores = shipped.scores(part.crops, part.points)[["resnet", "headpose"]].round(4)
+    return pd.concat([part.table.reset_index(drop=True), scores], axis=1)
+
+
+def main() -> None:
+    """Measure for the study that the command line names, and write the table and the asset."""
+    if len(sys.argv) != 2:
+        raise DfdError("The study is missing; name the one the detector was made with: verdicts.py uadfv")
+    study = studies.load(sys.argv[1])
+    repro.start(study.seed, study.threads)
+    table = results.write_table(study.name, "detector_validation", validated(study))
+    found = record.measure(table, results.committed_table(study.name, "detector_scores"))
+    with disk.replacing(record.asset_path()) as partial:
+        partial.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(f"scores: {paths.results(study.name)}/detector_validation\nasset: {record.asset_path()}")
+
+
+if __name__ == "__main__":
+    errors.or_sentence(main)
