@@ -24,8 +24,9 @@ from rich.console import Console
 from dfdlib.command import cli, progress
 from dfdlib.core import cache, errors, paths
 from dfdlib.core.errors import DfdError
-from dfdlib.detector import predict, report, shipped
-from dfdlib.detector.predict import Prediction, PredictParams
+from dfdlib.detector import judging, looking, people, predict, record, report, shipped
+from dfdlib.detector.judging import WORDS, Face
+from dfdlib.detector.looking import PredictParams
 from dfdlib.faces import tracking
 from dfdlib.superres import enlarging
 from tests.media import astronaut, noise_frames, write_sound, write_video
@@ -60,37 +61,45 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_picture_gets_the_scores_of_its_face(portrait) -> None:
     found = predict.judge(portrait, PARAMS)
-    assert found.verdict in ("real", "fake") and found.used == found.looked_at == 1
-    again = shipped.scores(found.crops, found.points)
-    assert found.p_fake == pytest.approx((again["resnet"][0] + again["headpose"][0]) / 2)
-    assert np.isnan(found.low), "one picture has no interval"
-    inside = found.points[0]
+    assert found.verdict in ("real", "unsure") and found.face.used == found.face.looked_at == 1
+    again = shipped.scores(found.face.crops, found.face.points)
+    assert found.face.p_fake == pytest.approx((again["resnet"][0] + again["headpose"][0]) / 2)
+    assert np.isnan(found.face.low), "one picture has no interval"
+    inside = found.face.points[0]
     assert inside.min() > 0 and inside.max() < 128, "landmarks lie in the crop's pixels"
 
 
 def test_a_video_gets_an_interval_over_its_frames(clip) -> None:
     found = predict.judge(clip, PredictParams(max_frames=12))
-    assert found.used == 12 and found.low <= found.p_fake <= found.high
-    used = found.frames[found.frames["used"]]
-    assert found.p_fake == pytest.approx(used["p_fake"].mean()) and used["frame"].tolist() == list(range(12))
+    assert found.face.used == 12 and found.face.low <= found.face.p_fake <= found.face.high
+    used = found.face.frames[found.face.frames["used"]]
+    assert found.face.p_fake == pytest.approx(used["p_fake"].mean()) and used["frame"].tolist() == list(range(12))
 
 
 def test_an_interval_counts_runs_of_frames_and_not_frames() -> None:
     rng = np.random.default_rng(0)
     steps = np.repeat(rng.random(8), 4)  # eight shots of four equal frames
-    low, high = predict.interval(steps)
+    low, high = judging.interval(steps)
     shots = rng.permutation(steps)  # the same values without their order look like 32 witnesses
-    narrow = predict.interval(shots)
+    narrow = judging.interval(shots)
     assert high - low > 1.3 * (narrow[1] - narrow[0])
-    assert all(np.isnan(predict.interval(np.ones(7))))
+    assert all(np.isnan(judging.interval(np.ones(7))))
 
 
 @pytest.mark.parametrize(
     ("p_fake", "low", "high", "expected"),
-    [(0.7, 0.6, 0.8, "fake"), (0.3, 0.2, 0.4, "real"), (0.6, 0.45, 0.7, "unsure"), (0.6, np.nan, np.nan, "fake")],
+    [
+        (0.9, 0.8, 0.95, "fake"),
+        (0.1, 0.05, 0.2, "real"),
+        (0.9, 0.45, 0.95, "unsure"),
+        (0.5001, np.nan, np.nan, "unsure"),
+        (0.69, np.nan, np.nan, "unsure"),
+        (0.71, np.nan, np.nan, "fake"),
+        (0.29, np.nan, np.nan, "real"),
+    ],
 )
-def test_the_verdict_waits_for_the_interval(p_fake: float, low: float, high: float, expected: str) -> None:
-    assert predict.verdict(p_fake, low, high) == expected
+def test_a_verdict_needs_a_score_outside_the_band_and_an_interval_on_one_side(p_fake, low, high, expected) -> None:
+    assert judging.verdict(p_fake, (low, high), (0.3, 0.7)) == expected
 
 
 def _seen(image: np.ndarray) -> tracking.Seen:
@@ -99,12 +108,13 @@ def _seen(image: np.ndarray) -> tracking.Seen:
 
 def test_small_dark_and_missing_faces_are_not_judged_and_the_reason_is_told() -> None:
     face = astronaut()
-    assert predict.usable(_seen(face), PARAMS)[1] == ""
-    assert predict.usable(_seen(face), PredictParams(smallest=400))[1] == "face too small"
+    assert looking.sighting(_seen(face), PARAMS).why == ""
+    assert looking.sighting(_seen(face), PredictParams(smallest=400)).why == "face too small"
     seen = _seen(face)
     dark = tracking.Seen(0, seen.image // 10, seen.box, seen.points, seen.how)
-    assert predict.usable(dark, PARAMS)[1] == "face too dark"
-    assert predict.usable(_seen(noise_frames(1, 128)[0]), PARAMS)[1] == "no face"
+    assert looking.sighting(dark, PARAMS).why == "face too dark"
+    assert looking.sighting(_seen(noise_frames(1, 128)[0]), PARAMS).why == "no face"
+    assert looking.sighting(_seen(noise_frames(1, 128)[0] // 20), PARAMS).why == "picture too dark"
 
 
 def test_a_small_face_goes_through_fsrcnn_first(monkeypatch) -> None:
@@ -112,22 +122,22 @@ def test_a_small_face_goes_through_fsrcnn_first(monkeypatch) -> None:
     asked: list = []
     upscale = enlarging.upscale
     monkeypatch.setattr(enlarging, "upscale", lambda image, scale: asked.append(scale) or upscale(image, scale))
-    plain = predict.usable(seen, PredictParams(small=1))[0][0]
-    enlarged = predict.usable(seen, PredictParams(small=500))[0][0]
+    plain = looking.sighting(seen, PredictParams(small=1)).crop
+    enlarged = looking.sighting(seen, PredictParams(small=500)).crop
     assert len(asked) == 1 and asked[0] in (2, 3, 4) and enlarged.shape == plain.shape == (128, 128, 3)
     assert np.abs(enlarged.astype(float) - plain).mean() < 12, "the same face"
 
 
-def test_many_faces_are_counted_and_the_largest_is_judged(tmp_path) -> None:
+def test_each_of_many_faces_in_a_still_is_judged(tmp_path) -> None:
     small, large = astronaut(450), astronaut(700)
     sheet = np.zeros((700, 1600, 3), np.uint8)
     sheet[:, :700] = large
     for left in (700, 1150):
         sheet[:450, left : left + 450] = small
     found = predict.judge(_png(tmp_path / "crowd.png", sheet), PARAMS)
-    assert found.used == 1 and int(re.match(r"(\d+) faces; the largest was judged", found.note)[1]) >= 3
+    assert len(found.faces) >= 3 and re.match(r"\d people, each judged by itself", found.note)
     alone = predict.judge(_png(tmp_path / "alone.png", large), PARAMS)
-    assert found.resnet == pytest.approx(alone.resnet, abs=0.1)
+    assert min(abs(face.resnet - alone.face.resnet) for face in found.faces) < 0.1
 
 
 def test_8k_fits_and_gives_the_same_face(tmp_path) -> None:
@@ -136,10 +146,10 @@ def test_8k_fits_and_gives_the_same_face(tmp_path) -> None:
     sheet[:, 2000 : 2000 + 4320] = huge
     cv2.imwrite(str(tmp_path / "8k.jpg"), sheet[..., ::-1])
     found = predict.judge(tmp_path / "8k.jpg", PARAMS)
-    assert found.used == 1
+    assert found.face.used == 1
     largest = 1920 / 7680 * 4320
-    assert predict.judge(_png(tmp_path / "small.png", astronaut(round(largest))), PARAMS).resnet == pytest.approx(
-        found.resnet, abs=0.2
+    assert predict.judge(_png(tmp_path / "small.png", astronaut(round(largest))), PARAMS).face.resnet == pytest.approx(
+        found.face.resnet, abs=0.2
     )
 
 
@@ -165,7 +175,7 @@ def _rotated(path: Path) -> Path:
 
 def test_a_video_that_lies_on_its_side_is_turned_first(tmp_path) -> None:
     found = predict.judge(_rotated(tmp_path / "turned.mp4"), PARAMS)
-    assert found.used == 4, found.note
+    assert found.face.used == 4, found.note
 
 
 def test_frames_at_uneven_times_are_judged(tmp_path) -> None:
@@ -179,17 +189,17 @@ def test_frames_at_uneven_times_are_judged(tmp_path) -> None:
             frame.pts, frame.time_base = time, Fraction(1, 25)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    assert predict.judge(path, PARAMS).used == 6
+    assert predict.judge(path, PARAMS).face.used == 6
 
 
 def test_one_frame_is_a_video_without_an_interval(tmp_path) -> None:
     found = predict.judge(write_video(tmp_path / "one.mp4", [astronaut(256)]), PARAMS)
-    assert found.used == 1 and np.isnan(found.low)
+    assert found.face.used == 1 and np.isnan(found.face.low)
 
 
 def test_what_a_file_holds_counts_and_not_its_name(tmp_path, portrait) -> None:
     found = predict.judge(Path(shutil.copy(portrait, tmp_path / "portrait.mp4")), PARAMS)
-    assert found.used == 1
+    assert found.face.used == 1
 
 
 BAD = {
@@ -227,9 +237,9 @@ def test_a_folder_goes_on_after_a_bad_file_and_lists_it_at_the_end(tmp_path, por
     (folder / "notes.txt").write_text("not a picture at all")
     assert _dfd(folder, "--json", monkeypatch=monkeypatch) == errors.SOME
     out, err = capsys.readouterr()
-    rows = json.loads(out)
+    rows = json.loads(out)["files"]
     assert [Path(row["file"]).name for row in rows] == ["a.mp4", "z.png"]
-    assert [row["verdict"] == "unusable" for row in rows] == [True, False]
+    assert [row["verdict"] == "not judged" for row in rows] == [True, False]
     assert "1 of 2 files could not be judged:" in err and "a.mp4 is not a video" in err
 
 
@@ -249,9 +259,12 @@ def test_csv_and_json_say_the_same(clip, portrait, monkeypatch, capsys) -> None:
     assert _dfd(clip, portrait, "--csv", "--frames", 4, monkeypatch=monkeypatch) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert _dfd(clip, portrait, "--json", "--frames", 4, monkeypatch=monkeypatch) == 0
-    for row, other in zip(rows, json.loads(capsys.readouterr().out), strict=True):
-        assert set(row) == set(other) == set(predict.COLUMNS)
-        assert float(row["p_fake"]) == other["p_fake"] and json.loads(row["not_used"]) == other["not_used"]
+    said = json.loads(capsys.readouterr().out)
+    for row, other in zip(rows, said["files"], strict=True):
+        assert list(row) == [*predict.COLUMNS, "version", "software", "weights", "rule"] and list(other) == predict.COLUMNS
+        assert float(row["p_fake"]) == other["p_fake"] and row["measured"] == other["measured"] != ""
+        assert all(json.loads(row[name]) == other[name] for name in ("not_used", "faces"))
+        assert int(row["version"]) == said["version"] and json.loads(row["weights"]) == said["weights"]
 
 
 ODD = '<script>alert(1)</script> "quoted" [red]mark[/] \u202e\n.png'
@@ -291,26 +304,26 @@ def test_the_report_stands_alone_and_shows_what_it_says(clip, tmp_path, monkeypa
     parser.feed(text)
     assert all(link.startswith(("data:image/png;base64,", "#")) for link in parser.loaded)
     assert sum(link.startswith("data:") for link in parser.loaded) == 2, "timeline and telling frames of the one clip"
-    assert cache.sha256(shipped.resnet_path())[:12] in text and 'rule "mean"' in text
+    assert cache.sha256(shipped.resnet_path()) in text and 'rule "mean"' in text
     assert parser.ids == ["f1", "f2"] and {"#f1", "#f2"} <= set(parser.loaded)
     for word in ("A score is not evidence", "Grad-CAM", "8 of 8 frames", "not judged", "bad.mp4 is not a video"):
         assert word in text
 
 
-def _prediction(scores: list[float]) -> Prediction:
+def _face(scores: list[float]) -> Face:
     table = pd.DataFrame({"frame": range(len(scores)), "used": True, "why": ""})
     for name in ("resnet", "headpose", "p_fake"):
         table[name] = scores
-    return Prediction("x", "fake", frames=table)
+    return Face("fake", frames=table, edges=(0.3, 0.7))
 
 
 def test_the_telling_frames_are_the_surest_of_each_third() -> None:
-    assert report.telling(_prediction([0.5, 0.9, 0.6, 0.1, 0.5, 0.55])).tolist() == [1, 3, 5]
-    assert report.telling(_prediction([0.7])).tolist() == [0]
+    assert report.telling(_face([0.5, 0.9, 0.6, 0.1, 0.5, 0.55])).tolist() == [1, 3, 5]
+    assert report.telling(_face([0.7])).tolist() == [0]
 
 
 def test_the_timeline_holds_every_judged_frame() -> None:
-    found = _prediction([0.2, 0.4, 0.9])
+    found = _face([0.2, 0.4, 0.9])
     found.frames.loc[1, "used"] = False
     lines = report.timeline(found).axes[0].get_lines()
     assert lines[0].get_xdata().tolist() == [0, 2] and lines[0].get_ydata().tolist() == [0.2, 0.9]
@@ -338,7 +351,7 @@ def test_it_needs_no_repository_no_network_and_no_environment(portrait, tmp_path
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)[0]["verdict"] in ("real", "fake")
+    assert json.loads(done.stdout)["files"][0]["verdict"] in WORDS.values()
 
 
 HEAVY = {"torch", "torchvision", "timm", "accelerate", "sklearn", "skimage", "scipy.stats", "matplotlib", "papermill"}
@@ -356,7 +369,7 @@ def test_a_prediction_imports_nothing_that_takes_a_second() -> None:
     clip = paths.embedded() / "clips" / "p00_fake.mp4"
     done = subprocess.run([sys.executable, "-c", IMPORTED, str(clip)], capture_output=True, text=True, check=True)
     code, *imported = done.stderr.splitlines()[-1].split()
-    assert code == "0" and json.loads(done.stdout)[0]["used"] == 8 and "dlib" in imported
+    assert code == "0" and json.loads(done.stdout)["files"][0]["used"] == 8 and "dlib" in imported
     assert not HEAVY & set(imported)
 
 
@@ -368,14 +381,15 @@ def test_a_file_that_vanishes_on_the_way_is_a_sentence(tmp_path) -> None:
 
 def test_what_was_looked_at_is_counted_also_where_nothing_was_found(tmp_path) -> None:
     found = predict.judge(write_video(tmp_path / "noise.mp4", noise_frames(3)), PARAMS)
-    assert (found.verdict, found.looked_at, found.used, found.not_used) == ("unusable", 3, 0, {"no face": 3})
+    assert (found.verdict, found.face.looked_at, found.face.used) == ("unusable", 3, 0)
+    assert found.face.not_used == {"no face": 3}
 
 
 def test_a_narrow_terminal_gets_whole_words(clip, monkeypatch, capsys) -> None:
     monkeypatch.setattr(progress, "console", lambda: Console(width=80))
     assert _dfd(clip, "--frames", 8, monkeypatch=monkeypatch) == 0
     out, err = capsys.readouterr()
-    assert max(map(len, out.splitlines())) <= 80 and "8 of 8" in out and "95 % interval" in out
+    assert max(map(len, out.splitlines())) <= 80 and "8 of 8" in out and "over frames" in out
     assert "Do not use it to accuse anybody" in err
 
 

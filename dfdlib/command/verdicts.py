@@ -23,7 +23,7 @@ from dfdlib.detector.looking import PredictParams
 from dfdlib.detector.predict import Prediction
 from dfdlib.evaluation import arbiter
 
-WIDE = 110  # columns of a terminal below which branches and notes are left to --json and the report
+WIDE = 110  # columns of a terminal below which the branches are left to --json and the report
 SCHEMA = 2  # of --json and --csv; 1 was a bare list
 CARE = "A score is not evidence: the detector was measured on small data sets. Do not use it to accuse anybody."
 
@@ -83,35 +83,41 @@ def _common(given: Iterable[Path]) -> Path:
 
 
 def _table(found: Sequence[Prediction], rule: str) -> None:
+    """The verdicts; below, what else is to be known of each file, and what the detector was measured to be worth."""
     console = progress.console()
     table, wide = Table(show_lines=True), console.width >= WIDE
     table.add_column("File", overflow="fold", min_width=12)
-    table.add_column("Verdict", overflow="fold", min_width=24)
+    table.add_column("Verdict", overflow="fold", width=36 if wide else 24)
     for column in ("p_fake", "Varies\nover frames", *(("ResNet", "Head pose") if wide else ()), "Frames"):
         table.add_column(column, no_wrap=True)
-    if wide:
-        table.add_column("Note", overflow="fold", min_width=12)
     for p in found:
-        note = [_note(p)] if wide else []
-        table.add_row(*map(_text, [p.file, _verdict(p.verdict, p.face, p.beside), *_cells(p.face, wide), *note]))
+        table.add_row(
+            *map(_text, [errors.printable(p.file), _verdict(p.verdict, p.face, p.beside), *_cells(p.face, wide)])
+        )
         for number, face in enumerate(p.faces[1:], 2):
             name = f"  face {number}, frames {face.shown[0]} to {face.shown[-1]}"
-            note = [_missed(face)] if wide else []
-            table.add_row(*map(_text, [name, _verdict(face.verdict, face, ""), *_cells(face, wide), *note]))
+            table.add_row(*map(_text, [name, _verdict(face.verdict, face, ""), *_cells(face, wide)]))
     console.print(table)
-    for line in _record(found, rule):
-        console.print(Text(line))
+    for p in found:
+        if note := _note(p):
+            console.print(_text(f"{errors.printable(p.file)}: {note}"), soft_wrap=True)
+    if judged := [p for p in found if p.verdict != "unusable"]:
+        console.print(_record(judged, rule))
+
+
+def _record(found: Iterable[Prediction], rule: str) -> Table:
+    """What the detector said of data that it never saw, clips or stills or both, as the files are."""
+    table = Table(title="What it said of data that it never saw", title_justify="left", box=None, pad_edge=False)
+    for column in ("Data", "signs", "inconclusive", "no sign"):
+        table.add_column(column, overflow="fold", no_wrap=column != "Data")
+    for what, *counts in record.lines(rule, {p.face.looked_at == 1 for p in found}):
+        table.add_row(what, *map(str, counts))
+    return table
 
 
 def _text(cell: str) -> Text:
     """Text is never read as markup; the line breaks are the table's own, a name's are written as escapes."""
     return Text("\n".join(errors.printable(line) for line in cell.split("\n")))
-
-
-def _record(found: Iterable[Prediction], rule: str) -> list[str]:
-    """What the detector said of data that it never saw, clips or stills or both, as the files are."""
-    stills = {p.face.looked_at == 1 for p in found if p.verdict != "unusable"}
-    return ["Of data that it never saw, this detector said:", *record.record(rule, stills)] if stills else []
 
 
 def _verdict(said: str, face: Face, beside: str) -> str:
@@ -126,11 +132,12 @@ def _cells(face: Face, wide: bool) -> list[str]:
 
 
 def _note(p: Prediction) -> str:
-    return "; ".join(part for part in (_missed(p.face), p.note) if part)
+    """What is to be known beside the verdict; a file that was not judged is told of on stderr."""
+    return "" if p.verdict == "unusable" else "; ".join(part for part in (_missed(p.face), p.note) if part)
 
 
 def _missed(face: Face) -> str:
-    return ", ".join(f"{why} in {count}" for why, count in face.not_used.items())
+    return ", ".join(f"{why} in {count} frame{'s' * (count > 1)}" for why, count in face.not_used.items())
 
 
 def _number(value: float) -> str:

@@ -62,7 +62,8 @@ def follow(images: Frames, wanted: Sequence[int], params: PredictParams) -> Look
                 blank.append(bounded(seen.image, TURN_SIDE))
         elif not side or seen.frame in probes:
             side = max(side, tracking.width(seen.box))
-            most = max(most, len(tracking.every(seen.image, side, params.track)))
+            scores = [score for score, _ in tracking.every(seen.image, side, params.track)]
+            most = max(most, sum(score > tracking.SURE * max(scores) for score in scores))
     return Looked(sightings, side, most, blank)
 
 
@@ -84,14 +85,23 @@ def turned(image: np.ndarray, quarters: int) -> np.ndarray:
 
 
 def everybody(images: Frames, side: float, params: PredictParams) -> list[list[Sighting]]:
-    """Tracks of all faces at least half of `side` pixels wide."""
-    seen: dict[tuple[int, int], Sighting] = {}
+    """Tracks of all faces at least half of `side` pixels wide; without those that are never a sure face."""
+    seen: list[tuple[float, Sighting]] = []
     for number, image in images:
-        for box in tracking.every(image, side, params.track)[:CROWD]:
-            points = tracking.landmarks(image, box)
-            seen[number, id(box)] = sighting(Seen(number, image, box, points, "detected"), params)
-    found = tracking.joined((number, s.box) for (number, _), s in seen.items())
-    return [[seen[number, id(box)] for number, box in track] for track in found]
+        found = sorted(tracking.every(image, side, params.track), key=lambda scored: -tracking.width(scored[1]))
+        for score, rough in found[:CROWD]:
+            box = tracking.fitted(image, rough, params.track)
+            face = Seen(number, image, box, tracking.landmarks(image, box), "detected")
+            seen.append((score, sighting(face, params)))
+    scores = {id(face.box): (score, face) for score, face in seen}
+    best = max((score for score, _ in seen), default=0.0)
+    tracks = tracking.joined((face.frame, face.box) for _, face in seen)
+    members = [[scores[id(box)] for _, box in track] for track in tracks]
+    return [[face for _, face in track] for track in members if max(track, key=_score)[0] > tracking.SURE * best]
+
+
+def _score(scored: tuple[float, Sighting]) -> float:
+    return scored[0]
 
 
 def sighting(seen: Seen, params: PredictParams) -> Sighting:

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from dfdlib.faces import descriptors, geometry, tracking
+from dfdlib.faces import descriptors, geometry
 
 ONE_PERSON = 0.6  # dlib's documentation: descriptors of one person lie closer than this
-# Mean difference of two neighbouring crops' grey values, at 32 x 32 pixels, above which it is asked whose face it is:
-# within a rendered clip it is 13 at most, between two people 18 at least. Motion exceeds it too; dlib then decides.
-DIFFERENT = 15.0
-ASKED = 6  # changes looked at per track, the greatest, and
-WITNESSES = 3  # frames of each side that are compared: a descriptor takes a tenth of a second
+# Mean difference of two successive crops' grey values, at 32 x 32 pixels, above which it is asked whose face it is:
+# within a rendered clip it is 13 at most, between two people 18 at least. Motion exceeds it too, hence the median.
+DIFFERENT, TIMES = 15.0, 2.0
+ABRUPT, ABRUPT_TIMES = 20.0, 3.0  # above these it is told, also where dlib takes both for one person
+ASKED = 6  # differences looked at per track, the greatest, and
+WITNESSES = 3  # frames of each side that are compared; a descriptor takes a tenth of a second
 MOST = 4  # people that are judged: those with the largest faces, summed over frames
 
 
@@ -41,7 +42,7 @@ Track = Sequence[Sighting]
 
 
 def tell_apart(tracks: Sequence[Track]) -> tuple[list[list[Sighting]], list[int]]:
-    """Each person's sightings, at most MOST people, and the frames at which a face jumps: another shot or person.
+    """Each person's sightings, at most MOST people, and the frames at which a face jumps or changes abruptly.
 
     Tracks without a frame that can be judged are left out.
     """
@@ -60,29 +61,36 @@ def tell_apart(tracks: Sequence[Track]) -> tuple[list[list[Sighting]], list[int]
     return [sorted(person, key=lambda s: s.frame) for person in people[:MOST]], jumps
 
 
-def _cut(track: list[Sighting]) -> list[list[Sighting]]:
-    """The track in pieces, cut where crops differ much and dlib takes both sides for two people."""
+def _changes(track: list[Sighting]) -> tuple[np.ndarray, float]:
+    """How much each crop differs from the one before, (n,) with 0 for the first; and the median of the others."""
     grey = (cv2.cvtColor(seen.crop, cv2.COLOR_RGB2GRAY) for seen in track)
     small = [cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA) for image in grey]
-    change = [float(cv2.absdiff(a, b).mean()) for a, b in itertools.pairwise(small)]
-    asked = sorted(sorted((i for i, d in enumerate(change, 1) if d > DIFFERENT), key=lambda i: -change[i - 1])[:ASKED])
-    edges = [0, *asked, len(track)]
-    pieces = [track[start:end] for start, end in itertools.pairwise(edges)]
+    change = np.array([0.0, *(cv2.absdiff(a, b).mean() for a, b in itertools.pairwise(small))])
+    return change, float(np.median(change[1:])) if len(track) > 1 else 0.0
+
+
+def _cut(track: list[Sighting]) -> list[list[Sighting]]:
+    """The track in pieces, cut where crops differ much and dlib takes both sides for two people."""
+    change, usual = _changes(track)
+    asked = [place for place in np.argsort(-change)[:ASKED] if change[place] > max(DIFFERENT, TIMES * usual)]
+    pieces = [track[a:b] for a, b in itertools.pairwise([0, *sorted(asked), len(track)])]
     found = [pieces[0]]
     for piece in pieces[1:]:
-        if _distance(found[-1][-WITNESSES:], piece[:WITNESSES]) > ONE_PERSON:
+        before = found[-1]
+        first = np.linalg.norm(before[-1].descriptor - piece[0].descriptor)  # two descriptors are mostly enough
+        if first > ONE_PERSON and _distance(before[-WITNESSES:], piece[:WITNESSES]) > ONE_PERSON:
             found.append(piece)
         else:
-            found[-1] = found[-1] + piece
+            found[-1] = before + piece
     return found
 
 
 def _jumps(track: list[Sighting]) -> list[int]:
-    return [
-        after.frame
-        for before, after in itertools.pairwise(track)
-        if geometry.iou(before.box, after.box) < tracking.SAME_FACE_IOU
-    ]
+    """Frames at which the face's box leaves its place altogether, or its picture changes abruptly."""
+    change, usual = _changes(track)
+    abrupt = change > max(ABRUPT, ABRUPT_TIMES * usual)
+    away = [False, *(geometry.iou(a.box, b.box) == 0 for a, b in itertools.pairwise(track))]
+    return [seen.frame for seen, jump in zip(track, abrupt | away, strict=True) if jump]
 
 
 def _apart(a: Track, b: Track) -> bool:

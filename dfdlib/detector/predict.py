@@ -150,9 +150,10 @@ def _judged(path: Path, params: PredictParams, tell: Callable[[int, int], None])
             notes.append(_turned_note(upright, len(wanted), 90 * quarters))
         else:
             quarters, looked = 0, upright
-    several = looked.most > 1
-    tracks = looking.everybody(again(quarters), looked.side, params) if several else [looked.sightings]
+    tracks = looking.everybody(again(quarters), looked.side, params) if looked.most > 1 else []
     persons, jumps = people.tell_apart(tracks)
+    if not persons:
+        persons, jumps = people.tell_apart([looked.sightings])
     found = [_face(person, looked, wanted, params.rule) for person in persons or [[]]]
     faces = judging.ranked(found)
     notes += _people_notes(found, faces, jumps)
@@ -185,15 +186,15 @@ def _people_notes(found: Sequence[Face], kept: Sequence[Face], jumps: Sequence[i
     """What is said of a file with several people or shots."""
     notes = []
     if len(kept) > 1:
-        notes.append(f"{len(kept)} people, each judged by itself; the most suspicious is shown")
-    starts = sorted(face.shown[0] for face in found if face.used)
+        notes.append(f"{len(kept)} people, each judged by itself; the most suspicious comes first")
+    starts = sorted(face.shown[0] for face in kept if face.used)
     notes += [f"another person from frame {start}" for start in starts[1:] if start > starts[0]]
     left = sum(face.used > 0 for face in found) - len(kept)
     if left > 0:
         notes.append(f"{left} more face{'s' * (left > 1)} in too few frames")
     new = [jump for jump in jumps if jump not in starts]
     if new:
-        notes.append(f"the face jumps at frame {', '.join(map(str, new))}: another shot")
+        notes.append(f"the face changes abruptly at frame {', '.join(map(str, new))}: perhaps another shot or person")
     return notes
 
 

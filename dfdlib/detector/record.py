@@ -22,10 +22,10 @@ from dfdlib.headpose import pose_features
 KINDS = ("real", "fake")  # by label
 MAIN = "uadfv"  # the one test with both labels and real people
 TESTS = {
-    "uadfv": "UADFV's published test part",
-    "embedded": "rendered people, test part (synthetic)",
-    "photographs": "photographs of CelebA",
-    "yours": "FaceForensics++ (NeuralTextures)",
+    "uadfv": "UADFV, test part",
+    "embedded": "rendered (synthetic)",
+    "photographs": "CelebA",
+    "yours": "NeuralTextures of FF++",
 }
 
 
@@ -96,22 +96,14 @@ def beside(still: bool, rule: str) -> str:
     return f"finds signs in {swaps} {of} and {reals} real {'ones' if still else 'clips'} (UADFV)"
 
 
-def record(rule: str, stills: Iterable[bool]) -> list[str]:
-    """A sentence for each test: what the detector said of data that it never saw, stills or clips or both."""
-    rows, wanted = measured(rule), set(stills)
-    tests = dict.fromkeys((row["tested"], row["stills"]) for row in rows if row["stills"] in wanted)
-    return [_sentence([row for row in rows if (row["tested"], row["stills"]) == test]) for test in tests]
+def lines(rule: str, stills: Iterable[bool]) -> list[tuple[str, int, int, int]]:
+    """For each test of clips, stills or both: what was tested, and how often the verdict was fake, unsure and real."""
+    wanted = set(stills)
+    rows = sorted((row for row in measured(rule) if row["stills"] in wanted), key=lambda row: -row["label"])
+    return [(_what(row), row["fake"], row["unsure"], row["real"]) for row in rows]
 
 
-def _sentence(rows: list[dict]) -> str:
-    return f"{TESTS[rows[0]['tested']]}: {'; '.join(_counts(row) for row in sorted(rows, key=_fakes_first))}"
-
-
-def _fakes_first(row: dict) -> int:
-    return -row["label"]
-
-
-def _counts(row: dict) -> str:
-    kind = KINDS[row["label"]] + (" frame" if row["stills"] else " clip") + "s" * (row["n"] != 1)
+def _what(row: dict) -> str:
+    unit = ("still" if row["stills"] else "clip") + "s" * (row["n"] != 1)
     people = "1 person" if row["people"] == 1 else f"{row['people']} people"
-    return f"of {row['n']} {kind} ({people}) {row['fake']} signs, {row['unsure']} inconclusive, {row['real']} no sign"
+    return f"{row['n']} {KINDS[row['label']]} {unit} of {people}: {TESTS[row['tested']]}"

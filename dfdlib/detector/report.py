@@ -33,7 +33,7 @@ def write(path: Path, found: Sequence[Prediction], rule: str, base: Path = Path(
     page = Environment(autoescape=True).from_string((paths.assets() / "report.html").read_text(encoding="utf-8"))
     parts = [section(prediction, base) for prediction in found]
     stills = {prediction.face.looked_at == 1 for prediction in found if prediction.verdict != "unusable"}
-    about = {"version": version("dfdlib"), "weights": record.weights(), "record": record.record(rule, stills)}
+    about = {"version": version("dfdlib"), "weights": record.weights(), "record": record.lines(rule, stills)}
     least = {"frames": judging.LEAST_FRAMES, "share": judging.LEAST_SHARE, "spread": record.known_spread(rule)}
     with disk.replacing(path, "name another file") as partial:
         partial.write_text(page.render(parts=parts, rule=rule, least=least, **about), encoding="utf-8")
@@ -58,13 +58,9 @@ def _about_face(face: Face) -> dict[str, object]:
     if not face.used:
         return about
     varies = f", varies over frames {face.low:.2f} to {face.high:.2f}" if np.isfinite(face.low) else ""
-    about |= {"note": face.note, "scores": f"p_fake {face.p_fake:.2f}{varies}"}
-    about |= {
-        "branches": f"ResNet {face.resnet:.2f}, head pose {face.headpose:.2f}",
-        "shown": face.shown,
-        "verdict": WORDS[face.verdict],
-    }
-    about |= {"edges": f"{face.edges[0]:.2f} and {face.edges[1]:.2f}"}
+    about |= {"verdict": WORDS[face.verdict], "note": face.note, "shown": face.shown}
+    about |= {"scores": f"p_fake {face.p_fake:.2f}{varies}", "edges": "{:.2f} and {:.2f}".format(*face.edges)}
+    about["branches"] = f"ResNet {face.resnet:.2f}, head pose {face.headpose:.2f}"
     return about | {"timeline": _data(timeline(face)), "telling": _data(telling_frames(face))}
 
 

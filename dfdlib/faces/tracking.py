@@ -80,19 +80,22 @@ def _followed(frames: Callable, params: TrackParams) -> Iterator[Seen]:
         yield Seen(number, image, last, None if last is None else landmarks(image, last), how)
 
 
-def every(image: np.ndarray, side: float, params: TrackParams) -> list[np.ndarray]:
-    """The boxes (4,) of all faces at least half of `side` pixels wide in a uint8 RGB image, the largest first.
+def every(image: np.ndarray, side: float, params: TrackParams) -> list[tuple[float, np.ndarray]]:
+    """dlib's score and the box (4,) of all faces at least half of `side` pixels wide in a uint8 RGB image.
 
     The picture is shrunk until dlib's smallest face, 80 pixels, has that width; below 40 pixels no face is found.
+    A box with less than SURE of the best score may be none.
     """
     shrink, upsample = max(side / (2 * SMALLEST), 1.0), int(side < UNSAMPLED) * params.upsample
     scale = {"fx": 1 / shrink, "fy": 1 / shrink, "interpolation": cv2.INTER_AREA}
     small = image if shrink == 1 else cv2.resize(image, None, **scale)
-    found = _boxes(small, upsample)
-    best = max((score for score, _ in found), default=0.0)
-    sure = (box * shrink for score, box in found if score > SURE * best)
-    fitted = ((box, _near(image, box, params)) for box in sure)  # on the grid on which a face is followed
-    return sorted((box if fit is None else fit for box, fit in fitted), key=width, reverse=True)
+    return [(score, box * shrink) for score, box in _boxes(small, upsample)]
+
+
+def fitted(image: np.ndarray, box: np.ndarray, params: TrackParams) -> np.ndarray:
+    """A box (4,) of `every` on the grid on which a face is followed, which gives the same landmarks."""
+    found = _near(image, box, params)
+    return box if found is None else found
 
 
 def joined(found: Iterable[tuple[int, np.ndarray]]) -> list[list[tuple[int, np.ndarray]]]:
