@@ -12,6 +12,7 @@ import subprocess
 import sys
 from fractions import Fraction
 from html.parser import HTMLParser
+from importlib.metadata import version
 from pathlib import Path
 
 import av
@@ -24,10 +25,11 @@ from rich.console import Console
 from dfdlib.command import cli, progress
 from dfdlib.core import cache, errors, paths
 from dfdlib.core.errors import DfdError
-from dfdlib.detector import judging, looking, people, predict, record, report, shipped
+from dfdlib.detector import judging, looking, predict, record, report, shipped
 from dfdlib.detector.judging import WORDS, Face
 from dfdlib.detector.looking import PredictParams
-from dfdlib.faces import tracking
+from dfdlib.evaluation import results
+from dfdlib.faces import tracking, video
 from dfdlib.superres import enlarging
 from tests.media import astronaut, noise_frames, write_sound, write_video
 
@@ -261,7 +263,9 @@ def test_csv_and_json_say_the_same(clip, portrait, monkeypatch, capsys) -> None:
     assert _dfd(clip, portrait, "--json", "--frames", 4, monkeypatch=monkeypatch) == 0
     said = json.loads(capsys.readouterr().out)
     for row, other in zip(rows, said["files"], strict=True):
-        assert list(row) == [*predict.COLUMNS, "version", "software", "weights", "rule"] and list(other) == predict.COLUMNS
+        assert (
+            list(row) == [*predict.COLUMNS, "version", "software", "weights", "rule"] and list(other) == predict.COLUMNS
+        )
         assert float(row["p_fake"]) == other["p_fake"] and row["measured"] == other["measured"] != ""
         assert all(json.loads(row[name]) == other[name] for name in ("not_used", "faces"))
         assert int(row["version"]) == said["version"] and json.loads(row["weights"]) == said["weights"]
@@ -400,3 +404,184 @@ def test_readmes_python_runs(tmp_path, monkeypatch) -> None:
     code = blocks[0] + "\nprint(large.shape)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.stdout.strip() == "(192, 192, 3)", done.stderr
+
+
+CLIPS = paths.embedded() / "clips"
+
+
+def _frames(name: str) -> list[np.ndarray]:
+    return [image for _, image in video.sample(CLIPS / f"{name}.mp4", 0)]
+
+
+def test_a_verdict_takes_four_frames_and_a_quarter_of_those_looked_at() -> None:
+    assert [judging.needed(n) for n in (1, 2, 4, 16, 17, 32)] == [1, 2, 4, 4, 5, 8]
+    table = pd.DataFrame({"frame": range(16), "used": [True] + [False] * 15, "why": [""] + ["no face"] * 15})
+    scores = pd.DataFrame({"resnet": [0.01], "headpose": [0.01], "p_fake": [0.01]})
+    found = judging.of_face(table, scores, record.known_spread("mean"))
+    assert (found.verdict, found.not_used) == ("unsure", {"no face": 15})
+    assert found.note == "1 of 16 frames could be judged; a verdict takes 4"
+
+
+def test_a_still_near_one_half_is_inconclusive_and_the_band_is_told(portrait, monkeypatch) -> None:
+    scores = pd.DataFrame({"resnet": [0.5002], "headpose": [0.5], "p_fake": [0.5001]})
+    monkeypatch.setattr(shipped, "scores", lambda *_: scores)
+    found = predict.judge(portrait, PARAMS)
+    low, high = found.face.edges
+    assert found.verdict == "unsure" and low < 0.4 < 0.6 < high
+    assert found.row()["note"].startswith(f"inconclusive between {low:.2f} and {high:.2f}")
+
+
+def test_the_band_narrows_with_frames_and_never_below_the_spread_of_clips() -> None:
+    known = judging.Spread(0.12, 0.14, 448, 14, 6)
+    widths = [np.ptp(known.edges(n)) for n in (1, 4, 8, 16, 1000)]
+    assert widths == sorted(widths, reverse=True) and widths[3] == widths[4] > 2 * judging.DEVIATIONS * 0.14
+
+
+def test_the_spread_of_made_scores_is_found_again() -> None:
+    rng = np.random.default_rng(0)
+    clips = np.repeat(np.arange(400), 20)
+    p_fake = 0.3 + 0.4 * (clips % 2) + rng.normal(0, 0.1, 400)[clips] + rng.normal(0, 0.05, len(clips))
+    table = pd.DataFrame({"clip_id": clips, "label": clips % 2, "person": clips // 2, "p_fake": p_fake})
+    known = judging.spread(table)
+    assert known.frame == pytest.approx(0.05, abs=0.003) and known.clip == pytest.approx(0.1, abs=0.01)
+    assert (known.frames, known.clips, known.people) == (8000, 400, 200)
+
+
+def test_what_is_printed_beside_a_verdict_is_what_the_committed_tables_say() -> None:
+    tables = [results.committed_table("uadfv", f"detector_{name}") for name in ("validation", "scores")]
+    made = json.loads(json.dumps(record.measure(*tables)))
+    assert made == json.loads(record.asset_path().read_text())
+    test = tables[1][tables[1]["tested"] == "uadfv"]
+    clips = test.groupby(["clip_id", "label"])["p_fake"].mean().reset_index()
+    high = record.known_spread("mean").edges(32)[1]  # no interval of these clips, 31 or 32 frames each, reaches 0.5
+    found = [int((clips[clips["label"] == label]["p_fake"] >= high).sum()) for label in (1, 0)]
+    assert (
+        record.beside(False, "mean")
+        == f"finds signs in {found[0]} of 14 unseen swaps and {found[1]} of 14 real clips (UADFV)"
+    )
+
+
+def test_the_spread_is_not_learned_on_test_frames() -> None:
+    table = results.committed_table("uadfv", "detector_scores")
+    with pytest.raises(DfdError, match="validation frames only"):
+        record.measure(table, table)
+
+
+@pytest.mark.parametrize(("quarters", "degrees"), [(1, 270), (2, 180), (3, 90)])
+def test_a_clip_without_a_word_that_it_is_turned_gets_the_upright_verdict(
+    tmp_path, quarters: int, degrees: int
+) -> None:
+    path = write_video(tmp_path / "turned.mp4", [np.rot90(image, quarters) for image in _frames("p00_fake")])
+    upright, found = (predict.judge(name, PARAMS) for name in (CLIPS / "p00_fake.mp4", path))
+    assert found.verdict == upright.verdict and found.face.p_fake == pytest.approx(upright.face.p_fake, abs=0.02)
+    assert found.turned == degrees and "no face was found upright" in found.note
+    assert f"judged after turning it by {degrees} degrees" in found.note and not upright.turned
+
+
+def test_a_turned_still_is_judged_and_noise_is_not_turned(tmp_path, portrait) -> None:
+    found = predict.judge(_png(tmp_path / "down.png", np.rot90(astronaut(), 2)), PARAMS)
+    assert found.turned == 180 and found.face.p_fake == pytest.approx(
+        predict.judge(portrait, PARAMS).face.p_fake, abs=0.05
+    )
+    assert predict.judge(_png(tmp_path / "noise.png", noise_frames(1)[0]), PARAMS).turned == 0
+
+
+def test_two_people_side_by_side_get_a_verdict_each(tmp_path) -> None:
+    pairs = [np.hstack(both) for both in zip(_frames("p00_fake"), _frames("p05_real"), strict=True)]
+    found = predict.judge(write_video(tmp_path / "side.mp4", pairs), PARAMS)
+    alone = [predict.judge(CLIPS / f"{name}.mp4", PARAMS).face for name in ("p00_fake", "p05_real")]
+    for face, other in zip(found.faces, alone, strict=True):  # the most fake one decides, and comes first
+        assert face.verdict == other.verdict and face.used == 16
+        assert face.p_fake == pytest.approx(other.p_fake, abs=0.05)
+    assert "2 people, each judged by itself" in found.note
+
+
+def test_two_people_one_after_the_other_are_told_apart_and_one_may_return(tmp_path) -> None:
+    one, other = _frames("p00_fake"), _frames("p03_real")
+    clip = write_video(tmp_path / "three_shots.mp4", [*one[:8], *other, *one[8:]])
+    found = predict.judge(clip, PredictParams(max_frames=0))
+    assert [face.shown for face in found.faces] == [[*range(8), *range(24, 32)], [*range(8, 24)]]
+    assert "another person from frame 8" in found.note and "changes abruptly at frame 24" in found.note
+    assert found.faces[0].not_used == {"another person": 16}
+
+
+def test_a_cut_is_told_where_dlib_takes_both_for_one_person_and_one_shot_has_none(tmp_path) -> None:
+    found = predict.judge(write_video(tmp_path / "cut.mp4", _frames("p00_fake") + _frames("p04_real")), PARAMS)
+    assert "changes abruptly at frame 16: perhaps another shot or person" in found.note
+    assert predict.judge(CLIPS / "p04_real.mp4", PARAMS).note == ""
+
+
+@pytest.mark.parametrize(
+    ("faces", "expected"),
+    [("real", "real"), ("real fake unsure", "fake"), ("real unsure", "unsure"), ("", "unusable")],
+)
+def test_a_file_is_as_suspicious_as_its_most_suspicious_face(faces: str, expected: str) -> None:
+    assert judging.of_file(faces.split()) == expected
+
+
+def test_a_face_in_too_few_frames_does_not_decide() -> None:
+    seldom, often = Face("unsure", 0.9, looked_at=16, used=2), Face("real", 0.1, looked_at=16, used=14)
+    assert judging.ranked([seldom, often]) == [often] and judging.ranked([seldom]) == [seldom]
+
+
+def test_frames_that_never_come_are_damaged_and_not_without_a_face(clip, monkeypatch) -> None:
+    whole = predict._frames
+
+    def some(*given) -> tuple:
+        wanted, images = whole(*given)
+        return wanted, (item for item in images if item[0] not in (3, 5))
+
+    monkeypatch.setattr(predict, "_frames", some)
+    face = predict.judge(clip, PARAMS).face
+    assert (face.looked_at, face.used, face.not_used) == (12, 10, {"damaged": 2})
+
+
+SCHEMA = {
+    **{"file": str, "verdict": str, "p_fake": float, "low": float, "high": float, "inconclusive_from": float},
+    **{"inconclusive_to": float, "resnet": float, "headpose": float, "looked_at": int, "used": int, "not_used": dict},
+    **{"turned": int, "note": str, "measured": str, "faces": list},
+}
+
+
+def test_json_says_what_made_it_and_every_field_has_its_type(clip, portrait, tmp_path, monkeypatch, capsys) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no video")
+    assert _dfd(clip, portrait, bad, "--json", monkeypatch=monkeypatch) == errors.SOME
+    said = json.loads(capsys.readouterr().out)
+    assert list(said) == ["version", "software", "weights", "rule", "measured", "files"]
+    assert said["version"] == 2 and said["software"] == f"dfdlib {version('dfdlib')}"
+    assert said["weights"]["detector.safetensors"] == cache.sha256(shipped.resnet_path())
+    for row in said["files"]:
+        assert list(row) == list(SCHEMA) and row["verdict"] in WORDS.values()
+        for name, kind in SCHEMA.items():
+            assert isinstance(row[name], kind) or (kind is float and row[name] is None), name
+    clips, still, none = said["files"]
+    assert clips["low"] <= clips["p_fake"] <= clips["high"] and still["low"] is None and none["faces"] == []
+    assert [len(face["frames"]) for face in clips["faces"]] == [12]
+    assert "14 unseen swaps" in clips["measured"] and "frames of unseen swaps" in still["measured"]
+    rows = [row for row in said["measured"] if row["data"] == "UADFV, test part" and row["unit"] == "clips"]
+    assert {row["kind"]: sum(row[word] for word in list(WORDS.values())[:3]) for row in rows} == {
+        "fake": 14,
+        "real": 14,
+    }
+
+
+def test_the_report_names_files_within_the_folder_given(tmp_path, portrait, monkeypatch) -> None:
+    folder = tmp_path / "given"
+    (folder / "sub").mkdir(parents=True)
+    shutil.copy(portrait, folder / "sub" / "face.png")
+    page = tmp_path / "page.html"
+    assert _dfd(folder, "--report", page, monkeypatch=monkeypatch) == 0
+    text = page.read_text()
+    assert "<h2>sub/face.png</h2>" in text and str(tmp_path) not in text
+
+
+def test_the_report_shows_each_face_and_the_measured_counts(tmp_path, monkeypatch) -> None:
+    pairs = [np.hstack(both) for both in zip(_frames("p00_fake"), _frames("p05_real"), strict=True)]
+    page = tmp_path / "page.html"
+    assert _dfd(write_video(tmp_path / "side.mp4", pairs), "--report", page, monkeypatch=monkeypatch) == 0
+    text, parser = page.read_text(), _Page()
+    parser.feed(text)
+    assert text.count("<h3>Face") == 2 and sum(link.startswith("data:") for link in parser.loaded) == 4
+    for row in record.lines("mean", {False}):
+        assert f"<td>{row[0]}</td><td>{row[1]}</td><td>{row[2]}</td><td>{row[3]}</td>" in text
