@@ -23,6 +23,7 @@ from dfdlib.faces import frames
 from dfdlib.headpose import pnp, worldmodel
 from dfdlib.resnet import architectures, classifier
 from tools.weights import detector as detector_weights
+from tools.weights import verdicts as verdict_weights
 
 RECIPE = detector_weights.Recipe(photographs=3, every=1)
 CARD = paths.assets() / "detector.md"
@@ -130,7 +131,7 @@ def test_scores_need_the_networks_own_tensors_and_large_crops(tmp_path) -> None:
         network.p_fake(_crops(1)[:, :100, :100], shipped.resnet_path())
 
 
-@pytest.mark.parametrize("tool", ["detector", "superres"])
+@pytest.mark.parametrize("tool", ["detector", "superres", "verdicts"])
 def test_the_tools_that_made_the_weights_run_by_name_and_ask_for_their_data(tmp_path, tool: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DFD_")}
     command = [sys.executable, str(paths.root() / "tools" / "weights" / f"{tool}.py")]
@@ -185,6 +186,7 @@ def test_the_cards_file_is_the_shipped_one_and_its_numbers_are_those_of_the_run(
     assert cache.sha256(shipped.resnet_path()) in card
     table = results.committed_table("uadfv", "detector")
     assert detector_weights.markdown(table) in card
+    assert verdict_weights.markdown() in card and verdict_weights.sentence() in re.sub(r"\s+", " ", card)
     scores = results.committed_table("uadfv", "detector_scores")
     for row in table[table["tested"].isin(["uadfv", "embedded"])].to_dict("records"):
         branch = next(key for key, title in detector_weights.NAMES.items() if title == row["branch"])

@@ -109,9 +109,11 @@ def predict(
     frames: Annotated[int, typer.Option(min=1, max=1000, help="Frames of a video to look at.")] = 32,
     rule: Annotated[str, typer.Option(help="The decision maker's rule: mean, either, both or resnet.")] = "mean",
 ) -> None:
-    """Judge the largest face in pictures and videos, offline. A score is not evidence: do not accuse anybody with it.
+    """Judge the faces in pictures and videos, offline. A score is not evidence: do not accuse anybody with it.
 
-    The verdict is "can't tell" (unsure) where the interval over the file's frames contains 0.5.
+    "No sign of a swap found" does not mean that a file is real: beside each verdict is how many unseen swaps this
+    detector finds. "Inconclusive": too few frames could be judged, or the score is too near to 0.5 or varies across it.
+    Up to four people are judged by themselves, and the file is as suspicious as the most suspicious of them.
 
     Exit codes: 0 every file was judged, whatever the verdict; 2 no file could be judged; 3 some files could not be.
     """

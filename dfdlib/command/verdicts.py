@@ -95,7 +95,7 @@ def _table(found: Sequence[Prediction], rule: str) -> None:
             *map(_text, [errors.printable(p.file), _verdict(p.verdict, p.face, p.beside), *_cells(p.face, wide)])
         )
         for number, face in enumerate(p.faces[1:], 2):
-            name = f"  face {number}, frames {face.shown[0]} to {face.shown[-1]}"
+            name = f"  face {number}" + (f", frames {face.shown[0]} to {face.shown[-1]}" if face.looked_at > 1 else "")
             table.add_row(*map(_text, [name, _verdict(face.verdict, face, ""), *_cells(face, wide)]))
     console.print(table)
     for p in found:

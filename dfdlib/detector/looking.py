@@ -41,7 +41,7 @@ class Looked:
     """What was seen of the largest face: a sighting for each frame that could be decoded."""
 
     sightings: list[Sighting]
-    side: float  # pixels, width of its widest box
+    side: float  # pixels, width of its widest box in the frames where faces were counted
     most: int  # faces in the frame with most of them, of those in which they were counted
     blank: list[np.ndarray]  # a few frames without a face, shrunk
 
@@ -58,7 +58,7 @@ def follow(images: Frames, wanted: Sequence[int], params: PredictParams) -> Look
     for seen in tracking.follow(lambda: images, params.track):
         sightings.append(sighting(seen, params))
         if seen.box is None:
-            if seen.frame in probes or not blank:
+            if not blank or (seen.frame in probes and len(blank) < PROBES):
                 blank.append(bounded(seen.image, TURN_SIDE))
         elif not side or seen.frame in probes:
             side = max(side, tracking.width(seen.box))

@@ -150,7 +150,7 @@ def _judged(path: Path, params: PredictParams, tell: Callable[[int, int], None])
             notes.append(_turned_note(upright, len(wanted), 90 * quarters))
         else:
             quarters, looked = 0, upright
-    tracks = looking.everybody(again(quarters), looked.side, params) if looked.most > 1 else []
+    tracks = looking.everybody(again(quarters), looked.side, params) if looked.most > 1 else [looked.sightings]
     persons, jumps = people.tell_apart(tracks)
     if not persons:
         persons, jumps = people.tell_apart([looked.sightings])
@@ -202,6 +202,8 @@ def _none_usable(path: Path, missed: dict[str, int], looked_at: int) -> str:
     if list(missed) == ["no face"]:
         where = f"in the {looked_at} frames looked at of {path}" if looked_at > 1 else f"in {path}"
         return f"No face was found {where}; it takes a frontal face, 40 pixels wide where the picture is 1920."
+    if looked_at == 1:
+        return f"{path} cannot be judged ({', '.join(missed)}); give a better copy."
     reasons = ", ".join(f"{why} in {count}" for why, count in missed.items())
     return f"None of the {looked_at} frames looked at of {path} can be judged ({reasons}); give a better copy."
 

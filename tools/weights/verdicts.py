@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, n
 from dfdlib.core import disk, errors, paths, repro, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
-from dfdlib.detector import record, shipped
+from dfdlib.detector import judging, record, shipped
 from dfdlib.evaluation import results
 from dfdlib.faces import frames
 
@@ -27,6 +27,29 @@ def validated(study: Study) -> pd.DataFrame:
     part = frames.of_study(study).part("val")
     scores = shipped.scores(part.crops, part.points)[["resnet", "headpose"]].round(4)
     return pd.concat([part.table.reset_index(drop=True), scores], axis=1)
+
+
+def markdown(rule: str = "mean") -> str:
+    """The table of the counts for the card."""
+    head = ("tested on", "signs of a swap found", "inconclusive", "no sign of a swap found")
+    rows = [head, ("---",) * len(head), *record.lines(rule, (False, True))]
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
+
+
+def sentence(rule: str = "mean") -> str:
+    """The spread and the edges for the card."""
+    known = record.known_spread(rule)
+    counts = f"{known.frames} frames of {known.clips} clips of {known.people} people"
+    edges = " and ".join(f"between {low:.2f} and {high:.2f} for {what}" for what, (low, high) in _edges(known).items())
+    return (
+        f"A frame's `p_fake` lies {known.frame:.3f} from its clip's mean, and a clip's mean {known.clip:.3f} from that "
+        f"of all clips with its label (standard deviations, {counts}). {judging.DEVIATIONS} deviations on each side of "
+        f"one half make a score inconclusive {edges}."
+    )
+
+
+def _edges(known: judging.Spread) -> dict[str, tuple[float, float]]:
+    return {"a still": known.edges(1), "a clip of 16 frames or more": known.edges(16)}
 
 
 def main() -> None:
@@ -40,6 +63,7 @@ def main() -> None:
     with disk.replacing(record.asset_path()) as partial:
         partial.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(f"scores: {paths.results(study.name)}/detector_validation\nasset: {record.asset_path()}")
+    print(f"\n{sentence()}\n\n{markdown()}")
 
 
 if __name__ == "__main__":
