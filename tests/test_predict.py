@@ -496,6 +496,29 @@ def test_two_people_side_by_side_get_a_verdict_each(tmp_path) -> None:
     assert "2 people, each judged by itself" in found.note
 
 
+def test_small_bystanders_are_counted(tmp_path) -> None:
+    sheet = np.zeros((1400, 2000, 3), np.uint8)
+    sheet[:, :1400], sheet[:560, 1410:1970] = astronaut(1400), astronaut(560)
+    found = predict.judge(_png(tmp_path / "bystander.png", sheet), PARAMS)
+    assert len(found.faces) == 1 and found.note.endswith("1 smaller face was not judged")
+    assert predict.judge(_png(tmp_path / "alone.png", astronaut(1400)), PARAMS).note == ""
+
+
+def test_six_people_are_too_many_and_it_is_told(tmp_path) -> None:
+    sheet = np.tile(_frames("p05_real")[0], (2, 3, 1))
+    found = predict.judge(_png(tmp_path / "six.png", sheet), PARAMS)
+    assert len(found.faces) == 4 and "of 6 faces the 4 largest were judged" in found.note
+
+
+def test_one_face_among_noise_is_inconclusive_and_the_reasons_are_kept_apart(tmp_path, monkeypatch, capsys) -> None:
+    noise, black = noise_frames(9, 256), [np.zeros((256, 256, 3), np.uint8)] * 6
+    clip = write_video(tmp_path / "rare.mp4", [*noise, *_frames("p05_real")[:1], *black], crf="1", tune="psnr")
+    assert _dfd(clip, "--json", monkeypatch=monkeypatch) == 0
+    row = json.loads(capsys.readouterr().out)["files"][0]
+    assert row["verdict"] == "inconclusive" and row["note"] == "1 of 16 frames could be judged; a verdict takes 4"
+    assert row["not_used"] == {"no face": 9, "picture too dark": 6} and row["turned"] == 0
+
+
 def test_two_people_one_after_the_other_are_told_apart_and_one_may_return(tmp_path) -> None:
     one, other = _frames("p00_fake"), _frames("p03_real")
     clip = write_video(tmp_path / "three_shots.mp4", [*one[:8], *other, *one[8:]])

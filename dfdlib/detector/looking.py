@@ -43,6 +43,7 @@ class Looked:
     sightings: list[Sighting]
     side: float  # pixels, width of its widest box in the frames where faces were counted
     most: int  # faces in the frame with most of them, of those in which they were counted
+    small: int  # other faces less than half as wide, in the first frame with a face
     blank: list[np.ndarray]  # a few frames without a face, shrunk
 
     @property
@@ -52,19 +53,27 @@ class Looked:
 
 
 def follow(images: Frames, wanted: Sequence[int], params: PredictParams) -> Looked:
-    """Follow the largest face; in the first frame with a face and PROBES others all faces are counted."""
+    """Follow the largest face; in the first frame with a face and PROBES others the faces are counted."""
     probes = {wanted[round(i * (len(wanted) - 1) / PROBES)] for i in range(1, PROBES + 1)}
-    sightings, blank, side, most = [], [], 0.0, 0
+    sightings, blank, side, most, small = [], [], 0.0, 0, 0
     for seen in tracking.follow(lambda: images, params.track):
         sightings.append(sighting(seen, params))
         if seen.box is None:
             if not blank or (seen.frame in probes and len(blank) < PROBES):
                 blank.append(bounded(seen.image, TURN_SIDE))
         elif not side or seen.frame in probes:
-            side = max(side, tracking.width(seen.box))
-            scores = [score for score, _ in tracking.every(seen.image, side, params.track)]
-            most = max(most, sum(score > tracking.SURE * max(scores) for score in scores))
-    return Looked(sightings, side, most, blank)
+            first, side = not side, max(side, tracking.width(seen.box))
+            widths = _widths(seen.image, min(side, 2 * tracking.SMALLEST) if first else side, params)
+            large = sum(width >= side / 2 for width in widths)
+            most, small = max(most, large), len(widths) - large if first else small
+    return Looked(sightings, side, most, small, blank)
+
+
+def _widths(image: np.ndarray, side: float, params: PredictParams) -> list[float]:
+    """Of the sure faces that tracking.every finds, pixels."""
+    found = tracking.every(image, side, params.track)
+    best = max((score for score, _ in found), default=0.0)
+    return [tracking.width(box) for score, box in found if score > tracking.SURE * best]
 
 
 def turns(looked: Looked, frames: int, params: PredictParams) -> int:

@@ -156,7 +156,7 @@ def _judged(path: Path, params: PredictParams, tell: Callable[[int, int], None])
         persons, jumps = people.tell_apart([looked.sightings])
     found = [_face(person, looked, wanted, params.rule) for person in persons or [[]]]
     faces = judging.ranked(found)
-    notes += _people_notes(found, faces, jumps)
+    notes += _people_notes(found, faces, jumps) + _others(looked)
     if not faces[0].used:
         notes = [_none_usable(path, faces[0].not_used, len(wanted))]
     verdict = judging.of_file(face.verdict for face in faces)
@@ -195,6 +195,15 @@ def _people_notes(found: Sequence[Face], kept: Sequence[Face], jumps: Sequence[i
     new = [jump for jump in jumps if jump not in starts]
     if new:
         notes.append(f"the face changes abruptly at frame {', '.join(map(str, new))}: perhaps another shot or person")
+    return notes
+
+
+def _others(looked: Looked) -> list[str]:
+    """Faces that were seen and not judged."""
+    many = looked.most > people.MOST
+    notes = [f"of {looked.most} faces the {people.MOST} largest were judged"] if many else []
+    if looked.small:
+        notes.append(f"{looked.small} smaller face{'s were' if looked.small > 1 else ' was'} not judged")
     return notes
 
 

@@ -25,7 +25,7 @@ TESTS = {
     "uadfv": "UADFV, test part",
     "embedded": "rendered (synthetic)",
     "photographs": "CelebA",
-    "yours": "NeuralTextures of FF++",
+    "yours": "FF++ (fake: NeuralTextures)",
 }
 
 

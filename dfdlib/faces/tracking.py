@@ -81,7 +81,7 @@ def _followed(frames: Callable, params: TrackParams) -> Iterator[Seen]:
 
 
 def every(image: np.ndarray, side: float, params: TrackParams) -> list[tuple[float, np.ndarray]]:
-    """dlib's score and the box (4,) of all faces at least half of `side` pixels wide in a uint8 RGB image.
+    """dlib's score and the box (4,) of all faces about half of `side` pixels wide or wider in a uint8 RGB image.
 
     The picture is shrunk until dlib's smallest face, 80 pixels, has that width; below 40 pixels no face is found.
     A box with less than SURE of the best score may be none.
