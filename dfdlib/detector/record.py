@@ -23,7 +23,8 @@ KINDS = ("real", "fake")  # by label
 MAIN = "uadfv"  # the one test with both labels and real people
 TESTS = {
     "uadfv": "UADFV, test part",
-    "embedded": "rendered (synthetic)",
+    "embedded": "rendered, hard fakes (synthetic)",
+    "embedded-easy": "rendered, easy fakes (synthetic)",
     "photographs": "CelebA",
     "yours": "FF++ (fake: NeuralTextures)",
 }
