@@ -20,6 +20,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from tests.fields import write_fields
 from tests.media import noise_frames, write_sound, write_video
 
 HEADROOM = 1 << 30  # bytes of address space that a reader may take beyond what it has when it starts
@@ -205,6 +207,10 @@ def _video(count: int = 20, size: tuple[int, int] = (64, 64), **how: Any) -> Cal
     return lambda path: write_video(path, frames, **how)
 
 
+def _in_fields(path: Path) -> None:
+    write_fields(path, noise_frames(6), apart=True)
+
+
 def _uneven(path: Path) -> None:
     """Each frame is shown longer than the one before."""
     with av.open(str(path), "w") as container:
@@ -314,6 +320,99 @@ VIDEOS = [
 ]
 
 
+# ---- pictures of either kind -----------------------------------------------------------------------------------------
+
+
+def _heic(path: Path) -> None:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    Image.fromarray(noise_frames(1, 96)[0]).save(path, "HEIF", quality=60, tile_size=64)
+
+
+def _patched(make: Callable[[Path], object], mark: bytes, skip: int, new: bytes) -> Callable[[Path], object]:
+    """Other bytes, so many after the end of the first `mark`."""
+
+    def change(data: bytes) -> bytes:
+        place = data.index(mark) + len(mark) + skip
+        return data[:place] + new + data[place + len(new) :]
+
+    return _changed(make, change)
+
+
+def _pages(*sizes: tuple[int, int], loop: bool = False) -> bytes:
+    """A TIFF of grey pages of one zero byte each, with sizes as stated; with `loop` the last leads to the first."""
+    size = 2 + 12 * 8 + 4
+    data = b"II*\0" + struct.pack("<I", 8)
+    for number, (width, height) in enumerate(sizes):
+        tags = {256: width, 257: height, 258: 8, 259: 1, 262: 1, 273: 4, 278: height, 279: 1}
+        data += struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", tag, 4, 1, v) for tag, v in tags.items())
+        last = number == len(sizes) - 1
+        data += struct.pack("<I", 8 if last and loop else 0 if last else 8 + size * (number + 1))
+    return data
+
+
+def _gif(width: int, height: int, frames: int) -> bytes:
+    """A GIF with a canvas as told and frames of one pixel."""
+    head = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(6)
+    return head + (b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\2\2\x44\1\0") * frames + b";"
+
+
+ANIMATED = (".gif", ".webp", ".png", ".tiff", ".avif")
+PICTURES = [
+    *(
+        Case("picture", f"moving{kind}", _animated, _frames(3, (32, 48, 3)))
+        for kind in (".gif", ".webp", ".png", ".tiff")
+    ),
+    *(
+        Case("picture", f"cut{kind}", _changed(_animated, _half), f"({NOT_AN_IMAGE}|damaged)", either=True)
+        for kind in ANIMATED
+    ),
+    *(
+        Case("picture", f"flipped{kind}", _changed(_animated, _flipped(0.05, 0.1)), ".", either=True)
+        for kind in ANIMATED
+    ),
+    Case("picture", "tiles.heic", _heic, _frames(1, (96, 96, 3))),
+    Case("picture", "cut.heic", _changed(_heic, _half), "ends too early"),
+    Case("picture", "header.heic", _changed(_heic, lambda d: d[:200]), "(image|video)"),
+    Case("picture", "flipped.heic", _changed(_heic, _flipped(0.1, 0.1)), ".", either=True),
+    Case("picture", "flipped_header.heic", _changed(_heic, _flipped(0.02)), ".", either=True),
+    Case("picture", "lying.heic", _patched(_heic, b"ispe", 4, b"\0\1\0\0\0\1\0\0"), NOT_AN_IMAGE),
+    Case("picture", "lying_frames.png", _patched(_animated, b"acTL", 0, b"\x7f\xff\xff\xff"), ".", either=True),
+    Case("picture", "canvas.gif", _bytes(_gif(65535, 65535, 3)), "too many pixels"),
+    Case("picture", "wide.gif", _bytes(_gif(8000, 8000, 5000)), "5000 frames of 8000 x 8000 pixels, too many"),
+    Case("picture", "long.gif", _bytes(_gif(64, 64, 200_000)), "too many"),
+    Case("picture", "loop.tiff", _bytes(_pages((64, 64), (64, 64), loop=True)), "of 2 frames 0 can"),
+    Case("picture", "large_page.tiff", _bytes(_pages((64, 64), (60000, 60000))), ".", either=True),
+    Case("picture", "large_pages.tiff", _bytes(_pages(*[(8000, 8000)] * 300)), "too many"),
+    Case("picture", "line.png", _bytes(_png(2000, 1, zlib.compress(bytes(2001)))), "is 2000 x 1 pixels, too small"),
+    Case(
+        "picture",
+        "line.mp4",
+        lambda path: write_video(path, [np.zeros((2, 2000, 3), np.uint8)] * 3),
+        "is 2000 x 2 pixels, too small",
+    ),
+    Case("picture", "pipe.jpg", os.mkfifo, "no such file"),
+    Case("picture", "cut_fields.ts", _changed(_in_fields, _half), BAD, either=True),
+    Case("picture", "flipped_fields.ts", _changed(_in_fields, _flipped(0.01)), ".", either=True),
+    Case("picture", "zero_matrix.mp4", _patched(_video(9), b"tkhd", 40, bytes(36)), _frames(8)),
+    Case(
+        "picture",
+        "zero_pixels.mp4",
+        _patched(_video(9, aspect=Fraction(2)), b"pasp", 0, bytes(8)),
+        _frames(8, (64, 128, 3)),
+    ),
+    Case(
+        "picture",
+        "thin_pixels.mp4",
+        _patched(_video(9, aspect=Fraction(2)), b"pasp", 0, b"\0\0\0\1\x7f\xff\xff\xff"),
+        _frames(8),
+    ),
+    Case("picture", "edit_nowhere.mp4", _patched(_video(9), b"elst", 12, b"\x70\0\0\0"), BAD, either=True),
+    Case("picture", "video_named.jpg", lambda path: _as(path, ".mp4", _video()), _frames(8)),
+]
+
+
 # ---- tables ----------------------------------------------------------------------------------------------------------
 
 HEAD = "file,label,pair,person\n"
@@ -408,6 +507,124 @@ FOLDERS = [
     _folder("prepare climbs", _listing("../../x.mp4"), "leads out", "prepare"),
     _folder("prepare absolute", _listing("/etc/passwd"), "leads out", "prepare"),
     _folder("prepare plain", _listing("a.mp4"), lambda found: found == ["a.mp4"], "prepare"),
+]
+
+
+# ---- what is below a folder, and verdicts ----------------------------------------------------------------------------
+
+
+def _found(left: str = "") -> Callable[[Any], bool]:
+    """The file is taken, or left out for this reason; and nothing else is there."""
+
+    def check(both: tuple) -> bool:
+        found, others = both
+        return (len(found), [*others]) == ((0, [left]) if left else (1, []))
+
+    return check
+
+
+def _pages(count: int, last: int) -> Callable[[Path], object]:
+    """A TIFF of `count` grey pages of 8 x 8 pixels, the last of which names the byte `last` for the next one."""
+
+    def make(path: Path) -> None:
+        values = {256: 8, 257: 8, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 8, 279: 64}
+        entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in values.items())
+        size = 2 + len(entries) + 4
+        starts = [*(8 + size * number for number in range(1, count)), last]
+        pages = (struct.pack("<H", len(values)) + entries + struct.pack("<I", start) for start in starts)
+        path.write_bytes(b"II*\0" + struct.pack("<I", 8) + b"".join(pages))
+
+    return make
+
+
+def _sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+def _ring(path: Path) -> None:
+    path.symlink_to(path.parent, target_is_directory=True)
+
+
+def _below(name: str, make: Callable[[Path], object], left: str = "") -> Case:
+    return Case("below", name, make, _found(left))
+
+
+BMP = b"BM" + struct.pack("<IIIIiiHHI", 54, 0, 54, 40, 2**31 - 1, 2**31 - 1, 1, 24, 0) + bytes(20)
+HUGE_GIF = b"GIF89a" + struct.pack("<HHBBB", 65535, 65535, 0, 0, 0) + b"\x2c" + struct.pack("<HHHHB", 0, 0, 9, 9, 0)
+EBML = b"\x1aE\xdf\xa3\x01\xff\xff\xff\xff\xff\xff\xff"
+OTHER = "of another kind"
+BELOW = [
+    _below("photo", lambda path: _as(path, ".jpg", _halves())),
+    _below("film", lambda path: _as(path, ".mp4", _video(3))),
+    _below("00001.MTS", lambda path: _as(path, ".ts", _video(3))),
+    _below("photo.mp4", lambda path: _as(path, ".jpg", _halves())),
+    _below("film.jpg", lambda path: _as(path, ".mp4", _video(3))),
+    _below(ODD, lambda path: _as(path, ".png", _halves())),
+    _below("a" * 251 + ".mp4", _video(3)),
+    _below("two\nlines", lambda path: _as(path, ".png", _halves())),
+    _below("empty", _bytes(b""), "empty"),
+    _below("empty.mp4", _bytes(b"")),
+    _below("-", _bytes(b"words\n" * 99), "text"),
+    _below("concat", _bytes(b"ffconcat version 1.0\nfile '/etc/passwd'\n"), "text"),
+    _below("playlist", _bytes(HLS.encode()), "text"),
+    _below("script.eps", _bytes(b"%!PS-Adobe-3.0 EPSF-3.0\nquit\n"), "text"),
+    _below("program.ts", _bytes(b"export {};\n"), "text"),
+    _below("zeros", _bytes(bytes(100_000)), OTHER),
+    _below("noise", _bytes(np.random.default_rng(0).bytes(1 << 20)), OTHER),
+    _below("sparse", _sparse, OTHER),
+    _below("sparse.mp4", _sparse),
+    _below("cut ftyp", _bytes(b"\0\0\0\x18ftyp"), OTHER),
+    _below("cut webp", _bytes(b"RIFF\0\0\0\0WEBPVP8X")),
+    _below("cut png", _bytes(b"\x89PNG\r\n\x1a\n")),
+    _below("endless ebml", _bytes(EBML + bytes(99)), OTHER),
+    _below("lying bmp", _bytes(BMP), OTHER),
+    _below("huge gif", _bytes(HUGE_GIF)),
+    _below("bomb", lambda path: path.write_bytes(_bomb())),
+    _below("tiff in a ring", _pages(3, 8)),
+    _below("tiff of itself", _pages(1, 8)),
+    _below("tiff of 9999 pages", _pages(9999, 0)),
+    _below("tiff beyond its end", _pages(2, 2**32 - 1)),
+    _below("archive", _bytes(b"PK\3\4" + bytes(99)), "archive"),
+    _below("pipe.mp4", os.mkfifo, "no file"),
+    _below("zero.mp4", lambda path: path.symlink_to("/dev/zero"), "no file"),
+    _below("itself.mp4", lambda path: path.symlink_to(path), "broken link"),
+    _below("ring", _ring, "linked folder"),
+    _below(".hidden.mp4", _video(3), "hidden"),
+]
+
+
+def _plain(height: int, width: int) -> Callable[[Path], object]:
+    grey = np.full((height, width, 3), 90, np.uint8)
+    return lambda path: write_video(path, [grey] * 3) if path.suffix == ".mp4" else cv2.imwrite(str(path), grey)
+
+
+def _unusable(found: Any) -> bool:
+    return found.verdict == "unusable" and found.note.isprintable() and found.note.endswith(".")
+
+
+def _judged(name: str, make: Callable[[Path], object]) -> Case:
+    return Case("judge", name, make, _unusable)
+
+
+VERDICTS = [
+    _judged("line.jpg", _plain(1, 2000)),
+    _judged("column.png", _plain(3000, 1)),
+    _judged("thin.png", _plain(2, 2000)),
+    _judged("dot.png", _plain(1, 1)),
+    _judged("dot.webp", _plain(1, 1)),
+    _judged("thin.mp4", _plain(2, 2000)),
+    _judged("tall.mp4", _plain(2000, 2)),
+    _judged("dot.mp4", _plain(2, 2)),
+    _judged("huge.gif", _bytes(HUGE_GIF)),
+    _judged("lying.bmp", _bytes(BMP)),
+    _judged("ring.tif", _pages(3, 8)),
+    _judged("bomb.png", lambda path: path.write_bytes(_bomb())),
+    _judged("two\nlines.png", _bytes(b"no image")),
+    _judged("folder.png", _first_directory),
+    _judged("itself.png", lambda path: path.symlink_to(path)),
+    _judged("pipe", os.mkfifo),
+    _judged("a" * 300, lambda path: None),
 ]
 
 # ---- arrays ----------------------------------------------------------------------------------------------------------
@@ -727,7 +944,22 @@ TRACKS = [
     Case("track", "missing.npz", lambda path: None, "no .*missing.npz"),
 ]
 
-CASES = [*IMAGES, *VIDEOS, *TABLES, *FOLDERS, *LANDMARKS, *SVMS, *NETWORKS, *WORLDS, *STUDIES, *TARS, *TRACKS]
+CASES = [
+    *IMAGES,
+    *VIDEOS,
+    *PICTURES,
+    *TABLES,
+    *FOLDERS,
+    *BELOW,
+    *VERDICTS,
+    *LANDMARKS,
+    *SVMS,
+    *NETWORKS,
+    *WORLDS,
+    *STUDIES,
+    *TARS,
+    *TRACKS,
+]
 
 
 def _folder_of_videos(data: Any) -> Callable[[Path], Any]:
@@ -750,9 +982,12 @@ def _study(profile: Any) -> Callable[[Path], Any]:
 READERS: dict[str, tuple[str, Callable[[Any], Callable[[Path], Any]]]] = {
     "image": ("faces.detection", lambda detection: detection.read_image),
     "video": ("faces.video", lambda video: lambda path: list(video.sample(path, 8))),
+    "picture": ("faces.pictures", lambda pictures: lambda path: list(pictures.read(path, 8).frames)),
     "table": ("core.disk", lambda disk: lambda path: disk.read_table(path, {"file", "label"})),
     "folder": ("data.sources", _folder_of_videos),
     "prepare": ("faces.prepare", lambda prepare: lambda path: prepare.find_videos(path.parent)),
+    "below": ("data.media_files", lambda media_files: lambda path: media_files.below(path.parent)),
+    "judge": ("detector.predict", lambda predict: lambda path: predict.judge(path, predict.PredictParams())),
     "landmarks": ("faces.face_tracks", lambda face_tracks: face_tracks.landmark_table),
     "svm": ("headpose.pose_features", lambda pose_features: pose_features.load_svm),
     "network": (

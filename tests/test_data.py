@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import re
@@ -21,6 +22,7 @@ from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
 from dfdlib.data import catalogue, sources, splits, status, uadfv
 from dfdlib.data.catalogue import Clip
+from dfdlib.faces import frames, prepare
 
 UADFV, OWN = Study("x", "uadfv"), Study("x", "folder")
 
@@ -158,21 +160,46 @@ def test_the_same_video_twice_is_named(tmp_path, monkeypatch) -> None:
     shutil.copy(tmp_path / "a.mp4", tmp_path / "c.mp4")
     with pytest.raises(DfdError, match="clips.csv lists a.mp4 and c.mp4, which are the same video; keep one row"):
         sources.clips(OWN)
-    _video_folder(tmp_path, "a.mp4,0,a,a\n./a.mp4,1,a,a\n")
-    with pytest.raises(DfdError, match="lists a.mp4 and a.mp4, which are the same video"):
-        sources.clips(OWN)
+    for again in ("./a.mp4", "sub/../a.mp4", str(tmp_path / "a.mp4"), f"../{tmp_path.name}/a.mp4"):
+        _video_folder(tmp_path, f"a.mp4,0,a,a\n{again},1,a,a\n")
+        with pytest.raises(DfdError, match="clips.csv lists a.mp4 more than once; keep the row with the right label"):
+            sources.clips(OWN)
 
 
-def test_two_videos_of_the_same_name_need_an_id_of_their_own(tmp_path, monkeypatch) -> None:
+def test_a_clip_is_its_path_and_not_the_stem_of_its_file(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("DFD_VIDEOS", str(tmp_path))
+    files = ["real/a.mp4", "fake/a.mp4", "b.mp4", "c.mp4", "c.mov", "d", "d.mp4", "e.mp4", "e.mp4.mkv", "f.old.mp4"]
     for kind in ("real", "fake"):
         (tmp_path / kind).mkdir()
-    _video_folder(tmp_path, "real/a.mp4,0,a,a\nfake/a.mp4,1,a,a\n", ("real/a.mp4", "fake/a.mp4"))
-    with pytest.raises(DfdError, match="real/a.mp4 and .*fake/a.mp4 have the same clip_id, a; .* in a column clip_id"):
-        sources.clips(OWN)
-    rows = "clip_id,file,label,pair,person\nr,real/a.mp4,0,a,a\nf,fake/a.mp4,1,a,a\n"
+    rows = "".join(f"./{file},0,a,a\n" for file in files)
+    _video_folder(tmp_path, rows, files)
+    found = {clip.path.relative_to(tmp_path).as_posix(): clip.clip_id for clip in sources.clips(OWN)}
+    own = {"real/a.mp4": "real/a", "fake/a.mp4": "fake/a", "b.mp4": "b", "f.old.mp4": "f.old"}
+    assert found == {file: file for file in files} | own | {"e.mp4": "e"}
+
+
+def test_two_clips_with_one_id_are_refused_on_every_way_in(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("DFD_VIDEOS", str(tmp_path))
+    rows = "clip_id,file,label,pair,person\nb,a.mp4,0,a,a\n,b.mp4,1,a,a\n"
+    _video_folder(tmp_path, "")
     (tmp_path / "clips.csv").write_text(rows)
-    assert [clip.clip_id for clip in sources.clips(OWN)] == ["r", "f"]
+    for way in (
+        lambda: sources.clips(OWN),
+        lambda: prepare.find_videos(tmp_path),
+        lambda: status._clips("folder", OWN),
+    ):
+        with pytest.raises(DfdError, match="a.mp4 and b.mp4 have the same clip_id, b; .* in a column clip_id"):
+            way()
+    (tmp_path / "clips.csv").write_text(rows.replace("b,a", "r,a"))
+    assert [clip.clip_id for clip in sources.clips(OWN)] == ["r", "b"]
+    own = [Clip("x", None, label, "p", "q", "mine") for label in (0, 1)]
+    mine = sources.DATA_SETS["folder"]
+    monkeypatch.setitem(sources.DATA_SETS, "folder", dataclasses.replace(mine, clips=lambda *_: own))
+    with pytest.raises(DfdError, match="have the same clip_id, x"):
+        sources.clips(OWN)
+    tracks = [types.SimpleNamespace(clip_id="x")] * 2
+    with pytest.raises(DfdError, match="have the same clip_id, x"):
+        frames.stack(own, tracks)
 
 
 def test_a_missing_column_is_named(tmp_path, monkeypatch) -> None:

@@ -268,7 +268,7 @@ def test_a_figure_that_can_not_be_written_is_a_sentence(tmp_path: Path, monkeypa
     (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("DFD_FIGURES", str(tmp_path / "file"))
     fig, _ = canvas.grid(1, 1, 2, 2)
-    with pytest.raises(DfdError, match=r"file/x\.png can't be written .*or set DFD_FIGURES to a folder elsewhere"):
+    with pytest.raises(DfdError, match=r"file/x\.png can't be written .*; set DFD_FIGURES to a folder elsewhere"):
         canvas.save_figure(fig, studies.load("embedded"), "x", pd.DataFrame({"a": [1]}))
 
 

@@ -98,11 +98,11 @@ def _celebdf(folder: Path) -> None:
 
 
 def _own_videos(folder: Path) -> None:
-    """As many people as a split by person needs, in the table of a German spreadsheet."""
+    """As many people as a split by person needs, in the table of a German spreadsheet; the names repeat in folders."""
     rows = ["file;label;pair;person"]
     for number, kind in ((number, kind) for number in range(6) for kind in ("real", "fake")):
-        _copy(number, kind, folder / f"Käse {number}, {kind}.mp4")
-        rows.append(f"Käse {number}, {kind}.mp4;{int(kind == 'fake')};{number};Zoë {number}")
+        _copy(number, kind, folder / kind / f"Käse, {number}.mp4")
+        rows.append(f"{kind}/Käse, {number}.mp4;{int(kind == 'fake')};{number};Zoë {number}")
     (folder / "clips.csv").write_text("\n".join(rows) + "\n", encoding="cp1252")
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from dfdlib.core import paths
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams, Study
+from dfdlib.data import status
 from dfdlib.data.catalogue import Clip
-from dfdlib.faces import detection, frames, video
+from dfdlib.evaluation import metrics
+from dfdlib.faces import containers, detection, face_tracks, frames, prepare, video
 from dfdlib.faces.face_tracks import FaceTrack
 from tests.media import astronaut, noise_frames, write_video
 
@@ -58,9 +64,9 @@ def test_a_folder_of_videos_becomes_a_table_of_frames(videos, monkeypatch) -> No
 def test_an_image_is_found_without_listing_again_and_without_decoding_what_is_not_wanted(videos, monkeypatch) -> None:
     write_video(videos / "cara_1.mp4", [astronaut(256)] * 48, g="12")
     listed, decoded = [], []
-    real_clips, real_decode = frames.sources.clips, video._tolerant
+    real_clips, real_decode = frames.sources.clips, containers.decoded
     monkeypatch.setattr(frames.sources, "clips", lambda study: listed.append(study) or real_clips(study))
-    monkeypatch.setattr(video, "_tolerant", lambda c, packet: decoded.append(packet) or real_decode(c, packet))
+    monkeypatch.setattr(containers, "decoded", lambda *how: decoded.append(how[2]) or real_decode(*how))
     for number in (47, 0, 47):
         row = pd.Series({"clip_id": "cara_1", "frame": number})
         assert frames.image(STUDY, row).shape == (256, 256, 3)
@@ -79,6 +85,54 @@ def test_a_pair_on_both_sides_stops_the_study(videos) -> None:
     table.write_text(table.read_text().replace("anna_1.mp4,1,anna,anna,train", "anna_1.mp4,1,anna,anna,test"))
     with pytest.raises(DfdError, match="The split leaks: pair anna is in more than one part; split by pair"):
         frames.clips(STUDY)
+
+
+@pytest.fixture
+def same_names(tmp_path, monkeypatch):
+    """18 clips: six people as real/NNN.mp4, methodA/NNN.mp4 and, encoded worse, methodB/NNN.mp4."""
+    folder, rows = tmp_path / "videos", ["file,label,pair,person"]
+    for number in range(6):
+        for kind, made in (("real", "real"), ("methodA", "fake"), ("methodB", "fake")):
+            target = folder / kind / f"{number:03d}.mp4"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source = paths.embedded() / "easy" / "clips" / f"p{number:02d}_{made}.mp4"
+            if kind == "methodB":
+                images = [image for _, image in video.sample(source, 4)]
+                write_video(target, images, crf="35")
+            else:
+                shutil.copy(source, target)
+            rows.append(f"{kind}/{number:03d}.mp4,{int(made == 'fake')},{number:03d},{number:03d}")
+    (folder / "clips.csv").write_text("\n".join(rows) + "\n")
+    monkeypatch.setenv("DFD_VIDEOS", str(folder))
+    monkeypatch.setenv("DFD_CACHE", str(tmp_path / "cache"))
+    return folder
+
+
+def test_clips_whose_names_repeat_in_three_folders_stay_18_clips(same_names, tmp_path, monkeypatch) -> None:
+    study = replace(STUDY, faces=FaceParams(max_frames=2, size=32))
+    rows = {row.name: row for row in status.status(study)}
+    found = rows["your videos"].found
+    assert rows["your videos"].ready and [found[name] for name in ("real", "fake", "pairs", "people")] == [6, 12, 6, 6]
+
+    seen = frames.of_study(study)
+    assert seen.table["clip_id"].nunique() == 18 and len(seen.table) == 36
+    for number, row in seen.table.iterrows():
+        alone = face_tracks.track(Clip("x", same_names / f"{row['clip_id']}.mp4", 0, "p", "q", "test"), study.faces)
+        at = alone.frames.tolist().index(row["frame"])
+        assert np.array_equal(seen.crops[number], alone.crops[at]), "each clip's own frames"
+        assert row["label"] == (not row["clip_id"].startswith("real")) and row["clip_id"].endswith(row["pair"])
+        own = seen.points[2 * (number // 2) : 2 * (number // 2) + 2]
+        assert np.array_equal(frames.smoothed(seen)[number], np.median(own, axis=0)), "smoothed within a clip alone"
+    scores = seen.scored(np.linspace(0, 1, 36))
+    assert len(metrics.to_videos(scores)) == 18
+    assert len(scores.merge(scores, on=["clip_id", "frame"])) == 36, "no score meets another clip's"
+
+    prepare.prepare_folder(same_names, tmp_path / "out", study.faces)
+    assert len(list((tmp_path / "out").rglob("*.npz"))) == 18
+    monkeypatch.setenv("DFD_VIDEOS", str(tmp_path / "out"))
+    again = frames.of_study(study)
+    pd.testing.assert_frame_equal(again.table, seen.table)
+    assert np.array_equal(again.crops, seen.crops)
 
 
 def _clip_and_track(clip_id: str, label: int, person: str, seen: list[int]) -> tuple[Clip, FaceTrack]:

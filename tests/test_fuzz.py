@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,13 @@ from sklearn.metrics import roc_auc_score
 
 from dfdlib.core import disk, studies, values
 from dfdlib.core.errors import DfdError
-from dfdlib.data import splits
+from dfdlib.data import media_files, splits
 from dfdlib.data.catalogue import Clip
 from dfdlib.evaluation import arbiter, statistics
-from dfdlib.faces import face_tracks, geometry
+from dfdlib.faces import face_tracks, geometry, pictures
 from dfdlib.headpose import pnp, pose_features, worldmodel
 from dfdlib.superres import enlarging
+from tests import hostile
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 any_float = st.floats(width=32, allow_nan=True, allow_infinity=True)
@@ -152,6 +154,44 @@ def test_any_text_is_a_study_or_a_sentence(tmp_path_factory: pytest.TempPathFact
     assert study is None or isinstance(study, studies.Study)
 
 
+HEADS = (
+    b"\xff\xd8\xff",
+    b"\x89PNG",
+    b"GIF89a",
+    b"BM",
+    b"II*\0\x08\0\0\0",
+    b"P5 ",
+    b"RIFF\0\0\0\0WEBPVP8X",
+    b"\0\0\0\x18ftypheic",
+)
+HEADS += (
+    b"\0\0\0\x18ftypisom",
+    b"\x1aE\xdf\xa3",
+    b"RIFF\0\0\0\0AVI ",
+    b"G" + bytes(187) + b"G",
+    b"\0\0\1\xba",
+    b"OggS\0\2",
+    b"FLV\1",
+)
+
+
+@quick
+@given(
+    st.sampled_from([b"", *HEADS]),
+    st.binary(max_size=400),
+    st.sampled_from(["", ".jpg", ".MP4", ".ts", ".heic", ".dng", ".\u0301", ".jpg\n"]),
+)
+def test_any_file_is_a_picture_a_video_or_has_a_reason(
+    tmp_path_factory: pytest.TempPathFactory, head: bytes, rest: bytes, ending: str
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    (folder / f"any{ending}").write_bytes(head + rest)
+    found, left = media_files.below(folder)
+    said = media_files.summary(left, folder)
+    assert len(found) + sum(map(len, left.values())) == 1 and said.isprintable() and bool(left) == bool(said)
+    assert bool(found) == (media_files.kind(folder / f"any{ending}") in ("image", "video"))
+
+
 def _svm(path: Path) -> None:
     path.write_bytes(pose_features.shipped_svm().read_bytes())
 
@@ -195,3 +235,38 @@ def test_a_file_with_other_bytes_in_it_is_read_or_a_sentence(
         content[place : place + len(new)] = new
     path.write_bytes(content[: int(len(content) * kept) + 1])
     _answer(lambda: read(path))
+
+
+KINDS = {
+    **{f"a{kind}": hostile._animated for kind in hostile.ANIMATED},
+    "a.heic": hostile._heic,
+    "a.jpg": hostile._noise,
+    "a.mp4": hostile._video(6),
+    "a.mkv": hostile._video(6, aspect=Fraction(2)),
+    "a.ts": hostile._in_fields,
+}
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("kinds")
+    for name, make in KINDS.items():
+        make(folder / name)
+    return {name: (folder / name).read_bytes() for name in KINDS}
+
+
+@settings(quick, max_examples=150)
+@given(
+    st.sampled_from(sorted(KINDS)),
+    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=8),
+    st.floats(0.1, 1) | st.just(1.0),
+)
+def test_any_damage_to_a_picture_leaves_pictures_or_a_sentence(tmp_path_factory, kinds, name, bytes_, kept) -> None:
+    data = bytearray(kinds[name])
+    for place, value in bytes_:
+        data[int(place**3 * (len(data) - 1))] = value  # mostly near the start, where the tables are
+    path = tmp_path_factory.getbasetemp() / f"damaged-{name}"
+    path.write_bytes(data[: max(1, int(kept * len(data)))])
+    found = _answer(lambda: list(pictures.read(path, 3).frames))
+    for _, image in found or ():
+        assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3 and min(image.shape) > 0

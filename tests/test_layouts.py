@@ -202,6 +202,15 @@ def test_videos_of_other_names_are_counted_and_other_files_do_not_matter(ffpp) -
         _ffpp()
 
 
+def test_a_video_with_another_ending_is_named_and_other_files_are_not(ffpp) -> None:
+    folder = _originals(ffpp)
+    for name in ("953.MOV", "readme.txt", ".DS_Store", "sha256sums"):
+        (folder / name).write_text("text")
+    with pytest.warns(UserWarning, match="1 of 9 videos have another name .*953.MOV; they are left out") as said:
+        _ffpp()
+    assert len(said) == 1
+
+
 @pytest.mark.parametrize(("variable", "load"), [("DFD_FFPP", "ffpp"), ("DFD_CELEBDF", "celebdf")])
 def test_a_missing_folder_is_one_sentence(tmp_path, monkeypatch, variable: str, load: str) -> None:
     monkeypatch.delenv(variable, raising=False)

@@ -243,6 +243,7 @@ def test_a_folder_goes_on_after_a_bad_file_and_lists_it_at_the_end(tmp_path, por
     assert [Path(row["file"]).name for row in rows] == ["a.mp4", "z.png"]
     assert [row["verdict"] == "not judged" for row in rows] == [True, False]
     assert "1 of 2 files could not be judged:" in err and "a.mp4 is not a video" in err
+    assert f"1 other file in {folder} was left out: 1 text (notes.txt)." in err
 
 
 def test_an_empty_folder_a_wrong_rule_and_two_forms_are_sentences(tmp_path, portrait, monkeypatch, capsys) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -305,8 +306,39 @@ def test_the_command_lists_what_it_skipped_and_fails_only_when_nothing_is_left(t
         )
 
 
+def test_videos_are_found_by_what_is_in_them_and_other_files_named(tmp_path) -> None:
+    source = _clips(tmp_path, 4)
+    write_video(source / "stream.ts", [astronaut(256)] * 3)
+    for name, other in (("clip1.mp4", "no ending"), ("stream.ts", "00001.MTS"), ("clip2.mp4", "clip2.jpg")):
+        (source / name).rename(source / other)
+    cv2.imwrite(str(source / "still.png"), astronaut(64))
+    (source / "notes.txt").write_text("text")
+    (source / ".clip.mp4").touch()
+    done = CliRunner().invoke(
+        cli.app, ["data", "prepare", str(source), str(tmp_path / "out"), "--jobs", "1", "--upsample", "1"]
+    )
+    assert done.exit_code == 0, done.output
+    found = sorted(path.name for path in (tmp_path / "out").glob("*.npz"))
+    assert found == sorted(f"{n}.npz" for n in ("no ending", "00001.MTS", "clip0.mp4", "clip2.jpg", "clip3.mp4"))
+    reasons = "1 hidden (.clip.mp4), 1 picture (still.png), 1 text (notes.txt)"
+    assert f"3 other files in {source} were left out: {reasons}." in done.output
+    assert reasons in (tmp_path / "out" / "prepare.log").read_text()
+
+
+def test_names_that_go_up_and_come_back_write_nothing_among_the_videos(tmp_path) -> None:
+    source = _clips(tmp_path, 3)
+    rows = ["../in/clip0.mp4", str(source / "clip1.mp4"), "./sub/../clip2.mp4"]
+    (source / "clips.csv").write_text("file,label,pair,person\n" + "".join(f"{row},0,a,a\n" for row in rows))
+    before = sorted(source.iterdir())
+    prepare.prepare_folder(source, tmp_path / "out", PARAMS)
+    assert sorted(source.iterdir()) == before
+    made = disk.read_table(tmp_path / "out" / "clips.csv", {"clip_id"})
+    assert [(row["clip_id"], row["file"]) for row in made] == [(f"clip{i}", f"clip{i}.mp4.npz") for i in range(3)]
+
+
 def test_a_folder_without_videos_and_a_missing_one(tmp_path) -> None:
-    with pytest.raises(DfdError, match="holds no video"):
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.raises(DfdError, match=r"holds no video, only 1 empty \(.*\), 1 text \(a.txt\); name the folder that"):
         prepare.prepare_folder(tmp_path, tmp_path / "out", PARAMS)
     with pytest.raises(DfdError, match="There is no folder .*nowhere"):
         prepare.prepare_folder(tmp_path / "nowhere", tmp_path / "out", PARAMS)
@@ -348,8 +380,49 @@ def test_the_videos_own_folder_and_a_file_are_no_place_for_tracks(tmp_path: Path
     with pytest.raises(DfdError, match="is the folder of the videos itself; name another one"):
         prepare.prepare_folder(source, source, PARAMS)
     (tmp_path / "file").write_text("")
-    with pytest.raises(DfdError, match="file can't be written .*; free space there, or name another folder"):
+    with pytest.raises(DfdError, match=r"file can't be written \(a file is in the place of a folder\); name another"):
         prepare.prepare_folder(source, tmp_path / "file", PARAMS)
+
+
+@pytest.mark.parametrize("out", ["file", "file/sub", "file/sub/deep"])
+def test_the_command_names_a_file_in_the_place_of_a_folder(tmp_path: Path, monkeypatch, capsys, out: str) -> None:
+    (tmp_path / "file").write_text("kept")
+    monkeypatch.setattr("sys.argv", ["dfd", "data", "prepare", str(_clips(tmp_path, 1)), str(tmp_path / out)])
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    said = capsys.readouterr().err
+    assert said.startswith(f"dfd: {tmp_path / out}") and "(a file is in the place of a folder); name another" in said
+    assert said.count("\n") == 1 and (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
+def test_the_command_says_that_a_folder_is_closed(tmp_path: Path, monkeypatch, capsys, code: int) -> None:
+    """Whoever runs the tests may write everywhere."""
+    source, mkdir = _clips(tmp_path, 1), Path.mkdir
+
+    def refused(path: Path, *args: object, **how: object) -> None:
+        if path.name == "out":
+            raise OSError(code, os.strerror(code), str(path))
+        mkdir(path, *args, **how)
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    monkeypatch.setattr("sys.argv", ["dfd", "data", "prepare", str(source), str(tmp_path / "out")])
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    said = capsys.readouterr().err
+    assert f"({os.strerror(code)}); name another folder." in said and "free space" not in said and said.count("\n") == 1
+
+
+def test_a_folder_in_the_place_of_a_track_costs_that_clip_alone(tmp_path: Path) -> None:
+    source, out = _clips(tmp_path, 2), tmp_path / "out"
+    (out / "clip0.mp4.npz").mkdir(parents=True)
+    rows = prepare.prepare_folder(source, out, PARAMS)
+    assert [row.status for row in rows] == [SKIPPED, DONE]
+    assert rows[0].reason == f"{out / 'clip0.mp4.npz'} can't be written (Is a directory); move away what is there."
+    (source / "clips.csv").write_text("file,label,pair,person\nclip1.mp4,0,a,a\n")
+    (out / "clips.csv").mkdir()
+    with pytest.raises(DfdError, match=r"clips.csv can't be written \(a folder is in its place\); name another folder"):
+        prepare.prepare_folder(source, out, PARAMS)
 
 
 def test_a_folder_that_may_not_be_written_to_is_one_sentence(tmp_path: Path, monkeypatch) -> None:
@@ -358,9 +431,9 @@ def test_a_folder_that_may_not_be_written_to_is_one_sentence(tmp_path: Path, mon
 
     source, out = _clips(tmp_path, 1), tmp_path / "out"
     monkeypatch.setattr(prepare.filelock.FileLock, "acquire", refused)
-    with pytest.raises(DfdError, match=r"out can't be written \(Permission denied\); .* or name another folder"):
+    with pytest.raises(DfdError, match=r"out can't be written \(Permission denied\); name another folder"):
         prepare.prepare_folder(source, out, PARAMS)
     monkeypatch.undo()
     (out / "prepared.jsonl").mkdir(parents=True)
-    with pytest.raises(DfdError, match=r"prepared.jsonl can't be written \(Is a directory\)"):
+    with pytest.raises(DfdError, match=r"prepared.jsonl can't be written \(a folder is in its place\)"):
         prepare.prepare_folder(source, out, PARAMS)

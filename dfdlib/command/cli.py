@@ -108,6 +108,7 @@ def predict(
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a page with pictures.")] = None,
     frames: Annotated[int, typer.Option(min=1, max=1000, help="Frames of a video to look at.")] = 32,
     rule: Annotated[str, typer.Option(help="The decision maker's rule: mean, either, both or resnet.")] = "mean",
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask, however many files there are.")] = False,
 ) -> None:
     """Judge the faces in pictures and videos, offline. A score is not evidence: do not accuse anybody with it.
 
@@ -115,14 +116,17 @@ def predict(
     detector finds. "Inconclusive": too few frames could be judged, or the score is too near to 0.5 or varies across it.
     Up to four people are judged by themselves, and the file is as suspicious as the most suspicious of them.
 
-    Exit codes: 0 every file was judged, whatever the verdict; 2 no file could be judged; 3 some files could not be.
+    Of a folder, every file that is a picture or video is judged, whatever its name, and the others are named.
+
+    Exit codes: 0 every file was judged, whatever the verdict; 2 no file could be judged, or the report not be written
+    (the verdicts are printed all the same); 3 some files could not be judged.
     """
     from dfdlib.command import verdicts
 
     if as_json and as_csv:
         raise DfdError("Both --json and --csv were asked for; choose one of them.")
     form = "json" if as_json else "csv" if as_csv else "table"
-    code = verdicts.predict_all(given, form, report, frames, rule)
+    code = verdicts.predict_all(given, form, report, frames, rule, yes)
     if code:
         raise typer.Exit(code)
 
@@ -240,8 +244,9 @@ def prepare(
 
     params = FaceParams(max_frames=max_frames, upsample=upsample, margin=margin, size=size)
     prepare.check_out(source, out)
+    show = progress.shown(Console(), "clips")
     with progress.logged(out / "prepare.log"):
-        rows = prepare.prepare_folder(source, out, params, jobs, scheduler, progress.shown(Console(), "clips"), follow)
+        rows = prepare.prepare_folder(source, out, params, jobs, scheduler, show, follow, _on_stderr)
     skipped = [row for row in rows if row.status == prepare.SKIPPED]
     for row in skipped:
         print(errors.printable(f"skipped: {row.reason}"), file=sys.stderr)
@@ -252,6 +257,10 @@ def prepare(
         print(f"A study also needs {out / 'clips.csv'}: write one into {source} (data/README.md) and run this again.")
     if skipped:
         raise typer.Exit(SOME)
+
+
+def _on_stderr(sentence: str) -> None:
+    print(f"{sentence}.", file=sys.stderr)
 
 
 def main() -> None:

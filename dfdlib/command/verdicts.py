@@ -6,10 +6,12 @@ import csv
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -24,33 +26,50 @@ from dfdlib.detector.predict import Prediction
 from dfdlib.evaluation import arbiter
 
 WIDE = 110  # columns of a terminal below which the branches are left to --json and the report
+MANY = 200  # files from which their number is said first
 SCHEMA = 2  # of --json and --csv; 1 was a bare list
 CARE = "A score is not evidence: the detector was measured on small data sets. Do not use it to accuse anybody."
 
 
-def predict_all(given: Sequence[Path], form: str, page: Path | None, frames: int, rule: str) -> int:
+def predict_all(given: Sequence[Path], form: str, page: Path | None, frames: int, rule: str, sure: bool = False) -> int:
     """Judge all files, print them as "table", "json" or "csv", and write the page; returns the exit code.
 
-    A file that cannot be judged does not stop the others. DfdError where no file can be, or there is none.
+    A file that cannot be judged does not stop the others. More than MANY files are counted first, and on a terminal
+    judged only after a yes, unless `sure`. DfdError where no file can be judged, or there is none, or the page can't be
+    written; the verdicts are printed before it.
     """
     repro.limit(1)
     params = PredictParams(max_frames=frames, rule=rule)
     arbiter.rule_of(rule)
-    paths = predict.files_to_judge(given)
     if page:
         _check_page(page)
+    with Console(stderr=True).status("looking for pictures and videos"):
+        paths, others = predict.files_to_judge(given)
+    for sentence in others:
+        print(f"{sentence}.", file=sys.stderr)
+    _agree(len(paths), sure)
     found = [p if page else predict.without_pictures(p) for p in _each(paths, params)]
-    if page:
-        from dfdlib.detector import report  # with Matplotlib, which takes a second
-
-        report.write(page, found, rule, _common(given))
-    {"table": _table, "json": _json, "csv": _csv}[form](found, rule)
+    {"table": _table, "json": _json, "csv": _csv}[form](found, rule)  # before the page, which may fail
+    unwritten = _unwritten(page, found, rule, _common(given)) if page else ""
     left = [p for p in found if p.verdict == "unusable"]
-    _say(found, left, page)
+    _say(found, left, None if unwritten else page)
+    if unwritten:
+        raise DfdError(unwritten)
     if len(left) == len(found):
         told = errors.printable(left[0].note) if len(left) == 1 else f"None of the {len(left)} files can be judged."
         raise DfdError(told)
     return SOME if left else 0
+
+
+def _unwritten(page: Path, found: Sequence[Prediction], rule: str, common: Path) -> str:
+    """Write the page; why it can't be written, or ""."""
+    from dfdlib.detector import report  # with Matplotlib, which takes a second
+
+    try:
+        report.write(page, found, rule, common)
+    except DfdError as error:
+        return str(error)
+    return ""
 
 
 def _check_page(page: Path) -> None:
@@ -61,6 +80,18 @@ def _check_page(page: Path) -> None:
         raise DfdError(f"The report {page} is a folder; name a file.")
     with disk.explained(page, "name another file"):
         page.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=page.parent).close()
+
+
+def _agree(count: int, sure: bool) -> None:
+    """Say how many files there are where they are many; DfdError where a person at the terminal doesn't want that."""
+    if count <= MANY:
+        return
+    said = f"There are {count:,} pictures and videos to judge."
+    if sure or not sys.stdin.isatty():
+        print(said, file=sys.stderr)
+    elif not typer.confirm(f"{said} Go on?", err=True):
+        raise DfdError("Nothing was judged; name fewer files or folders.")
 
 
 def _each(paths: Sequence[Path], params: PredictParams) -> Iterator[Prediction]:

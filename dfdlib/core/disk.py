@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import io
 import math
 import os
 import re
 import shutil
+import struct
 import sys
 import threading
 import time
@@ -16,7 +18,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -26,6 +28,11 @@ from dfdlib.core.errors import DfdError
 if TYPE_CHECKING:
     import pandas as pd
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+IN_THE_WAY = {
+    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR), "a file is in the place of a folder"),
+    errno.EISDIR: "a folder is in its place",
+}
 ELSEWHERE = "set DFD_CACHE, DFD_RUNS or DFD_RESULTS to a folder elsewhere"
 # Before Python 3.12.1, threads that parse at once can end in a SystemError (github.com/python/cpython/issues/106905).
 PARSING = threading.Lock()
@@ -35,8 +42,9 @@ ABANDONED_AFTER = 24 * 3600  # seconds; a process number may belong to another p
 DELIMITERS = ",;\t"  # of tables that others write
 MOST_PIXELS = 2**26  # of an image, 67 million or 200 MB as RGB; a video's frames too (8K has 33 million)
 MOST_FILE_BYTES = 2**29  # of an image file or an array: the largest image at 16 bit and four channels
-# Formats that OpenCV reads as well. Pillow's others include EPS, which starts an interpreter.
-IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+# Pillow's others include EPS, which starts an interpreter.
+IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "AVIF")
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # ISO/IEC 23008-12
 # What a reader raises for damaged bytes: its own ValueError, Python's errors, and those that `decoding` converts.
 DAMAGED = (OSError, EOFError, ValueError, zipfile.BadZipFile)
 
@@ -60,12 +68,13 @@ def replacing(path: Path, remedy: str = ELSEWHERE) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def explained(path: Path, remedy: str = ELSEWHERE) -> Iterator[None]:
-    """Turn a disk error while `path` is written into a DfdError; `remedy` is what to do beside freeing space."""
+    """Turn a disk error while `path` is written into a DfdError; `remedy` is what to do where space isn't lacking."""
     try:
         yield
     except OSError as error:
-        what = f"{path} can't be written ({error.strerror or error})"
-        raise DfdError(f"{what}; free space there, or {remedy}. What was written before is kept.") from None
+        why = IN_THE_WAY.get(error.errno) or error.strerror or error
+        space = "free space there, or " if error.errno in (*FULL, None) else ""
+        raise DfdError(f"{path} can't be written ({why}); {space}{remedy}. What was written before is kept.") from None
 
 
 def set_aside(path: Path) -> Path:
@@ -121,29 +130,71 @@ def decoding() -> Iterator[None]:
         yield
     except (DfdError, *DAMAGED):
         raise
+    except Image.DecompressionBombError as error:
+        raise ValueError("too many pixels to take") from error
     except Exception as error:
         raise ValueError(type(error).__name__) from error
 
 
-def check_image(data: bytes, whole: bool = True) -> None:
-    """Raise one of DAMAGED for bytes that are not an image, or whose header states more than MOST_PIXELS.
+@contextlib.contextmanager
+def opened_image(file: Path | BinaryIO) -> Iterator[Image.Image]:
+    """An image by its header alone, whatever its name; decode it in a `decoding` block.
 
-    With `whole`, also for an image that does not decode to its last row; without, only the header is read.
+    One of DAMAGED for what is not an image, and for one whose header states more than MOST_PIXELS.
     """
-    with decoding(), Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
+    with contextlib.ExitStack() as stack:
+        with decoding():
+            stream = stack.enter_context(checked(file).open("rb")) if isinstance(file, Path) else file
+            image = stack.enter_context(Image.open(stream, formats=_formats(stream)))
         if image.width * image.height > MOST_PIXELS:
             raise ValueError(f"{image.width} x {image.height} pixels, too many to take")
+        yield image
+
+
+def _formats(stream: BinaryIO) -> tuple[str, ...]:
+    """IMAGE_FORMATS, with HEIF for a file of that family, as its reader is another package."""
+    head = stream.read(12)
+    stream.seek(0)
+    if head[4:8] != b"ftyp" or head[8:] not in HEIF_BRANDS:
+        return IMAGE_FORMATS
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    _check_boxes(stream)
+    return (*IMAGE_FORMATS, "HEIF")
+
+
+def _check_boxes(stream: BinaryIO) -> None:
+    """ValueError for a HEIF file that ends within a box: libheif leaves tiles black that are not there."""
+    place, end = 0, stream.seek(0, os.SEEK_END)
+    while place < end:
+        stream.seek(place)
+        size, long = struct.unpack(">I4xQ", stream.read(16).ljust(16, b"\0"))
+        place = end if size == 0 else place + max(long if size == 1 else size, 8)
+    if place > end:
+        raise ValueError("the file ends too early")
+    stream.seek(0)
+
+
+def check_image(data: bytes, whole: bool = True) -> None:
+    """Raise one of DAMAGED as `opened_image` does, and with `whole` for an image that ends before its last row."""
+    with opened_image(io.BytesIO(data)) as image, decoding():
         if whole:
             image.load()  # OpenCV fills the rest of a cut file with grey and says nothing
 
 
 def read_bytes(path: Path, most: int = MOST_FILE_BYTES) -> bytes:
-    """A regular file's bytes; ValueError where there is no such file, or it is larger than `most` bytes."""
+    """A regular file's bytes; ValueError as in `checked`."""
+    return checked(path, most).read_bytes()
+
+
+def checked(path: Path, most: int = MOST_FILE_BYTES) -> Path:
+    """The path of a regular file; ValueError where there is no such file, or it is larger than `most` bytes."""
     if not path.is_file():
         raise ValueError("no such file")
     if path.stat().st_size > most:
         raise ValueError(f"{path.stat().st_size} bytes, too many to take")
-    return path.read_bytes()
+    return path
 
 
 def why(error: BaseException) -> str:

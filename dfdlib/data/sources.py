@@ -137,7 +137,7 @@ def clips(study: Study, check: bool = True) -> list[Clip]:
     if check:
         known.check(folder)
     found = known.clips(folder, study)
-    catalogue.check_ids(found)
+    catalogue.check_ids((clip.clip_id, clip.path) for clip in found)
     return _first_people(found, study.people) if study.people else found
 
 

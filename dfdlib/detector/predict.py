@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import math
 import os
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
-from dfdlib.core import disk
+from dfdlib.core import errors
 from dfdlib.core.errors import DfdError
+from dfdlib.data import media_files
 from dfdlib.detector import judging, looking, people, record, shipped
 from dfdlib.detector.judging import WORDS, Face
 from dfdlib.detector.looking import Looked, PredictParams
 from dfdlib.detector.people import Sighting
-from dfdlib.faces import detection, prepare, video
+from dfdlib.faces import pictures
 
-IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
 EDGES = ("inconclusive_from", "inconclusive_to")
 NUMBERS = ["p_fake", "low", "high", *EDGES, "resnet", "headpose", "looked_at", "used", "not_used"]
 COLUMNS = ["file", "verdict", *NUMBERS, "turned", "note", "measured", "faces"]
@@ -74,58 +74,59 @@ def _plain(value: object) -> object:
     return value
 
 
-def files_to_judge(given: Iterable[Path]) -> list[Path]:
+def files_to_judge(given: Iterable[Path]) -> tuple[list[Path], list[str]]:
     """The files to judge: those named, and every picture and video below the folders named, in order.
 
-    Raises DfdError for a path that does not exist and where there is no file at all.
+    And a sentence for each folder with other files. DfdError where there is no file at all.
     """
     found: list[Path] = []
+    others: list[str] = []
     for path in given:
-        if path.is_dir():
-            below = (Path(place, name) for place, _, names in os.walk(path) for name in names)
-            found += sorted(p for p in below if p.suffix.lower() in (*IMAGES, *prepare.VIDEOS))
+        if os.path.isdir(path):  # unlike Path.is_dir also where a name is too long
+            inside, left = media_files.below(path)
+            found += inside
+            others.append(media_files.summary(left, path))
         else:
             found.append(path)
+    others = [sentence for sentence in others if sentence]
     if not found:
-        kinds = ", ".join((*IMAGES, *prepare.VIDEOS))
-        raise DfdError(f"There is no picture or video in {', '.join(map(str, given))} ({kinds}); name another folder.")
-    return list(dict.fromkeys(found))
+        why = f" ({'; '.join(others)})" if others else ""
+        raise DfdError(f"There is no picture or video in {', '.join(map(str, given))}{why}; name another folder.")
+    return list(dict.fromkeys(found)), others
 
 
 def judge(path: Path, params: PredictParams, tell: Callable[[int, int], None] = lambda done, total: None) -> Prediction:
     """The verdict on a file; a file that cannot be judged is "unusable", and its note says why in one sentence.
 
+    So is one at which a library or this program fails, whatever the error: it must not cost the other files.
     `tell` is called after each frame with (frames done, frames to look at).
     """
     try:
+        if os.path.exists(path) and not os.path.isfile(path):  # a pipe, say, would make its reader wait
+            raise DfdError(f"{path} is no file; name a picture, a video or a folder of them.")
         return _judged(path, params, tell)
     except DfdError as error:
-        return Prediction(str(path), note=str(error))
+        note = str(error)
+    except Exception as error:
+        note = _failed(path, error)
+    return Prediction(str(path), note=note)
+
+
+def _failed(path: Path, error: Exception) -> str:
+    """A sentence on an error that nobody foresaw, with the place in this program: a report needs it."""
+    if isinstance(error, OSError) and error.errno and error.filename in (None, str(path)):
+        return f"{path} can't be read ({error.strerror}); copy it again."
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if "dfdlib" in Path(frame.filename).parts]
+    where = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}"
+    what = " ".join(str(getattr(error, "err", "") or error).split())[:200]  # OpenCV's own text names its source files
+    name = f"{type(error).__module__}.{type(error).__name__}".removeprefix("builtins.")
+    return errors.printable(f"{path} could not be judged ({name} in {where}: {what}); report this.")
 
 
 def _frames(path: Path, params: PredictParams) -> tuple[tuple[int, ...], Iterable[tuple[int, np.ndarray]]]:
     """The numbers of the frames to look at, and those that can be decoded: (number, uint8 RGB), bounded."""
-    if not path.exists():
-        raise DfdError(f"There is no file {path}; check the name.")
-    if path.is_file() and path.stat().st_size == 0:
-        raise DfdError(f"{path} is an empty file; copy it again.")
-    if _is_image(path):
-        return (0,), [(0, looking.bounded(detection.read_image(path), params.longest))]
-    known = video.index(path)
-    wanted = video.sample_indices(len(known), params.max_frames)
-    ahead = video.ahead(video.frames(path, known, wanted), 2)
-    return tuple(wanted.tolist()), ((number, looking.bounded(image, params.longest)) for number, image in ahead)
-
-
-def _is_image(path: Path) -> bool:
-    """By its contents where its name does not tell; moving pictures count as videos."""
-    if path.suffix.lower() in IMAGES:
-        return True
-    try:
-        with disk.decoding(), Image.open(path, formats=[name for name in disk.IMAGE_FORMATS if name != "GIF"]):
-            return True
-    except disk.DAMAGED:
-        return False
+    found = pictures.read(path, params.max_frames)
+    return found.wanted, ((number, looking.bounded(image, params.longest)) for number, image in found.frames)
 
 
 def _told(images: Iterable, total: int, tell: Callable[[int, int], None]) -> Iterator:

@@ -1,4 +1,4 @@
-"""dlib's frontal face detector and its 68 landmarks; reading image files for them."""
+"""dlib's frontal face detector and its 68 landmarks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import cv2
 import dlib
 import numpy as np
 
-from dfdlib.core import disk
 from dfdlib.core.errors import DfdError
+from dfdlib.faces.stills import read_image as read_image
 
 LEVELS, ONE_LEVEL = b"P\x02\xe8\x03\x01@", b"P\x02\x01\x00\x01@"  # window, levels (1000, 1), smallest picture
 
@@ -36,21 +36,6 @@ def landmarks(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     """The 68 iBUG landmarks (68, 2) float32 of the face in `box`, in pixels of the uint8 RGB image."""
     shape = _predictor()(image, dlib.rectangle(*(int(v) for v in box)))
     return np.array([(p.x, p.y) for p in shape.parts()], np.float32)
-
-
-def read_image(path: Path) -> np.ndarray:
-    """An image file as uint8 RGB (H, W, 3), turned as its metadata say; grey, alpha, CMYK, 16 bits are converted.
-
-    DfdError where it is missing, truncated, not an image, or by its header larger than disk.MOST_PIXELS.
-    """
-    try:
-        content = disk.read_bytes(path)
-        disk.check_image(content)
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    except (cv2.error, *disk.DAMAGED) as error:
-        what = f"is missing or not an image that can be read ({disk.why(error)})"
-        raise DfdError(f"{path} {what}; copy it again.") from None
 
 
 @functools.lru_cache

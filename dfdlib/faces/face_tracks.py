@@ -22,7 +22,7 @@ from dfdlib.core.studies import FaceParams
 from dfdlib.core.values import storable
 from dfdlib.data import sources, truth
 from dfdlib.data.catalogue import Clip
-from dfdlib.faces import detection, geometry, tracking, video
+from dfdlib.faces import containers, detection, geometry, pictures, tracking, video
 from dfdlib.faces.tracking import Seen, TrackParams
 
 AHEAD_BYTES = 64 << 20  # of frames decoded before they are looked at
@@ -60,14 +60,14 @@ def _track_video(clip_id: str, path: Path, params: FaceParams) -> FaceTrack:
 
 def _look(path: Path, params: FaceParams, follow: bool = False) -> Iterator[Seen]:
     """At most `max_frames` frames of a video (0: all), evenly spaced, each with its face."""
-    known = video.index(path)
-    wanted = video.sample_indices(len(known), params.max_frames)
+    known = pictures.clip(path)
+    wanted = video.spread(known.seconds, params.max_frames)
     depth = max(1, min(4, AHEAD_BYTES // (3 * known.size[0] * known.size[1] + 1)))
     upsample = max(params.upsample, int(follow))  # it costs little in the small region that following searches
     how = TrackParams(detect_each=not follow, upsample=upsample)
 
     def decoded() -> Iterator[tuple[int, np.ndarray]]:
-        return video.ahead(video.frames(path, known, wanted), depth)
+        return video.ahead(known.frames(wanted, containers.TRUNCATED_BELOW), depth)
 
     if follow or len(wanted) * 3 * known.size[0] * known.size[1] > KEPT_BYTES:
         return tracking.follow(decoded, how)

@@ -15,9 +15,9 @@ from joblib import Parallel, delayed
 
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams, Study
-from dfdlib.data import sources
+from dfdlib.data import catalogue, sources
 from dfdlib.data.catalogue import Clip
-from dfdlib.faces import detection, face_tracks, geometry, video
+from dfdlib.faces import detection, face_tracks, geometry, pictures, video
 from dfdlib.faces.face_tracks import FaceTrack
 
 COLUMNS = ["clip_id", "frame", "label", "pair", "person", "split"]
@@ -93,6 +93,7 @@ def stack(found: Sequence[Clip], tracked: Sequence[FaceTrack]) -> FrameSet:
     """Join clips and their tracks, frame by frame."""
     if [c.clip_id for c in found] != [t.clip_id for t in tracked]:
         raise DfdError("Clips and tracks are not of the same clips in the same order; make the tracks again.")
+    catalogue.check_ids((c.clip_id, c.path) for c in found)
     rows = [
         (c.clip_id, int(frame), c.label, c.pair, c.person, c.split)
         for c, t in zip(found, tracked, strict=True)
@@ -118,7 +119,7 @@ def image(study: Study, row: pd.Series) -> np.ndarray:
     if path.suffix == ".npz":  # the whole images stayed with the videos
         track = face_tracks.read_track(path, row["clip_id"])
         return track.crops[track.frames.tolist().index(row["frame"])]
-    return next(found for _, found in video.frames(path, video.index(path), [row["frame"]]))
+    return next(found for _, found in pictures.clip(path).frames([row["frame"]], 1))
 
 
 @functools.lru_cache(maxsize=4)

@@ -24,10 +24,9 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from dfdlib.core import cache, disk, parallel
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams
-from dfdlib.data import catalogue
+from dfdlib.data import catalogue, media_files
 from dfdlib.faces import face_tracks
 
-VIDEOS = tuple(".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .ts .wmv .flv .3gp .mxf .gif".split())
 LONGEST_NAME = 240  # bytes of a file name, which leave room for an ending; most file systems take 255
 STOPS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM)  # the next clip fails too
 DONE, SKIPPED, STOPPED = "done", "skipped", "stopped"
@@ -70,6 +69,7 @@ def prepare_folder(
     scheduler: str = "",
     show: Callable[[Iterable[Row], int], Iterable[Row]] = lambda rows, total: rows,
     follow: bool = False,
+    tell: Callable[[str], object] = lambda sentence: None,
 ) -> list[Row]:
     """Prepare every video below `source`; one row per clip, including those of earlier runs.
 
@@ -78,12 +78,13 @@ def prepare_folder(
     workers of a Dask cluster at `scheduler` ("tcp://host:port"), which must see both folders.
     A bad clip is skipped with its reason; a full disk stops the run. Finished clips stay in both cases, and the next
     run resumes. Where `source` has a clips.csv, only what it lists is prepared, and `out` gets its own clips.csv.
-    `show` gets the rows as they come, and their number, to report them. DfdError where another run writes to `out`.
+    `show` gets the rows as they come, and their number, to report them; `tell` gets a sentence on other files that are
+    left out. DfdError where another run writes to `out`, or nothing can be written there.
     """
     check_out(source, out)
     with _alone(out):
         key = cache.key(__name__, params, follow)
-        stamps = {name: stamp(source / name, key) for name in find_videos(source)}
+        stamps = {name: stamp(source / name, key) for name in find_videos(source, tell)}
         known = {n: row for n, row in ledger(out).items() if stamps.get(n) == row.stamp and _there(row, out)}
         waiting = {
             name: _Job(source / name, out / target_of(name), name, stamps[name], params, follow)
@@ -121,20 +122,23 @@ def _alone(out: Path) -> Iterator[None]:
         yield
 
 
-def find_videos(source: Path) -> list[str]:
-    """The videos of a folder, in order: those of its clips.csv, or else every file below it with a video's ending."""
+def find_videos(source: Path, tell: Callable[[str], object] = lambda sentence: None) -> list[str]:
+    """The videos of a folder, in order: those of its clips.csv, or else every file below it that is one.
+
+    `tell` gets a sentence on the other files. DfdError where there is no video.
+    """
     if not source.is_dir():
         raise DfdError(f"There is no folder {source}; name the one that holds the videos.")
     if (source / "clips.csv").is_file():
-        listed = sorted({row["file"] for row in disk.read_table(source / "clips.csv", {"file"})})
-        for name in listed:  # the output folder uses the same names
-            catalogue.check_inside(source, name)
-        return listed
-    files = (os.path.join(place, name) for place, _, names in os.walk(source) for name in names)
-    found = sorted(os.path.relpath(file, source) for file in files if file.lower().endswith(VIDEOS))
+        return sorted(row["file"] for row in catalogue.rows_of(source / "clips.csv"))
+    found, left = media_files.below(source, ("video",))
     if not found:
-        raise DfdError(f"{source} holds no video ({', '.join(VIDEOS)}); name the folder that holds them.")
-    return found
+        only = f", only {media_files.reasons(left, source)}" if left else ""
+        raise DfdError(f"{source} holds no video{only}; name the folder that holds them.")
+    if others := media_files.summary(left, source):
+        LOG.info(others)
+        tell(others)
+    return sorted(str(file).removeprefix(os.path.join(source, "")) for file in found)
 
 
 def stamp(path: Path, key: str) -> str:
@@ -244,7 +248,9 @@ def _safely(job: _Job) -> Row:
         if error.errno in STOPS and error.filename != str(job.path):
             where = f"{job.target.parent} can't be written to ({error.strerror})"
             return replace(row, status=STOPPED, reason=f"{where}; free space or name another folder.")
-        return replace(row, reason=f"{job.path} can't be read ({error.strerror}); copy it again.")
+        if error.filename in (None, str(job.path)):
+            return replace(row, reason=f"{job.path} can't be read ({error.strerror}); copy it again.")
+        return replace(row, reason=f"{job.target} can't be written ({error.strerror}); move away what is there.")
     except Exception as error:  # a defect in this program must not cost the other clips
         what = f"{job.path} failed ({type(error).__name__}: {error}); report this."
         return replace(row, reason=what, trace=traceback.format_exc())
@@ -257,9 +263,10 @@ def _write_clips(source: Path, out: Path, known: dict[str, Row]) -> None:
     """Where the videos have a clips.csv, write one with the same clip_id for the prepared clips: the study reads it."""
     if not (source / "clips.csv").is_file():
         return
-    listed = [{"clip_id": Path(row["file"]).stem} | row for row in disk.read_table(source / "clips.csv", {"file"})]
+    listed = catalogue.rows_of(source / "clips.csv")
     done = [row | {"file": known[row["file"]].out} for row in listed if known[row["file"]].status == DONE]
-    with disk.replacing(out / "clips.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(listed[0]))
-        writer.writeheader()
-        writer.writerows(done)
+    with disk.replacing(out / "clips.csv", "name another folder") as partial:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(listed[0]))
+            writer.writeheader()
+            writer.writerows(done)

@@ -1,52 +1,39 @@
-"""Sample a video's frames: only the wanted ones are decoded, and those that they are predicted from."""
+"""A video's frames as a player shows them: only the wanted ones are decoded, and those that they are predicted from.
+
+Pixels are made square; pictures turned and mirrored by the display matrix; what an edit list hides is decoded, for the
+frames after it, and not shown. Of interlaced video a frame is both fields, woven.
+"""
 
 from __future__ import annotations
 
 import itertools
+import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from av.video.frame import PictureType
+from av.video.reformatter import VideoReformatter
 
-from dfdlib.core import disk
 from dfdlib.core.errors import DfdError
+from dfdlib.faces import containers
+from dfdlib.faces.containers import Index, index
 
-TRUNCATED_BELOW = 0.9  # a container's frame count is often off by a few; a missing tenth is a broken file
-# Containers that hold pictures themselves. Others, such as playlists, make FFmpeg open whatever they name.
-FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,ogg,asf,ivf,h264,hevc,av1,obu,"
-    "m4v,mjpeg,mxf,nut,dv,rm,yuv4mpegpipe,gif,apng"
-)
-
-
-@dataclass(frozen=True)
-class Index:
-    """What a container says of its N frames, read without decoding any. Rows are packets in the order of the file."""
-
-    pts: np.ndarray  # (N,) int64, when a frame is shown, in units of the stream's time base
-    gop: np.ndarray  # (N,) int, number of the group of pictures (from one keyframe to the next)
-    leads: np.ndarray  # (N,) bool, shown before its group's keyframe, and may need the group before
-    timed: bool  # whether the times tell the order of showing; AVI has none
-    size: tuple[int, int]  # width and height, pixels, before rotation
-    rate: Fraction  # frames a second, on average
-
-    def __len__(self) -> int:
-        return len(self.pts)
+LONGEST_HELD = 1.0  # seconds: a frame held for longer shows nothing more, and a gap may be a fault of the clock
+SAME = 0.01  # of a clip: where no frame is shown further from an even rhythm, the rate counts as constant
 
 
 def sample(path: Path, max_frames: int) -> Iterator[tuple[int, np.ndarray]]:
     """At most `max_frames` frames, evenly spaced over the clip: (frame index, uint8 RGB (H, W, 3)).
 
-    Rotation in the container's metadata is applied. Raises DfdError for a missing or empty file, for
-    a file that is not a video, and for a video that ends early.
+    Raises DfdError for a missing or empty file, for a file that is not a video, and for a video that ends early.
     """
     known = index(path)
-    return frames(path, known, sample_indices(len(known), max_frames))
+    return frames(path, known, spread(known.seconds, max_frames))
 
 
 def sample_indices(n_frames: int, max_frames: int) -> np.ndarray:
@@ -56,147 +43,174 @@ def sample_indices(n_frames: int, max_frames: int) -> np.ndarray:
     return np.unique(np.linspace(0, n_frames - 1, max_frames).round().astype(int))
 
 
-def index(path: Path) -> Index:
-    """The frames of a video by its packets, without decoding; raises DfdError as `sample` does."""
-    with _open(path) as container:
-        stream = container.streams.video[0]
-        stated, size, rate = stream.frames, (stream.width, stream.height), stream.average_rate or Fraction(25)
-        timed, packets = container.format.name != "avi", list(_packets(path, container))
-    if len(packets) == 0:
-        raise DfdError(f"{path} holds no frame that can be decoded; copy or encode it again.")
-    if len(packets) < TRUNCATED_BELOW * stated:
-        raise DfdError(f"{path} ends after {len(packets)} of {stated} frames: it is truncated; copy it again.")
-    if size[0] * size[1] > disk.MOST_PIXELS:
-        raise DfdError(f"{path} has frames of {size[0]} x {size[1]} pixels, too many to take; make it smaller.")
-    pts, keys = np.array([pts for pts, _ in packets], np.int64), np.array([key for _, key in packets], bool)
-    keys[0] = True  # a file may begin without a keyframe
-    gop = np.cumsum(keys) - 1
-    return Index(pts, gop, pts < pts[keys][gop], timed and len(np.unique(pts)) == len(pts), size, rate)
+def spread(seconds: np.ndarray, max_frames: int) -> np.ndarray:
+    """Sorted indices of at most `max_frames` of the frames shown at `seconds` (N,), evenly spaced over time.
+
+    At a constant rate, and where times are not known, these are `sample_indices`.
+    """
+    even = sample_indices(len(seconds), max_frames)
+    if len(even) == len(seconds):
+        return even
+    clock = np.concatenate([[0.0], np.clip(np.diff(seconds), 0, LONGEST_HELD).cumsum()])
+    off = np.abs(clock - np.linspace(0, clock[-1], len(clock))).max()
+    if not off > clock[-1] * max(SAME, 1 / (len(clock) - 1)):
+        return even
+    moments = np.linspace(0, clock[-1], max_frames)
+    return np.unique(np.searchsorted(clock, moments + 1e-6, "right") - 1)
 
 
-def _packets(path: Path, container: av.container.InputContainer) -> Iterator[tuple[int, bool]]:
-    """(time, whether a keyframe) of each packet with a picture; a packet without a time takes the one before."""
-    last = 0
-    try:
-        for packet in _with_picture(container):
-            last = last if packet.pts is None else packet.pts
-            yield last, packet.is_keyframe
-    except (av.error.FFmpegError, EOFError) as error:
-        raise DfdError(f"{path} is damaged and can't be read on ({_why(error)}); copy it again.") from None
-
-
-def frames(path: Path, known: Index, wanted: Iterable[int]) -> Iterator[tuple[int, np.ndarray]]:
+def frames(
+    path: Path, known: Index, wanted: Iterable[int], least: float = containers.TRUNCATED_BELOW
+) -> Iterator[tuple[int, np.ndarray]]:
     """Frames by their numbers in the order of showing: (frame index, uint8 RGB (H, W, 3)), in that order.
 
     Only groups of pictures with a wanted frame are decoded, and of these only frames that a wanted frame needs. Where
     this misses one (a false keyframe), or there are no times, all frames are decoded. A damaged frame is left out;
-    DfdError where more than a tenth of the wanted frames are.
+    DfdError where less than the share `least` of the wanted frames remains.
     """
-    wanted = sorted({int(i) for i in wanted if i < len(known)})
-    found = 0
-    for number, picture in _some(path, known, wanted) if known.timed else ():
-        if number != wanted[found]:
-            break
-        found += 1
-        yield number, upright(picture)
-    rest = set(wanted[found:])
-    for number, picture in _all(path, known) if rest else ():
-        if number in rest:
+    wanted = sorted({int(i) for i in wanted if 0 <= i < len(known)})
+    found, strange, screen = 0, 0, Screen(known.aspect)
+    for number, picture in _pictures(path, known, wanted):
+        image = screen.show(picture)
+        if image is None:
+            strange += 1
+        else:
             found += 1
-            yield number, upright(picture)
-    if found < TRUNCATED_BELOW * len(wanted) or not found:
+            yield number, image
+    if strange > found:
+        raise DfdError(f"{path} has colours that can't be converted; convert it to a video in BT.709.")
+    if found < least * len(wanted) or not found:
         raise DfdError(f"{path} is damaged: of {len(wanted)} frames {found} can be decoded; copy it again.")
 
 
+def _pictures(path: Path, known: Index, wanted: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+    """The wanted sound pictures, in order: those of the groups that hold them and, from a missing one on, of all."""
+    found = 0
+    for number, picture in _some(path, known, wanted) if known.timed else ():
+        if found == len(wanted) or number != wanted[found]:
+            break
+        found += 1
+        yield number, picture
+    rest = set(wanted[found:])
+    for number, picture in _all(path, known) if rest else ():
+        if number in rest:
+            rest.remove(number)
+            yield number, picture
+
+
 def _all(path: Path, known: Index) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Every picture that decodes, with its number: by its time, or counted where there are no times."""
-    number = {int(time): i for i, time in enumerate(np.sort(known.pts))} if known.timed else {}
-    with _open(path) as container:
-        context = _decoder(container)
-        packets = itertools.chain(_with_picture(container), [None])
-        shown = itertools.chain.from_iterable(_tolerant(context, packet) for packet in packets)
-        for count, picture in enumerate(shown):
-            yield number.get(picture.pts, count), picture
+    """Every sound picture, with its number: by its packet, or counted where frames are reordered without times."""
+    damage, end = containers.Damage(known.gop, known.leads), len(known.gop)
+    with containers.opened(path) as container:
+        stream = containers.shown_stream(path, container)
+        context = containers.decoder(stream)
+        packets = itertools.chain(enumerate(containers.packets_of(container, stream, end)), [(end, None)])
+        shown = itertools.chain.from_iterable(containers.decoded(context, *packet, damage) for packet in packets)
+        by_place = known.timed or not context.has_b_frames
+        yield from _sound(_numbered(known, range(len(known)), shown) if by_place else enumerate(shown), damage)
 
 
 def _some(path: Path, known: Index, wanted: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
-    """The wanted pictures and their numbers, from the groups of pictures that hold them."""
-    order = np.argsort(known.pts, kind="stable")
-    number = {int(known.pts[order[i]]): i for i in wanted}
-    last = _last_needed(known, order[wanted])
-    with _open(path) as container:
-        context, packets = _decoder(container), enumerate(_with_picture(container))
-        for group, members in itertools.groupby(packets, lambda member: int(known.gop[min(member[0], len(known) - 1)])):
-            taken = (packet for place, packet in members if place <= last.get(group, -1))
-            for picture in _group(context, taken, number, group + 1 in last) if group in last else ():
-                if picture.pts in number:
-                    yield number[picture.pts], picture
+    """The wanted sound pictures and their numbers, from the groups of pictures that hold them."""
+    damage, places = containers.Damage(known.gop, known.leads), known.order[wanted].tolist()
+    needed = {*places, *(place + 1 for place in places if known.halves[place + 1 : place + 2].any())}
+    with containers.opened(path) as container:
+        stream = containers.shown_stream(path, container)
+        packets = containers.packets_of(container, stream, len(known.gop))
+        shown = _groups(containers.decoder(stream), packets, known, needed, damage)
+        yield from (one for one in _sound(_numbered(known, wanted, shown), damage) if one[0] >= 0)
 
 
-def _with_picture(container: av.container.InputContainer) -> Iterator[av.Packet]:
-    return (packet for packet in container.demux(video=0) if packet.size and not packet.is_discard)
+def _numbered(
+    known: Index, wanted: Iterable[int], shown: Iterable[av.VideoFrame]
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Pictures with their numbers, which is -1 for those that are not wanted."""
+    number = {int(known.order[i]): i for i in wanted}
+    return ((number.get(containers.place_of(picture), -1), picture) for picture in shown)
 
 
-def _decoder(container: av.container.InputContainer) -> av.VideoCodecContext:
-    context = container.streams.video[0].codec_context
-    context.thread_count = 1  # the caller decodes clips in parallel, which scales better
-    return context
-
-
-def _last_needed(known: Index, places: np.ndarray) -> dict[int, int]:
-    """For each group that the wanted packets (n,) need, the place of its last packet that must be decoded."""
+def _last_needed(known: Index, places: Iterable[int]) -> dict[int, int]:
+    """For each group that the wanted packets need, the place of its last packet that must be decoded."""
     last: dict[int, int] = {}
-    for place in places.tolist():
+    for place in places:
         group = int(known.gop[place])
         last[group] = max(last.get(group, -1), place)
         if known.leads[place] and group:
-            last[group - 1] = len(known)
+            last[group - 1] = len(known.gop)
     return last
 
 
-def _group(
-    context: av.VideoCodecContext, packets: Iterable[av.Packet], wanted: dict[int, int], more: bool
+def _groups(
+    context: av.VideoCodecContext,
+    packets: Iterable[av.Packet],
+    known: Index,
+    wanted: Iterable[int],
+    damage: containers.Damage,
 ) -> Iterator[av.VideoFrame]:
-    for packet in packets:
-        context.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
-        yield from _tolerant(context, packet)
-    if not more:  # frames that the decoder holds back to order them
-        yield from _tolerant(context, None)
-        context.flush_buffers()
+    """The pictures of the groups that wanted packets need, each group as far as they need it."""
+    last = _last_needed(known, wanted)
+    for group, members in itertools.groupby(enumerate(packets), lambda member: int(known.gop[member[0]])):
+        for place, packet in members if group in last else ():
+            if place <= last[group]:
+                context.skip_frame = "DEFAULT" if place in wanted else "NONREF"
+                yield from containers.decoded(context, place, packet, damage)
+        if group in last and group + 1 not in last:  # frames that the decoder holds back to order them
+            yield from containers.decoded(context, len(known.gop), None, damage)
+            context.flush_buffers()
 
 
-def _tolerant(context: av.VideoCodecContext, packet: av.Packet | None) -> list[av.VideoFrame]:
-    """The pictures that a packet completes; none where it is damaged."""
-    try:
-        return context.decode(packet)
-    except (av.error.FFmpegError, EOFError, ValueError):
-        return []
+def _sound(
+    numbered: Iterable[tuple[int, av.VideoFrame]], damage: containers.Damage
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Leave out what the decoder marks as damaged, also where it has filled gaps from other pictures, and what follows.
+
+    A run of B pictures waits for the picture after it, from which they are predicted, and goes as one: they need each
+    other. A damaged one spoils no more than its run; any other spoils what is decoded after it.
+    """
+    run: list[tuple[int, av.VideoFrame]] = []
+    for member in itertools.chain(numbered, [None]):
+        if member and member[1].pict_type == PictureType.B:
+            run.append(member)
+            continue
+        if member and member[1].is_corrupt:
+            damage.at(containers.place_of(member[1]))
+        if any(picture.is_corrupt for _, picture in run):
+            run = []
+        yield from (one for one in [*run, *filter(None, [member])] if not damage.reaches(containers.place_of(one[1])))
+        run = []
 
 
-def _open(path: Path) -> av.container.InputContainer:
-    if not path.is_file():
-        raise DfdError(f"There is no video {path}; check the path.")
-    if path.stat().st_size == 0:
-        raise DfdError(f"{path} is an empty file; copy it again.")
-    try:
-        options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
-        container = av.open(f"file:{path}", container_options=options, metadata_errors="replace")
-    except (av.error.FFmpegError, EOFError, OSError) as error:
-        raise DfdError(f"{path} is not a video that can be read ({_why(error)}); copy or convert it.") from None
-    if not container.streams.video:
-        container.close()
-        raise DfdError(f"{path} has no video stream; choose a file with pictures.")
-    return container
+class Screen:
+    """Shows a clip's decoded frames as a player does."""
+
+    def __init__(self, aspect: Fraction = Fraction(1)) -> None:
+        self.aspect, self.matrix = aspect, ()
+        self.reformatter = VideoReformatter()  # one for all frames, which is faster than one for each
+
+    def show(self, frame: av.VideoFrame) -> np.ndarray | None:
+        """A frame as uint8 RGB (H, W, 3), with square pixels, turned and mirrored as the first one's matrix says.
+
+        None for colours that can't be converted, as damaged frames may state.
+        """
+        width = round(frame.width * self.aspect)
+        how = "BILINEAR" if width == frame.width else "BICUBIC"
+        try:
+            rgb = self.reformatter.reformat(frame, width, format="rgb24", interpolation=how, threads=1)
+        except (av.error.FFmpegError, ValueError):
+            return None
+        self.matrix = self.matrix or _matrix(frame)
+        a, b, c, d = self.matrix  # x goes to a x + c y, y to b x + d y
+        image = rgb.to_ndarray()
+        if abs(b) + abs(c) > abs(a) + abs(d):  # turned by a quarter, or nearly so
+            image, a, d = image.transpose(1, 0, 2), c, b
+        return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
-def _why(error: Exception) -> str:
-    return getattr(error, "strerror", None) or type(error).__name__
-
-
-def upright(frame: av.VideoFrame) -> np.ndarray:
-    """A decoded frame as uint8 RGB (H, W, 3), turned as its metadata say."""
-    quarter_turns = round(getattr(frame, "rotation", 0) / 90) % 4
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), quarter_turns))
+def _matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
+    """Four numbers of a frame's display matrix. PyAV then keeps the frame until Python looks for cycles: ask once."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    a, b, _, c, d = (1, 0, 0, 0, 1) if matrix is None else struct.unpack_from("=5i", bytes(matrix))
+    return a, b, c, d
 
 
 def ahead(items: Iterable, depth: int = 4) -> Iterator:
