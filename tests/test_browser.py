@@ -322,7 +322,7 @@ def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
     raise AssertionError(f"JupyterLab did not start: {log.read_text()[-2000:]}")
 
 
-NOTEBOOK = "window.jupyterapp.shell.currentWidget"
+NOTEBOOK = "window.jupyterapp?.shell?.currentWidget"  # on a busy machine the page asks before there is one
 
 
 def _run_all(browser: Browser, lab: Lab, name: str) -> tuple[Page, Watch, list[dict]]:

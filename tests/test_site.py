@@ -219,3 +219,12 @@ def test_formulas_are_drawn_without_a_script(soups: dict[str, BeautifulSoup]) ->
         texts = soup.find_all(string=re.compile(r"\$.*\$", re.DOTALL))
         left = [text for text in texts if not text.find_parent(["code", "pre"])]
         assert not left, url
+
+
+def test_a_formula_between_two_dollars_gets_lines_of_its_own(soups: dict[str, BeautifulSoup]) -> None:
+    for number in range(1, 8):
+        url = next(url for url in soups if url.startswith(f"notebooks/0{number}_"))
+        drawn = soups[url].select(".formula.block math")
+        assert drawn and all(formula["display"] == "block" for formula in drawn), url
+        for formula in soups[url].select(".formula"):
+            assert "$" not in f"{formula.previous_sibling or ''}"[-1:] + f"{formula.next_sibling or ''}"[:1], url

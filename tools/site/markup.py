@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup, Tag
 HEADINGS = ("h1", "h2", "h3")
 SCROLL = {"class": "scroll", "role": "group", "tabindex": "0", "aria-label": "Table"}
 WIDE = 5  # columns; on a phone such a table needs room for its first column
-FORMULA = re.compile(r"\$([^$]+)\$")
+FORMULA = re.compile(r"(\$\$?)([^$]+)\1")  # two dollars: on lines of its own
 OUTSIDE = re.compile(r"[a-z]+:|//", re.IGNORECASE)  # https:, mailto:, data:
 Resolve = Callable[[str, bool], str]  # a link in the repository, whether to the raw file -> the link in the site
 
@@ -36,7 +36,7 @@ def finished(body: str, resolve: Resolve) -> BeautifulSoup:
 
 
 def _draw_formulas(soup: BeautifulSoup) -> None:
-    """$LaTeX$ in the text as MathML, which browsers draw without a script."""
+    """LaTeX between dollars in the text as MathML, which browsers draw without a script."""
     for text in soup.find_all(string=FORMULA):
         if not text.find_parent(["code", "pre"]):
             drawn = FORMULA.sub(_formula, html.escape(text, quote=False))
@@ -44,7 +44,8 @@ def _draw_formulas(soup: BeautifulSoup) -> None:
 
 
 def _formula(found: re.Match) -> str:
-    return f'<span class="formula">{latex2mathml.converter.convert(html.unescape(found[1]))}</span>'
+    how = "block" if len(found[1]) == 2 else "inline"
+    return f'<span class="formula {how}">{latex2mathml.converter.convert(html.unescape(found[2]), display=how)}</span>'
 
 
 def slug(text: str) -> str:
