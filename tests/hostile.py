@@ -275,7 +275,7 @@ def _frames(count: int, shape: tuple = (64, 64, 3)) -> Callable[[Any], bool]:
     return lambda found: len(found) == count and all(i.shape == shape and i.dtype == np.uint8 for _, i in found)
 
 
-BAD = r"(not a video|damaged|truncated|no frame|no video stream|pixels)"
+BAD = r"(nor a video|damaged|truncated|no frame|no video stream|pixels)"
 HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{folder}/other.mp4\n#EXT-X-ENDLIST\n"
 SDP = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n"
 VIDEOS = [
@@ -307,13 +307,13 @@ VIDEOS = [
     Case("video", "large.mp4", _changed(_video(), _stated_size(65535)), BAD, either=True),
     Case("video", "long_box.mp4", _changed(_video(), _box(0x7FFFFFFF)), BAD, either=True),
     Case("video", "short_box.mp4", _changed(_video(), _box(9)), BAD),
-    Case("video", "concat.mp4", _list("ffconcat version 1.0\nfile other.mp4\n"), "not a video"),
-    Case("video", "concat_abs.mp4", _list("ffconcat version 1.0\nfile '{folder}/other.mp4'\n"), "not a video"),
-    Case("video", "playlist.m3u8", _list(HLS), "not a video"),
-    Case("video", "playlist.mp4", _list(HLS), "not a video"),
-    Case("video", "session.sdp", _list(SDP), "not a video"),
-    Case("video", "session.mp4", _list(SDP), "not a video"),
-    Case("video", "two\nlines.mp4", _bytes(b"no video"), r"two\\nlines.mp4 is not a video"),
+    Case("video", "concat.mp4", _list("ffconcat version 1.0\nfile other.mp4\n"), "nor a video"),
+    Case("video", "concat_abs.mp4", _list("ffconcat version 1.0\nfile '{folder}/other.mp4'\n"), "nor a video"),
+    Case("video", "playlist.m3u8", _list(HLS), "nor a video"),
+    Case("video", "playlist.mp4", _list(HLS), "nor a video"),
+    Case("video", "session.sdp", _list(SDP), "nor a video"),
+    Case("video", "session.mp4", _list(SDP), "nor a video"),
+    Case("video", "two\nlines.mp4", _bytes(b"no video"), r"two\\nlines.mp4 is neither a picture nor a video"),
     Case("video", f"{ODD}.mp4", _video(), _frames(8)),
     Case("video", "concat:other.mp4", _video(), _frames(8)),
     Case("video", "a" * 251 + ".mp4", _video(3), _frames(3)),

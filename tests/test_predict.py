@@ -208,7 +208,10 @@ BAD = {
     "missing.mp4": (lambda path: None, "There is no file .*missing.mp4"),
     "empty.mp4": (lambda path: path.touch(), "empty.mp4 is an empty file"),
     "empty.png": (lambda path: path.touch(), "empty.png is an empty file"),
-    "text.mp4": (lambda path: path.write_text("no video" * 99), "text.mp4 is not a video that can be read"),
+    "text.mp4": (
+        lambda path: path.write_text("no video" * 99),
+        "text.mp4 is neither a picture nor a video that can be read",
+    ),
     "text.jpg": (lambda path: path.write_text("no picture" * 99), "text.jpg is missing or not an image"),
     "sound.mp4": (write_sound, "sound.mp4 has no video stream"),
     "cut.mp4": (
@@ -242,7 +245,7 @@ def test_a_folder_goes_on_after_a_bad_file_and_lists_it_at_the_end(tmp_path, por
     rows = json.loads(out)["files"]
     assert [Path(row["file"]).name for row in rows] == ["a.mp4", "z.png"]
     assert [row["verdict"] == "not judged" for row in rows] == [True, False]
-    assert "1 of 2 files could not be judged:" in err and "a.mp4 is not a video" in err
+    assert "1 of 2 files could not be judged:" in err and "a.mp4 is neither a picture nor a video" in err
     assert f"1 other file in {folder} was left out: 1 text (notes.txt)." in err
 
 
@@ -311,7 +314,8 @@ def test_the_report_stands_alone_and_shows_what_it_says(clip, tmp_path, monkeypa
     assert sum(link.startswith("data:") for link in parser.loaded) == 2, "timeline and telling frames of the one clip"
     assert cache.sha256(shipped.resnet_path()) in text and 'rule "mean"' in text
     assert parser.ids == ["f1", "f2"] and {"#f1", "#f2"} <= set(parser.loaded)
-    for word in ("A score is not evidence", "Grad-CAM", "8 of 8 frames", "not judged", "bad.mp4 is not a video"):
+    bad = "bad.mp4 is neither a picture nor a video"
+    for word in ("A score is not evidence", "Grad-CAM", "8 of 8 frames", "not judged", bad):
         assert word in text
 
 
@@ -415,7 +419,7 @@ def _frames(name: str) -> list[np.ndarray]:
 
 
 def test_a_verdict_takes_four_frames_and_a_quarter_of_those_looked_at() -> None:
-    assert [judging.needed(n) for n in (1, 2, 4, 16, 17, 32)] == [1, 2, 4, 4, 5, 8]
+    assert [judging.needed(n) for n in (1, 2, 4, 16, 17, 32)] == [1, 4, 4, 4, 5, 8]
     table = pd.DataFrame({"frame": range(16), "used": [True] + [False] * 15, "why": [""] + ["no face"] * 15})
     scores = pd.DataFrame({"resnet": [0.01], "headpose": [0.01], "p_fake": [0.01]})
     found = judging.of_face(table, scores, record.known_spread("mean"))
@@ -429,7 +433,7 @@ def test_a_still_near_one_half_is_inconclusive_and_the_band_is_told(portrait, mo
     found = predict.judge(portrait, PARAMS)
     low, high = found.face.edges
     assert found.verdict == "unsure" and low < 0.4 < 0.6 < high
-    assert found.row()["note"].startswith(f"inconclusive between {low:.2f} and {high:.2f}")
+    assert found.row()["note"].startswith(f"inconclusive (as scores from {low:.2f} to {high:.2f} are)")
 
 
 def test_the_band_narrows_with_frames_and_never_below_the_spread_of_clips() -> None:
@@ -458,7 +462,7 @@ def test_what_is_printed_beside_a_verdict_is_what_the_committed_tables_say() -> 
     found = [int((clips[clips["label"] == label]["p_fake"] >= high).sum()) for label in (1, 0)]
     assert (
         record.beside(False, "mean")
-        == f"finds signs in {found[0]} of 14 unseen swaps and {found[1]} of 14 real clips (UADFV)"
+        == f"this detector finds signs in {found[0]} of 14 unseen swaps and {found[1]} of 14 real clips (UADFV)"
     )
 
 

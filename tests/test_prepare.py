@@ -90,7 +90,7 @@ def test_bad_clips_are_skipped_with_their_reason_and_the_others_done(tmp_path) -
     write_video(source / "sub" / "noise.mp4", noise_frames(3))
     rows = {row.file: row for row in prepare.prepare_folder(source, tmp_path / "out", PARAMS, jobs=2)}
     assert {name for name, row in rows.items() if row.status == DONE} == {"clip0.mp4", "clip1.mp4"}
-    assert "empty file" in rows["empty.mp4"].reason and "not a video" in rows["text.avi"].reason
+    assert "empty file" in rows["empty.mp4"].reason and "nor a video" in rows["text.avi"].reason
     assert "No face was found" in rows["sub/noise.mp4"].reason
     assert not list((tmp_path / "out").rglob("*.partial"))
 
@@ -297,7 +297,7 @@ def test_the_command_lists_what_it_skipped_and_fails_only_when_nothing_is_left(t
     done = CliRunner().invoke(cli.app, ["data", "prepare", str(source), str(tmp_path / "out"), *options])
     assert done.exit_code == 3, done.output
     assert "A study also needs" in done.output and "1 of 2 clips prepared, 1 skipped" in done.output.replace("\n", " ")
-    assert "skipped: " in done.output and "bad\\n.mp4 is not a video" in done.output
+    assert "skipped: " in done.output and "bad\\n.mp4 is neither a picture nor a video" in done.output
     assert "bad" in (tmp_path / "out" / "prepare.log").read_text()
     (source / "clip0.mp4").unlink()
     with pytest.raises(DfdError, match="None of the 1 clips"):

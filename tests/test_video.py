@@ -91,7 +91,7 @@ def test_a_playlist_opens_nothing_else(tmp_path) -> None:
     (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile a.mp4\n")
     (tmp_path / "play.ts").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\na.mp4\n#EXT-X-ENDLIST\n")
     for name in ("list.mp4", "play.ts"):
-        with pytest.raises(DfdError, match=f"{name} is not a video"):
+        with pytest.raises(DfdError, match=f"{name} is neither a picture nor a video"):
             list(video.sample(tmp_path / name, 2))
 
 
@@ -126,7 +126,7 @@ def _truncated(path):
 BAD = {
     "missing": (lambda path: None, "There is no video"),
     "empty": (lambda path: path.write_bytes(b""), "empty file"),
-    "text": (lambda path: path.write_text("not a video " * 99), "not a video"),
+    "text": (lambda path: path.write_text("not a video " * 99), "nor a video"),
     "truncated": (_truncated, "copy it again"),
 }
 

@@ -60,8 +60,8 @@ def spread(scores: pd.DataFrame) -> Spread:
 
 
 def needed(looked_at: int) -> int:
-    """Frames that must be usable for a verdict, of those looked at; a still has one, which is enough."""
-    return max(min(LEAST_FRAMES, looked_at), math.ceil(LEAST_SHARE * looked_at))
+    """Frames that must be usable for a verdict, of those looked at; of a still there is one, which is enough."""
+    return 1 if looked_at == 1 else max(LEAST_FRAMES, math.ceil(LEAST_SHARE * looked_at))
 
 
 def interval(p_fake: np.ndarray) -> tuple[float, float]:
@@ -127,7 +127,11 @@ def of_face(table: pd.DataFrame, found: pd.DataFrame, known: Spread, **pictures:
     note = "" if enough else f"{used} of {looked_at} frames could be judged; a verdict takes {needed(looked_at)}"
     if enough and said == "unsure":
         between = edges[0] < p_fake < edges[1]
-        note = f"inconclusive between {edges[0]:.2f} and {edges[1]:.2f}" if between else "the score varies across 0.5"
+        note = (
+            f"inconclusive (as scores from {edges[0]:.2f} to {edges[1]:.2f} are)"
+            if between
+            else "the score varies across 0.5"
+        )
     means = {name: float(found[name].mean()) for name in ("p_fake", "resnet", "headpose")}
     more = {"looked_at": looked_at, "used": used, "not_used": missed, "edges": edges, "note": note, "frames": table}
     return Face(said if enough else "unsure", low=varies[0], high=varies[1], **means, **more, **pictures)

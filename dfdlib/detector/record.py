@@ -94,7 +94,7 @@ def beside(still: bool, rule: str) -> str:
     rows = {row["label"]: row for row in measured(rule) if row["tested"] == MAIN and row["stills"] == still}
     swaps, reals = (f"{rows[label]['fake']} of {rows[label]['n']}" for label in (1, 0))
     of = "frames of unseen swaps" if still else "unseen swaps"
-    return f"finds signs in {swaps} {of} and {reals} real {'ones' if still else 'clips'} (UADFV)"
+    return f"this detector finds signs in {swaps} {of} and {reals} real {'ones' if still else 'clips'} (UADFV)"
 
 
 def lines(rule: str, stills: Iterable[bool]) -> list[tuple[str, int, int, int]]:

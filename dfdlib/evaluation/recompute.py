@@ -8,6 +8,7 @@ compares them with results/uadfv.json; with --write before the table it puts the
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,4 +93,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.or_sentence(main)
+    try:
+        errors.or_sentence(main)
+    except BrokenPipeError:  # a reader such as `head` has seen enough; what is left must not be written at the exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

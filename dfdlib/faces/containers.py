@@ -135,7 +135,9 @@ def opened(path: Path) -> av.container.InputContainer:
         options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
         return av.open(f"file:{path}", container_options=options, metadata_errors="replace")
     except (av.error.FFmpegError, EOFError, OSError) as error:
-        raise DfdError(f"{path} is not a video that can be read ({_why(error)}); copy or convert it.") from None
+        raise DfdError(
+            f"{path} is neither a picture nor a video that can be read ({_why(error)}); copy or convert it."
+        ) from None
 
 
 def shown_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:

@@ -64,7 +64,7 @@ class Poses:
 
     @property
     def direction(self) -> np.ndarray:
-        """Where the head points, (T, 3) unit vectors: v = R^T w."""
+        """Yang et al.'s v = R^T w, (T, 3) unit vectors: the camera's axis as seen from the head."""
         return FORWARD @ self.rotation
 
 
