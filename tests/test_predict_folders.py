@@ -211,3 +211,13 @@ def test_a_full_disk_and_a_closed_folder_get_their_own_remedy(
     monkeypatch.setattr(predict, "judge", None)
     assert _dfd(portrait, "--report", page, monkeypatch=monkeypatch) == 2
     assert re.search(says, capsys.readouterr().err)
+
+
+def test_a_report_that_cannot_be_drawn_costs_no_verdict(tmp_path, portrait, monkeypatch, capsys) -> None:
+    from dfdlib.detector import report
+
+    monkeypatch.setattr(report, "section", _raising(ValueError("no such colour\nmap")))
+    assert _dfd(portrait, "--json", "--report", tmp_path / "page.html", monkeypatch=monkeypatch) == 2
+    out, err = capsys.readouterr()
+    assert _rows(out)[0]["used"] == 1 and "Traceback" not in err
+    assert re.search(r"page.html could not be written \(ValueError: no such colour map\); report this", err)

@@ -69,6 +69,9 @@ def _unwritten(page: Path, found: Sequence[Prediction], rule: str, common: Path)
         report.write(page, found, rule, common)
     except DfdError as error:
         return str(error)
+    except Exception as error:  # of a library that draws; the verdicts are printed already
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        return errors.printable(f"The report {page} could not be written ({what}); report this.")
     return ""
 
 
