@@ -53,7 +53,7 @@ WORKERS := -n auto --dist loadfile --no-loadscope-reorder $(LONGEST) tests
 study: $(VENV)/installed ## run the notebooks and print the claim table (STUDY=embedded)
 	@$(BIN)/dfd run $(STUDY)
 
-test: $(VENV)/installed ## lint, unit tests, notebooks run and compared (some fourteen minutes)
+test: $(VENV)/installed ## lint, unit tests, notebooks run and compared (some twelve minutes)
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet . && $(BIN)/lint-imports --no-logo >/dev/null
 	@$(BIN)/python -m pytest $(WORKERS)
 

@@ -398,7 +398,7 @@ def test_what_is_no_picture_is_one_sentence(tmp_path) -> None:
     (tmp_path / "text").write_text("no picture " * 99)
     (tmp_path / "text.heic").write_text("no picture " * 99)
     (tmp_path / "folder.jpg").mkdir()
-    says = {"missing.jpg": "no file", "empty.heic": "empty file", "text": "not a video", "text.heic": "not an image"}
+    says = {"missing.jpg": "no file", "empty.heic": "empty file", "text": "nor a video", "text.heic": "not an image"}
     for name, words in (says | {"folder.jpg": "(not an image|no video)"}).items():
         with pytest.raises(DfdError, match=words) as caught:
             pictures.read(tmp_path / name, 4)
