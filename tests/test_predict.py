@@ -22,7 +22,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from dfdlib.command import cli, progress
+from dfdlib.command import progress
 from dfdlib.core import cache, errors, paths
 from dfdlib.core.errors import DfdError
 from dfdlib.detector import judging, looking, predict, record, report, shipped
@@ -32,33 +32,20 @@ from dfdlib.evaluation import results
 from dfdlib.faces import tracking, video
 from dfdlib.superres import enlarging
 from tests.media import astronaut, noise_frames, write_sound, write_video
+from tests.predicting import dfd, moving_face, write_png
 
 PARAMS = PredictParams()
 
 
-def _dfd(*arguments: object, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr("sys.argv", ["dfd", "predict", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    return stop.value.code or 0
-
-
-def _png(path: Path, image: np.ndarray) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), image[..., ::-1])
-    return path
-
-
 @pytest.fixture(scope="module")
 def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _png(tmp_path_factory.mktemp("portrait") / "portrait.png", astronaut())
+    return write_png(tmp_path_factory.mktemp("portrait") / "portrait.png", astronaut())
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve frames of a face that moves."""
-    face = astronaut(256)
-    return write_video(tmp_path_factory.mktemp("clip") / "clip.mp4", [np.roll(face, 2 * i, 1) for i in range(12)])
+    return moving_face(tmp_path_factory.mktemp("clip") / "clip.mp4", 12)
 
 
 def test_a_picture_gets_the_scores_of_its_face(portrait) -> None:
@@ -136,9 +123,9 @@ def test_each_of_many_faces_in_a_still_is_judged(tmp_path) -> None:
     sheet[:, :700] = large
     for left in (700, 1150):
         sheet[:450, left : left + 450] = small
-    found = predict.judge(_png(tmp_path / "crowd.png", sheet), PARAMS)
+    found = predict.judge(write_png(tmp_path / "crowd.png", sheet), PARAMS)
     assert len(found.faces) >= 3 and re.match(r"\d people, each judged by itself", found.note)
-    alone = predict.judge(_png(tmp_path / "alone.png", large), PARAMS)
+    alone = predict.judge(write_png(tmp_path / "alone.png", large), PARAMS)
     assert min(abs(face.resnet - alone.face.resnet) for face in found.faces) < 0.1
 
 
@@ -150,9 +137,9 @@ def test_8k_fits_and_gives_the_same_face(tmp_path) -> None:
     found = predict.judge(tmp_path / "8k.jpg", PARAMS)
     assert found.face.used == 1
     largest = 1920 / 7680 * 4320
-    assert predict.judge(_png(tmp_path / "small.png", astronaut(round(largest))), PARAMS).face.resnet == pytest.approx(
-        found.face.resnet, abs=0.2
-    )
+    assert predict.judge(
+        write_png(tmp_path / "small.png", astronaut(round(largest))), PARAMS
+    ).face.resnet == pytest.approx(found.face.resnet, abs=0.2)
 
 
 def _rotated(path: Path) -> Path:
@@ -219,8 +206,8 @@ BAD = {
         "cut.mp4 .*(truncated|can't be read)",
     ),
     "noise.mp4": (lambda path: write_video(path, noise_frames(3)), "No face was found in the 3 frames"),
-    "noise.png": (lambda path: _png(path, noise_frames(1)[0]), "No face was found in .*noise.png; it takes"),
-    "dark.png": (lambda path: _png(path, astronaut() // 8), r"dark.png cannot be judged \(face too dark\)"),
+    "noise.png": (lambda path: write_png(path, noise_frames(1)[0]), "No face was found in .*noise.png; it takes"),
+    "dark.png": (lambda path: write_png(path, astronaut() // 8), r"dark.png cannot be judged \(face too dark\)"),
 }
 
 
@@ -228,7 +215,7 @@ BAD = {
 def test_a_bad_file_is_one_sentence_and_exit_code_2(tmp_path, monkeypatch, capsys, name: str) -> None:
     make, says = BAD[name]
     make(tmp_path / name)
-    assert _dfd(tmp_path / name, monkeypatch=monkeypatch) == 2
+    assert dfd(tmp_path / name, monkeypatch=monkeypatch) == 2
     told = capsys.readouterr().err.strip().splitlines()[-1]
     assert told.startswith("dfd: ") and told.endswith(".")
     assert re.search(says, told), told
@@ -240,7 +227,7 @@ def test_a_folder_goes_on_after_a_bad_file_and_lists_it_at_the_end(tmp_path, por
     shutil.copy(portrait, folder / "sub" / "z.png")
     (folder / "a.mp4").write_text("no video")
     (folder / "notes.txt").write_text("not a picture at all")
-    assert _dfd(folder, "--json", monkeypatch=monkeypatch) == errors.SOME
+    assert dfd(folder, "--json", monkeypatch=monkeypatch) == errors.SOME
     out, err = capsys.readouterr()
     rows = json.loads(out)["files"]
     assert [Path(row["file"]).name for row in rows] == ["a.mp4", "z.png"]
@@ -257,14 +244,14 @@ def test_an_empty_folder_a_wrong_rule_and_two_forms_are_sentences(tmp_path, port
         ((portrait, "--report", tmp_path / "page.pdf"), "must end in .html"),
         ((portrait, "--report", tmp_path), "must end in .html"),
     ):
-        assert _dfd(*arguments, monkeypatch=monkeypatch) == 2
+        assert dfd(*arguments, monkeypatch=monkeypatch) == 2
         assert says in capsys.readouterr().err
 
 
 def test_csv_and_json_say_the_same(clip, portrait, monkeypatch, capsys) -> None:
-    assert _dfd(clip, portrait, "--csv", "--frames", 4, monkeypatch=monkeypatch) == 0
+    assert dfd(clip, portrait, "--csv", "--frames", 4, monkeypatch=monkeypatch) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert _dfd(clip, portrait, "--json", "--frames", 4, monkeypatch=monkeypatch) == 0
+    assert dfd(clip, portrait, "--json", "--frames", 4, monkeypatch=monkeypatch) == 0
     said = json.loads(capsys.readouterr().out)
     for row, other in zip(rows, said["files"], strict=True):
         assert (
@@ -282,7 +269,7 @@ def test_odd_names_are_shown_and_never_run(tmp_path, portrait, monkeypatch, caps
     name = ODD.replace("/", "_")
     shutil.copy(portrait, tmp_path / name)
     page = tmp_path / "page.html"
-    assert _dfd(tmp_path / name, "--report", page, monkeypatch=monkeypatch) == 0
+    assert dfd(tmp_path / name, "--report", page, monkeypatch=monkeypatch) == 0
     out = capsys.readouterr().out
     assert "\u202e" not in out and "[red]" in out
     text = page.read_text()
@@ -307,7 +294,7 @@ def test_the_report_stands_alone_and_shows_what_it_says(clip, tmp_path, monkeypa
     bad = tmp_path / "bad.mp4"
     bad.write_text("no video")
     page = tmp_path / "page.html"
-    assert _dfd(clip, bad, "--report", page, "--frames", 8, monkeypatch=monkeypatch) == errors.SOME
+    assert dfd(clip, bad, "--report", page, "--frames", 8, monkeypatch=monkeypatch) == errors.SOME
     text, parser = page.read_text(), _Page()
     parser.feed(text)
     assert all(link.startswith(("data:image/png;base64,", "#")) for link in parser.loaded)
@@ -396,7 +383,7 @@ def test_what_was_looked_at_is_counted_also_where_nothing_was_found(tmp_path) ->
 
 def test_a_narrow_terminal_gets_whole_words(clip, monkeypatch, capsys) -> None:
     monkeypatch.setattr(progress, "console", lambda: Console(width=80))
-    assert _dfd(clip, "--frames", 8, monkeypatch=monkeypatch) == 0
+    assert dfd(clip, "--frames", 8, monkeypatch=monkeypatch) == 0
     out, err = capsys.readouterr()
     assert max(map(len, out.splitlines())) <= 80 and "8 of 8" in out and "over frames" in out
     assert "Do not use it to accuse anybody" in err
@@ -405,7 +392,7 @@ def test_a_narrow_terminal_gets_whole_words(clip, monkeypatch, capsys) -> None:
 def test_readmes_python_runs(tmp_path, monkeypatch) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (paths.root() / "README.md").read_text(), re.DOTALL)
     assert len(blocks) == 1
-    _png(tmp_path / "face.png", astronaut(64))
+    write_png(tmp_path / "face.png", astronaut(64))
     code = blocks[0] + "\nprint(large.shape)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.stdout.strip() == "(192, 192, 3)", done.stderr
@@ -484,11 +471,11 @@ def test_a_clip_without_a_word_that_it_is_turned_gets_the_upright_verdict(
 
 
 def test_a_turned_still_is_judged_and_noise_is_not_turned(tmp_path, portrait) -> None:
-    found = predict.judge(_png(tmp_path / "down.png", np.rot90(astronaut(), 2)), PARAMS)
+    found = predict.judge(write_png(tmp_path / "down.png", np.rot90(astronaut(), 2)), PARAMS)
     assert found.turned == 180 and found.face.p_fake == pytest.approx(
         predict.judge(portrait, PARAMS).face.p_fake, abs=0.05
     )
-    assert predict.judge(_png(tmp_path / "noise.png", noise_frames(1)[0]), PARAMS).turned == 0
+    assert predict.judge(write_png(tmp_path / "noise.png", noise_frames(1)[0]), PARAMS).turned == 0
 
 
 def test_two_people_side_by_side_get_a_verdict_each(tmp_path) -> None:
@@ -504,21 +491,21 @@ def test_two_people_side_by_side_get_a_verdict_each(tmp_path) -> None:
 def test_small_bystanders_are_counted(tmp_path) -> None:
     sheet = np.zeros((1400, 2000, 3), np.uint8)
     sheet[:, :1400], sheet[:560, 1410:1970] = astronaut(1400), astronaut(560)
-    found = predict.judge(_png(tmp_path / "bystander.png", sheet), PARAMS)
+    found = predict.judge(write_png(tmp_path / "bystander.png", sheet), PARAMS)
     assert len(found.faces) == 1 and found.note.endswith("1 smaller face was not judged")
-    assert predict.judge(_png(tmp_path / "alone.png", astronaut(1400)), PARAMS).note == ""
+    assert predict.judge(write_png(tmp_path / "alone.png", astronaut(1400)), PARAMS).note == ""
 
 
 def test_six_people_are_too_many_and_it_is_told(tmp_path) -> None:
     sheet = np.tile(_frames("p05_real")[0], (2, 3, 1))
-    found = predict.judge(_png(tmp_path / "six.png", sheet), PARAMS)
+    found = predict.judge(write_png(tmp_path / "six.png", sheet), PARAMS)
     assert len(found.faces) == 4 and "of 6 faces the 4 largest were judged" in found.note
 
 
 def test_one_face_among_noise_is_inconclusive_and_the_reasons_are_kept_apart(tmp_path, monkeypatch, capsys) -> None:
     noise, black = noise_frames(9, 256), [np.zeros((256, 256, 3), np.uint8)] * 6
     clip = write_video(tmp_path / "rare.mp4", [*noise, *_frames("p05_real")[:1], *black], crf="1", tune="psnr")
-    assert _dfd(clip, "--json", monkeypatch=monkeypatch) == 0
+    assert dfd(clip, "--json", monkeypatch=monkeypatch) == 0
     row = json.loads(capsys.readouterr().out)["files"][0]
     assert row["verdict"] == "inconclusive" and row["note"] == "1 of 16 frames could be judged; a verdict takes 4"
     assert row["not_used"] == {"no face": 9, "picture too dark": 6} and row["turned"] == 0
@@ -574,7 +561,7 @@ SCHEMA = {
 def test_json_says_what_made_it_and_every_field_has_its_type(clip, portrait, tmp_path, monkeypatch, capsys) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_text("no video")
-    assert _dfd(clip, portrait, bad, "--json", monkeypatch=monkeypatch) == errors.SOME
+    assert dfd(clip, portrait, bad, "--json", monkeypatch=monkeypatch) == errors.SOME
     said = json.loads(capsys.readouterr().out)
     assert list(said) == ["version", "software", "weights", "rule", "measured", "files"]
     assert said["version"] == 2 and said["software"] == f"dfdlib {version('dfdlib')}"
@@ -599,7 +586,7 @@ def test_the_report_names_files_within_the_folder_given(tmp_path, portrait, monk
     (folder / "sub").mkdir(parents=True)
     shutil.copy(portrait, folder / "sub" / "face.png")
     page = tmp_path / "page.html"
-    assert _dfd(folder, "--report", page, monkeypatch=monkeypatch) == 0
+    assert dfd(folder, "--report", page, monkeypatch=monkeypatch) == 0
     text = page.read_text()
     assert "<h2>sub/face.png</h2>" in text and str(tmp_path) not in text
 
@@ -607,7 +594,7 @@ def test_the_report_names_files_within_the_folder_given(tmp_path, portrait, monk
 def test_the_report_shows_each_face_and_the_measured_counts(tmp_path, monkeypatch) -> None:
     pairs = [np.hstack(both) for both in zip(_frames("p00_fake"), _frames("p05_real"), strict=True)]
     page = tmp_path / "page.html"
-    assert _dfd(write_video(tmp_path / "side.mp4", pairs), "--report", page, monkeypatch=monkeypatch) == 0
+    assert dfd(write_video(tmp_path / "side.mp4", pairs), "--report", page, monkeypatch=monkeypatch) == 0
     text, parser = page.read_text(), _Page()
     parser.feed(text)
     assert text.count("<h3>Face") == 2 and sum(link.startswith("data:") for link in parser.loaded) == 4

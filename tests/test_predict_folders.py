@@ -17,19 +17,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dfdlib.command import cli, verdicts
+from dfdlib.command import verdicts
 from dfdlib.core import disk, errors
 from dfdlib.detector import predict, shipped
 from dfdlib.detector.predict import Prediction
 from dfdlib.faces import tracking
 from tests.media import astronaut, write_sound, write_video
-
-
-def _dfd(*arguments: object, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr("sys.argv", ["dfd", "predict", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    return stop.value.code or 0
+from tests.predicting import dfd, moving_face, write_png
 
 
 def _rows(out: str) -> list[dict]:
@@ -37,20 +31,14 @@ def _rows(out: str) -> list[dict]:
     return found if isinstance(found, list) else found["files"]
 
 
-def _png(path: Path, image: np.ndarray) -> Path:
-    assert cv2.imwrite(str(path), image[..., ::-1])
-    return path
-
-
 @pytest.fixture(scope="module")
 def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _png(tmp_path_factory.mktemp("portrait") / "portrait.png", astronaut())
+    return write_png(tmp_path_factory.mktemp("portrait") / "portrait.png", astronaut())
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    face = astronaut(256)
-    return write_video(tmp_path_factory.mktemp("clip") / "clip.mp4", [np.roll(face, 2 * i, 1) for i in range(4)])
+    return moving_face(tmp_path_factory.mktemp("clip") / "clip.mp4", 4)
 
 
 def test_a_folder_is_judged_by_what_is_in_it_and_not_by_endings(tmp_path, clip, portrait, monkeypatch, capsys) -> None:
@@ -68,7 +56,7 @@ def test_a_folder_is_judged_by_what_is_in_it_and_not_by_endings(tmp_path, clip, 
     (folder / "00001.CPI").write_bytes(bytes(99))
     write_sound(folder / "voice.m4a")
     (folder / ".hidden.jpg").touch()
-    assert _dfd(folder, "--json", "--frames", 2, monkeypatch=monkeypatch) == 0
+    assert dfd(folder, "--json", "--frames", 2, monkeypatch=monkeypatch) == 0
     out, err = capsys.readouterr()
     judged = {Path(row["file"]).name: row["used"] for row in _rows(out)}
     assert judged == {"00001.MTS": 2, "no_ending": 2, "photo": 1, "photo.jfif": 1}
@@ -92,13 +80,13 @@ def test_many_files_are_counted_first_and_a_person_is_asked(tmp_path, portrait, 
     )
     for answer, then in answers.items():
         monkeypatch.setattr("sys.stdin", _Terminal(answer))
-        assert _dfd(tmp_path, monkeypatch=monkeypatch) == 2
+        assert dfd(tmp_path, monkeypatch=monkeypatch) == 2
         told = capsys.readouterr().err
         assert f"{said} Go on? [y/N]" in told and then in told
     assert "Nothing was judged; name fewer files or folders." in told
     for stdin, more in ((_Terminal(""), ["--yes"]), (io.StringIO(""), [])):
         monkeypatch.setattr("sys.stdin", stdin)
-        assert _dfd(tmp_path, *more, monkeypatch=monkeypatch) == 2
+        assert dfd(tmp_path, *more, monkeypatch=monkeypatch) == 2
         told = capsys.readouterr().err
         assert said in told and "Go on?" not in told and "None of the 3 files can be judged" in told
 
@@ -141,7 +129,7 @@ def test_an_error_of_any_kind_costs_its_file_alone(
     real, judge, now = getattr(module, name), predict.judge, []
     monkeypatch.setattr(module, name, lambda *args: fail() if now[-1] == "bad.mp4" else real(*args))
     monkeypatch.setattr(predict, "judge", lambda path, *args: now.append(path.name) or judge(path, *args))
-    assert _dfd(tmp_path, "--json", "--frames", 2, monkeypatch=monkeypatch) == errors.SOME
+    assert dfd(tmp_path, "--json", "--frames", 2, monkeypatch=monkeypatch) == errors.SOME
     out, err = capsys.readouterr()
     assert [row["used"] for row in _rows(out)] == [0, 1]
     note = _rows(out)[0]["note"]
@@ -149,12 +137,12 @@ def test_an_error_of_any_kind_costs_its_file_alone(
 
 
 def test_thin_pictures_and_videos_cost_no_other_file_its_verdict(tmp_path, portrait, monkeypatch, capsys) -> None:
-    _png(tmp_path / "line.png", np.full((1, 2000, 3), 90, np.uint8))
-    _png(tmp_path / "column.png", np.full((3000, 1, 3), 90, np.uint8))
-    _png(tmp_path / "dot.png", np.full((1, 1, 3), 90, np.uint8))
+    write_png(tmp_path / "line.png", np.full((1, 2000, 3), 90, np.uint8))
+    write_png(tmp_path / "column.png", np.full((3000, 1, 3), 90, np.uint8))
+    write_png(tmp_path / "dot.png", np.full((1, 1, 3), 90, np.uint8))
     write_video(tmp_path / "thin.mp4", [np.full((2, 2000, 3), 90, np.uint8)] * 3)
     shutil.copy(portrait, tmp_path / "portrait.png")
-    assert _dfd(tmp_path, "--csv", monkeypatch=monkeypatch) == errors.SOME
+    assert dfd(tmp_path, "--csv", monkeypatch=monkeypatch) == errors.SOME
     rows = {Path(row["file"]).name: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
     assert len(rows) == 5 and rows.pop("portrait.png")["used"] == "1"
     assert all(not row["p_fake"] and row["note"].endswith(".") for row in rows.values())
@@ -179,7 +167,7 @@ def test_a_report_that_cannot_be_written_after_all_costs_no_verdict(
     spoil, says = UNWRITABLE[kind]
     page, judge = tmp_path / "out" / "page.html", predict.judge
     monkeypatch.setattr(predict, "judge", lambda *args: (spoil(page), judge(*args))[1])
-    assert _dfd(portrait, "--json", "--report", page, monkeypatch=monkeypatch) == 2
+    assert dfd(portrait, "--json", "--report", page, monkeypatch=monkeypatch) == 2
     out, err = capsys.readouterr()
     assert _rows(out)[0]["used"] == 1 and re.search(says, err) and "Report:" not in err
     assert "A score is not evidence" in err
@@ -202,14 +190,14 @@ def test_a_full_disk_and_a_closed_folder_get_their_own_remedy(
     page = tmp_path / "page.html"
     page.write_text("an older report")
     monkeypatch.setattr(disk.os, "replace", _raising(error))
-    assert _dfd(portrait, "--csv", "--report", page, monkeypatch=monkeypatch) == 2
+    assert dfd(portrait, "--csv", "--report", page, monkeypatch=monkeypatch) == 2
     out, err = capsys.readouterr()
     assert out.count("portrait.png") == 1 and re.search(says, err)
     assert page.read_text() == "an older report" and list(tmp_path.iterdir()) == [page]
     monkeypatch.undo()
     monkeypatch.setattr(tempfile, "TemporaryFile", _raising(error))  # known before anything is judged
     monkeypatch.setattr(predict, "judge", None)
-    assert _dfd(portrait, "--report", page, monkeypatch=monkeypatch) == 2
+    assert dfd(portrait, "--report", page, monkeypatch=monkeypatch) == 2
     assert re.search(says, capsys.readouterr().err)
 
 
@@ -217,7 +205,7 @@ def test_a_report_that_cannot_be_drawn_costs_no_verdict(tmp_path, portrait, monk
     from dfdlib.detector import report
 
     monkeypatch.setattr(report, "section", _raising(ValueError("no such colour\nmap")))
-    assert _dfd(portrait, "--json", "--report", tmp_path / "page.html", monkeypatch=monkeypatch) == 2
+    assert dfd(portrait, "--json", "--report", tmp_path / "page.html", monkeypatch=monkeypatch) == 2
     out, err = capsys.readouterr()
     assert _rows(out)[0]["used"] == 1 and "Traceback" not in err
     assert re.search(r"page.html could not be written \(ValueError: no such colour map\); report this", err)

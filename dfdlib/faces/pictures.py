@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from dfdlib.core.errors import DfdError
+from dfdlib.data.media_files import HEIF, IMAGES
 from dfdlib.faces import containers, stills, video
 
 LEAST = 0.25  # of the wanted frames, which must be sound for a verdict
-IMAGES = tuple(".jpg .jpeg .jfif .png .apng .gif .bmp .tif .tiff .webp .ppm .heic .heif .avif".split())
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def read(path: Path, max_frames: int) -> Pictures:
     try:
         found = clip(path)
     except DfdError:
-        if pages == 0 and path.suffix.lower() in IMAGES:
+        if pages == 0 and path.suffix.lower() in (*IMAGES, *HEIF, ".gif", ".apng"):
             stills.read_image(path)  # says what is wrong with it as an image
         raise
     wanted = video.spread(found.seconds, max_frames)
