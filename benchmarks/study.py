@@ -41,7 +41,7 @@ def cells(folder: Path) -> list[tuple]:
     for path in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:
             seconds = cell.metadata.get("papermill", {}).get("duration") or 0
-            first = cell.source.partition("\n")[0].removeprefix("# papermill_description=")
+            first = cell.metadata.get("step") or cell.source.partition("\n")[0]
             if seconds >= SHOWN:
                 rows.append((path.stem[:2], f"`{first[:60]}`", f"{seconds:.0f}"))
     return sorted(rows, key=lambda row: -float(row[2]))

@@ -67,7 +67,10 @@ def test_the_overview_runs_last(repository: Path) -> None:
 
 
 def test_a_run_passes_the_study_and_tells_each_step(repository: Path) -> None:
-    _write(repository, "01_first", "print(study)", "# papermill_description=Train_it\nprint(1 + 1)")
+    path = _write(repository, "01_first", "print(study)", "print(1 + 1)")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[-1].metadata["step"] = "Train it"
+    nbformat.write(notebook, path)
     console = _console()
     folder = runner.run_study("smoke", console, ["01"])
     executed = nbformat.read(folder / "01_first.ipynb", as_version=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from dfdlib.command import run
 from dfdlib.core import cache, paths, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
-from dfdlib.evaluation import claims, judging, metrics, recompute, results
+from dfdlib.evaluation import aloud, claims, judging, metrics, recompute, results
 from dfdlib.evaluation.intervals import Estimate
 from dfdlib.plots import canvas, image_figures, score_figures
 
@@ -296,7 +297,7 @@ def test_steps_are_named_after_descriptions_and_headings() -> None:
     import nbformat.v4 as v4
 
     cells = [v4.new_markdown_cell("# One\ntext"), v4.new_code_cell("x = 1")]
-    cells += [v4.new_code_cell("# papermill_description=slow_step\ny = 2")]
+    cells += [v4.new_code_cell("y = 2", metadata={"step": "slow step"})]
     assert [run.step_name(cells, i) for i in range(3)] == ["One", "One", "slow step"]
 
 
@@ -307,12 +308,28 @@ def test_the_command_line_explains_itself() -> None:
     assert bad.returncode == 2 and "There is no folder /nowhere" in bad.stderr and "Traceback" not in bad.stderr
 
 
+def test_a_reader_says_a_number_with_its_interval_and_what_follows() -> None:
+    results.record("uadfv-like", "resnet.frame_acc", Estimate(0.947, 0.903, 0.975, 99, "frames", 30, 2))
+    results.record("uadfv-like", "a.frame_acc_gain", Estimate(-0.0001, -0.024, 0.019, 99, "frames", 30))
+    results.record("uadfv-like", "a.frame_auc", Estimate(0.4, 0.3, 0.49, 9, "videos"))
+    read = aloud.reader("uadfv-like")
+    assert read("resnet.frame_acc") == "94.7 % [90.3, 97.5] (99 frames of 30 people, 2 trainings)"
+    assert read.short("a.frame_acc_gain") == "+0.0 percentage points [-2.4, 1.9]"
+    assert read("a.frame_auc") == "0.400 [0.300, 0.490] (9 videos)"
+    assert read.against_chance("a.frame_auc") == "below chance"
+    assert read.side("resnet.frame_acc", 0.949, "more", "less", "as much") == "as much"
+    assert read("b.frame_auc") == aloud.MISSING and read.against_chance("b.frame_auc") == "not compared with chance"
+    results.record("embedded", "a.frame_auc", Estimate(0.4, 0.3, 0.49, 9, "videos"))
+    assert aloud.reader("embedded")("a.frame_auc").endswith("(9 videos; synthetic)")
+
+
 def test_the_table_of_notebook_05_does_not_wait_for_07() -> None:
     """They run side by side: what 05 prints must not depend on which is faster."""
     one = Estimate(0.9, 0.8, 1.0, 9, "frames")
     results.record("x", "resnet.frame_acc", one)
-    before = claims.text_table("x", later=False)
+    table = functools.partial(claims.markdown_table, "x", committed=False)
+    before = table(later=False)
     results.record("x", f"{claims.LATER[0]}embedded-easy.frame_auc_gain", one)
-    assert claims.text_table("x", later=False) == before != claims.text_table("x")
+    assert table(later=False) == before != table()
     source = (paths.notebooks() / "05_combined_evaluation.ipynb").read_text()
-    assert "text_table(cfg.name, later=False)" in source and "text_table(cfg.name)" not in source
+    assert "markdown_table(cfg.name, committed=False, later=False)" in source

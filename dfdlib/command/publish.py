@@ -15,7 +15,7 @@ from dfdlib.core.errors import DfdError
 from dfdlib.evaluation import claims
 
 STUDIES = ("embedded", "uadfv")  # those whose numbers the repository holds; of uadfv no picture and no notebook
-KEPT_METADATA = {"tags"}
+KEPT_METADATA = {"step", "tags"}  # `step` names a long cell in the progress of `dfd run`
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 

@@ -235,10 +235,9 @@ class _Engine(NBClientEngine):
 
 
 def step_name(cells: Sequence, index: int) -> str:
-    """The `# papermill_description=` of a cell, else the nearest Markdown heading at or above it."""
-    for line in cells[index].source.splitlines():
-        if line.startswith("# papermill_description="):
-            return line.partition("=")[2].replace("_", " ")
+    """The `step` in a cell's metadata, else the nearest Markdown heading at or above it."""
+    if cells[index].metadata.get("step"):
+        return cells[index].metadata["step"]
     for cell in reversed(cells[: index + 1]):
         headings = [line for line in cell.source.splitlines() if line.startswith("#")]
         if cell.cell_type == "markdown" and headings:

@@ -8,8 +8,7 @@ import pandas as pd
 
 from dfdlib.core import paths
 from dfdlib.core.errors import DfdError
-from dfdlib.evaluation import judging, results
-from dfdlib.evaluation.intervals import Estimate
+from dfdlib.evaluation import aloud, judging, results
 
 # The rows of the claim table by section; a gain before what it is the difference of.
 SECTIONS = {
@@ -85,6 +84,7 @@ FIGURES = {
     "Fig. 5, a wrong head pose": ("fig05_wrong_pose", "beside the right one; notebook 04 shows what makes one wrong"),
     "Fig. 6, accuracy and loss": ("fig06_training", "for both rates, validation and test apart"),
 }
+KINDS = {"gain": "gain", "acc": "accuracy", "auc": "AUC"}  # by the end of an id
 HEAD = ("Claim", "Paper", "This study", "95 % interval", "Verdict", "Precision")
 Row = tuple[str, str, str, str, str, str]
 # Yang et al., Table 1: AUC of frames and of videos on UADFV, by the names of pose_features.FEATURES.
@@ -146,8 +146,7 @@ def _claim(name: str, row: dict) -> Row:
     if row["id"] in judging.NO_EFFECT:
         paper = "no evident effect"
     value, low, high = (as_number(row[end]) for end in ("value", "low", "high"))
-    about = {name: row[name] for name in ("value", "low", "high", "n", "unit", "people", "trainings") if name in row}
-    counted = Estimate(**about).counted
+    counted = aloud.estimate(row).counted
     return name, paper, value, f"{low} to {high} ({counted})", row["verdict"], row.get("precision", "")
 
 
@@ -172,30 +171,28 @@ def beside_published(study_name: str) -> dict[str, str]:
     return said
 
 
-def text_table(study_name: str, committed: bool = False, later: bool = True) -> str:
-    """The claim table as plain text, one line per claim under its section, or a sentence without results."""
-    lines = []
-    for section, rows in sections(study_name, committed, later).items():
-        lines += ["", section]
-        for claim, paper, value, interval, *words in rows:
-            lines.append(f"  {claim:78s} paper {paper or '-':17s} here {value:7s} {interval:50s} {'; '.join(words)}")
-    return "\n".join(lines[1:]) or f"No results of the study {study_name!r} yet."
+def forest_frame(study_name: str, committed: bool = False, section: str = "") -> pd.DataFrame:
+    """The claims for a forest plot, in the claim table's order, of one section if it is named.
+
+    Columns name, kind ("accuracy", "AUC", "gain"), value, low, high, n, unit, paper; a number of the paper beside
+    rendered faces is left out, since the two cannot be compared. A row's id says its kind; gains of AUC are gains.
+    """
+    found = {row["id"]: row for row in results.rows(study_name, committed)}
+    chosen = {key: found[key] for key in SECTIONS.get(section, CLAIMS) if key in found}
+    kinds = [next(kind for end, kind in KINDS.items() if key.endswith(end)) for key in chosen]
+    table = pd.DataFrame(chosen.values()).assign(name=[CLAIMS[key] for key in chosen], kind=kinds)
+    paper = None if results.is_synthetic(study_name) else table["paper"]
+    return table.assign(paper=paper)[["name", "kind", "value", "low", "high", "n", "unit", "paper"]].astype(
+        {"paper": float}
+    )
 
 
-def claim_frame(study_name: str) -> pd.DataFrame:
-    """The claims that are shares in [0, 1], for a figure: columns name, value, low, high, paper, n, unit."""
-    found = {row["id"]: row for row in results.rows(study_name)}
-    shares = [key for key in CLAIMS if key in found and not key.endswith("gain")]
-    table = pd.DataFrame([found[key] | {"name": CLAIMS[key]} for key in shares])
-    return table[["name", "value", "low", "high", "paper", "n", "unit"]].astype({"paper": float})
-
-
-def markdown_table(study_name: str) -> str:
-    """The claim table as Markdown, each section under a row of its name."""
+def markdown_table(study_name: str, committed: bool = True, later: bool = True) -> str:
+    """The claim table as Markdown, each section under a row of its name; a sentence without results."""
     rows = []
-    for section, own in sections(study_name, committed=True).items():
+    for section, own in sections(study_name, committed, later).items():
         rows += [(f"**{section}**", *[""] * (len(HEAD) - 1)), *own]
-    return _markdown(HEAD, rows)
+    return _markdown(HEAD, rows) if rows else f"No results of the study {study_name!r} yet."
 
 
 def markdown_claims(study_name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
@@ -38,13 +39,18 @@ def record(study_name: str, key: str, estimate: Estimate, digits: int = 6) -> Es
     return estimate
 
 
+def recorder(study_name: str) -> Callable[[str, Estimate], Estimate]:
+    """`record` for one study, so that a notebook names only the number."""
+    return functools.partial(record, study_name)
+
+
 def row_of(study_name: str, key: str, estimate: Estimate, digits: int = 6) -> dict:
     row = {"id": key} | {name: round(getattr(estimate, name), digits) for name in ("value", "low", "high")}
     row |= {"n": estimate.n, "unit": estimate.unit, "people": estimate.people, "paper": judging.PAPER.get(key)}
     row |= {"trainings": estimate.trainings} if estimate.trainings > 1 else {}
     row |= {"chance": round(estimate.chance, 6)} if estimate.chance is not None else {}
     return row | {
-        "verdict": judging.verdict(row, _is_synthetic(study_name)),
+        "verdict": judging.verdict(row, is_synthetic(study_name)),
         "precision": judging.precision(row),
     }
 
@@ -101,7 +107,8 @@ def record_run(study_name: str) -> None:
     _change(study_name, lambda old: {"run": repro.run_record()})
 
 
-def _is_synthetic(study_name: str) -> bool:
+def is_synthetic(study_name: str) -> bool:
+    """Whether a study's data are the embedded ones, rendered faces."""
     known = (paths.studies() / f"{study_name}.yaml").is_file()
     return known and studies.load(study_name).dataset == "embedded"
 

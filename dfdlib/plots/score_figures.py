@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -80,6 +81,39 @@ def intervals(rows: pd.DataFrame, xlabel: str) -> Figure:
     axis.set_xlabel(xlabel, loc="left")
     axis.legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return fig
+
+
+def forest(rows: pd.DataFrame) -> Figure:
+    """Numbers (columns name, kind, value, low, high, paper) with 95 % intervals, a panel a kind, each with its scale.
+
+    A grey line is chance, or no gain; a cross is the paper's number.
+    """
+    parts = {kind: rows[rows["kind"] == kind] for kind in ("accuracy", "AUC", "gain") if kind in set(rows["kind"])}
+    with plt.rc_context(canvas.STYLE):
+        heights = [len(part) + 1.2 for part in parts.values()]
+        fig, axes = plt.subplots(
+            len(parts), figsize=(9.0, 0.36 * sum(heights) + 0.6), squeeze=False, height_ratios=heights
+        )
+    for axis, (kind, part) in zip(axes[:, 0], parts.items(), strict=True):
+        _forest(axis, part, 1 if kind == "AUC" else 100)
+        labels = {
+            "accuracy": "accuracy, per cent",
+            "AUC": "AUC",
+            "gain": "gain, points of accuracy or hundredths of AUC",
+        }
+        axis.set_xlabel(labels[kind])
+        axis.axvline({"accuracy": 50, "AUC": 0.5, "gain": 0}[kind], color="0.6", lw=1)
+    axes[0, 0].legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    return fig
+
+
+def _forest(axis: Axes, rows: pd.DataFrame, factor: float) -> None:
+    y = np.arange(len(rows))[::-1]
+    value, low, high, paper = (factor * rows[name] for name in ("value", "low", "high", "paper"))
+    axis.errorbar(value, y, xerr=[value - low, high - value], fmt="o", color=REAL, capsize=4, label="this study, 95 %")
+    axis.plot(paper, y, "X", ms=9, color=FAKE, label="the paper" if rows["paper"].notna().any() else None)
+    names = rows["name"].str.replace(r", by person|accuracy of (?=frames|videos)", "", regex=True)
+    axis.set(yticks=y, yticklabels=names, ylim=(-0.6, len(rows) - 0.4))
 
 
 def matrix(table: pd.DataFrame) -> Figure:

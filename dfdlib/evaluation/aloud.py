@@ -1,0 +1,74 @@
+"""Recorded numbers as words: sentences that say what came out, whichever study was run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dfdlib.evaluation import results
+from dfdlib.evaluation.intervals import Estimate
+
+MISSING = "a number that this study does not have"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The recorded rows of a study by their ids, and whether its data are rendered faces."""
+
+    rows: dict[str, dict]
+    synthetic: bool
+
+    def __call__(self, key: str) -> str:
+        """A number with its interval and what was counted, as in "94.7 % [90.3, 97.5] (3,099 frames of 30 people)"."""
+        row = self.rows.get(key)
+        if row is None:
+            return MISSING
+        synthetic = "; synthetic" if self.synthetic else ""
+        return f"{self.short(key)} ({estimate(row).counted}{synthetic})"
+
+    def short(self, key: str) -> str:
+        """The number and its interval alone: AUC as such, accuracy in per cent, a gain in percentage points."""
+        row = self.rows.get(key)
+        if row is None:
+            return MISSING
+        value, low, high = (row[end] for end in ("value", "low", "high"))
+        if "auc" in key:
+            return f"{value:{'+' if key.endswith('gain') else ''}.3f} [{low:.3f}, {high:.3f}]"
+        value, low, high = (round(100 * end, 1) + 0.0 for end in (value, low, high))  # + 0.0: no "-0.0"
+        number = f"{value:+.1f} percentage points" if key.endswith("gain") else f"{value:.1f} %"
+        return f"{number} [{low:.1f}, {high:.1f}]"
+
+    def verdict(self, key: str) -> str:
+        """The claim table's word for a number."""
+        return self.rows.get(key, {}).get("verdict") or "not compared"
+
+    def against_chance(self, key: str) -> str:
+        """Whether the interval lies above, below or around chance, one half unless the row says otherwise."""
+        row = self.rows.get(key)
+        if row is None:
+            return "not compared with chance"
+        chance = row.get("chance") or 0.5
+        return self.side(key, chance, "above chance", "below chance", "not told from chance")
+
+    def side(self, key: str, of: float, above: str, below: str, unsure: str) -> str:
+        """One of three phrases: the interval lies above a number, below it, or contains it (or there is no row)."""
+        row = self.rows.get(key, {"low": of, "high": of})
+        return above if row["low"] > of else below if row["high"] < of else unsure
+
+
+def reader(study_name: str, committed: bool = False) -> Reader:
+    """The rows that this run recorded, or with `committed` those that came with the repository."""
+    rows = {row["id"]: row for row in results.rows(study_name, committed)}
+    return Reader(rows, results.is_synthetic(study_name))
+
+
+def estimate(row: dict) -> Estimate:
+    """The estimate that a row was recorded from, rounded as recorded."""
+    names = ("value", "low", "high", "n", "unit", "people", "trainings")
+    return Estimate(**{name: row[name] for name in names if name in row})
+
+
+def say(text: str) -> None:
+    """Show a sentence or a table in a notebook, formatted as Markdown."""
+    from IPython import display
+
+    display.display(display.Markdown(text))
