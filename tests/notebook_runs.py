@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from dfdlib.command import run
 from dfdlib.core import paths
@@ -22,14 +21,17 @@ def environment(folder: Path, fresh: bool) -> dict[str, str]:
     return os.environ | {f"DFD_{name}": str(folder / name.lower()) for name in names}
 
 
-def dfd(
-    folder: Path, *arguments: str, fresh: bool = False, more: Mapping[str, str] = MappingProxyType({})
-) -> subprocess.CompletedProcess:
-    """The command with these arguments, in `environment` and with `more` variables."""
+def dfd(folder: Path, *arguments: str, fresh: bool = False) -> subprocess.CompletedProcess:
+    """The command with these arguments, in `environment`."""
     command = [sys.executable, "-m", "dfdlib", *arguments]
-    return subprocess.run(
-        command, env=environment(folder, fresh) | dict(more), capture_output=True, text=True, timeout=1500
-    )
+    return subprocess.run(command, env=environment(folder, fresh), capture_output=True, text=True, timeout=1500)
+
+
+def without_kernels(folder: Path, study: str, *numbers: str, more: Mapping[str, str]) -> subprocess.CompletedProcess:
+    """Notebooks in one process from an empty cache, in `environment` and with `more` variables."""
+    command = [sys.executable, "-m", "tests.shells", study, *numbers]
+    variables = environment(folder, fresh=True) | {"PYTHONPATH": str(paths.root())} | dict(more)
+    return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=1500)
 
 
 def nbval(folder: Path, *arguments: str, fresh: bool = False) -> str:

@@ -1,7 +1,6 @@
 """A tiny study in each adapter's layout, made from embedded clips, goes through every cell of every notebook.
 
-No kernel is started, because each takes seconds to import: the cells run one after another in an IPython shell, two
-studies at a time. Each study is as small as `dfd data status` accepts.
+No kernel is started (tests/shells.py); two studies run at a time. Each study is as small as `dfd data status` accepts.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from pathlib import Path
 
 import cv2
 import joblib
-import nbformat
 import numpy as np
 import pytest
 import yaml
@@ -27,6 +25,7 @@ from dfdlib.command import check, run
 from dfdlib.core import paths, studies
 from dfdlib.data import truth, uadfv
 from dfdlib.experiments import transfer
+from tests import shells
 
 pytestmark = pytest.mark.notebooks
 
@@ -167,30 +166,9 @@ def go_through(base: Path, study: str) -> str:
         log = stack.enter_context((base / f"{study}.log").open("w", encoding="utf-8"))
         stack.enter_context(contextlib.redirect_stdout(log))
         stack.enter_context(contextlib.redirect_stderr(log))
-        stack.enter_context(contextlib.chdir(paths.notebooks()))
         stack.enter_context(joblib.parallel_config("sequential"))
         check.check(studies.load(study))
-        return next(filter(None, (_executed(path, study) for path in run.order())), "")
-
-
-def _executed(path: Path, study: str) -> str:
-    import matplotlib
-    import matplotlib.pyplot as plt
-    from IPython.core.interactiveshell import InteractiveShell
-    from traitlets.config import Config
-
-    matplotlib.use("agg")
-    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-    shell.reset()
-    for number, cell in enumerate(nbformat.read(path, as_version=4).cells):
-        if cell.cell_type == "code":
-            injected = f"\nstudy = {study!r}" if "parameters" in cell.metadata.get("tags", []) else ""
-            done = shell.run_cell(cell.source + injected)
-            error = done.error_before_exec or done.error_in_exec
-            if error:
-                return f"{path.name}, cell {number}: {type(error).__name__}: {error}"
-    plt.close("all")
-    return ""
+        return shells.first_failure(run.order(), study)
 
 
 @pytest.fixture(scope="module")

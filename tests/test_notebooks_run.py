@@ -1,4 +1,6 @@
-"""The notebooks are run for real: by papermill with assertions on what they found, and by nbval.
+"""The notebooks are run for real by nbval, with assertions on what they found.
+
+papermill runs them in `make study`, and in tests/test_notebooks_twice.py.
 
 Every run writes into folders of its own, so that nothing committed changes.
 """
@@ -16,7 +18,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from dfdlib.core import paths
+from dfdlib.core import paths, repro
 from tests.notebook_runs import dfd, environment, in_order, nbval
 
 pytestmark = pytest.mark.notebooks
@@ -47,16 +49,28 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def embedded(folders: Path) -> Path:
-    """The embedded study run by papermill; caches and finished training runs may serve."""
-    done = dfd(folders / "embedded", "run", "embedded")
-    assert done.returncode == 0, done.stderr
-    assert "Claims, study embedded (synthetic data" in done.stdout
+def compared(folders: Path) -> str:
+    """nbval's summary of the committed notebooks, run anew; caches and finished trainings may serve.
+
+    Every notebook on every processor: on another kind than the committed ones', the cells tagged `trained` by their
+    words alone, since PyTorch's arithmetic differs there in the last digit and training makes that a different second.
+    """
+    notebooks = in_order(paths.notebooks())
+    made_on = {nbformat.read(path, as_version=4).metadata["dfd"]["machine"] for path in notebooks}
+    with pytest.MonkeyPatch.context() as patch:
+        if made_on != {repro.machine()}:
+            patch.setenv("DFD_OTHER_PROCESSOR", "1")
+        return nbval(folders / "embedded", "--nbval-lax", *notebooks)
+
+
+@pytest.fixture(scope="session")
+def embedded(compared: str, folders: Path) -> Path:
+    """What the notebooks wrote while nbval ran them: `results` and `figures`."""
     return folders / "embedded"
 
 
 @pytest.mark.parametrize("key", EXPECTED)
-def test_papermill_finds_values_in_their_range(embedded: Path, key: str) -> None:
+def test_the_notebooks_find_values_in_their_range(embedded: Path, key: str) -> None:
     rows = {row["id"]: row for row in json.loads((embedded / "results" / "embedded.json").read_text())["rows"]}
     low, high = EXPECTED[key]
     assert low <= rows[key]["value"] <= high
@@ -90,18 +104,9 @@ def test_every_figure_has_its_numbers(embedded: Path) -> None:
         assert (paths.root() / "figures" / f"{name}.png").is_file(), "committed by `make publish`"
 
 
-def test_nbval_compares_the_committed_notebooks(embedded: Path, monkeypatch) -> None:
-    """Every notebook on every processor: on another kind than the committed ones', the cells tagged `trained` by their
-    words alone, since PyTorch's arithmetic differs there in the last digit and training makes that a different second.
-    """
-    notebooks = in_order(paths.notebooks())
-    made_on = {nbformat.read(path, as_version=4).metadata["dfd"]["machine"] for path in notebooks}
-    here = json.loads((embedded / "results" / "embedded.json").read_text())["run"]["machine"]
-    if made_on != {here}:
-        monkeypatch.setenv("DFD_OTHER_PROCESSOR", "1")
-    summary = nbval(embedded, "--nbval-lax", *notebooks)
-    assert int(re.search(r"(\d+) passed", summary)[1]) >= 10 * len(notebooks), summary
-    assert "failed" not in summary
+def test_nbval_compares_the_committed_notebooks(compared: str) -> None:
+    assert int(re.search(r"(\d+) passed", compared)[1]) >= 10 * len(in_order(paths.notebooks())), compared
+    assert "failed" not in compared
 
 
 def test_missing_data_cost_an_older_run_nothing(folders: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import processors
 from dfdlib.core import paths
-from tests.notebook_runs import dfd, in_order, nbval
+from tests.notebook_runs import dfd, in_order, nbval, without_kernels
 
 pytestmark = pytest.mark.notebooks
 OTHER = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "AVX2"}  # every x86 processor with AVX2 has both
@@ -35,7 +35,7 @@ def test_a_second_run_from_nothing_gives_the_same(first: Path, tmp_path: Path) -
 
 def test_other_instructions_give_the_same_verdicts(first: Path, tmp_path: Path) -> None:
     """The short form of benchmarks/processors.py."""
-    done = dfd(tmp_path, "run", "smoke", *processors.NOTEBOOKS, fresh=True, more=OTHER)
+    done = without_kernels(tmp_path, "smoke", *processors.NOTEBOOKS, more=OTHER)
     assert done.returncode == 0, done.stderr
     found = {
         case: json.loads((folder / "results" / "smoke.json").read_text())["rows"]
