@@ -8,7 +8,7 @@ import pandas as pd
 
 from dfdlib.core import paths
 from dfdlib.core.errors import DfdError
-from dfdlib.evaluation import aloud, judging, results
+from dfdlib.evaluation import aloud, findings, judging, results
 
 # The rows of the claim table by section; a gain before what it is the difference of.
 SECTIONS = {
@@ -222,13 +222,14 @@ def markdown_facts(study_name: str) -> str:
 
 
 def readme_text(text: str) -> str:
-    """README with every block from `<!-- table:STUDY -->` (or claims, why, facts) to `<!-- end -->` filled in."""
-    writers = {"table": markdown_table, "claims": markdown_claims, "why": markdown_why, "facts": markdown_facts}
+    """README with every block from `<!-- table:STUDY -->` (or findings, why, facts) to `<!-- end -->` filled in."""
+    writers = {"table": markdown_table, "why": markdown_why, "facts": markdown_facts}
+    writers |= {"findings": lambda _: findings.markdown()}
 
     def fill(match: re.Match) -> str:
         return f"{match[1]}\n{writers[match[2]](match[3])}\n{match[4]}"
 
-    return re.sub(r"(<!-- (table|claims|why|facts):(\w+) -->)\n.*?(<!-- end -->)", fill, text, flags=re.DOTALL)
+    return re.sub(r"(<!-- (table|findings|why|facts):(\w+) -->)\n.*?(<!-- end -->)", fill, text, flags=re.DOTALL)
 
 
 def write_readme() -> None:

@@ -1,0 +1,64 @@
+"""The three findings of the study on UADFV as sentences with their numbers, for README and notebook 00."""
+
+from __future__ import annotations
+
+from dfdlib.evaluation import aloud, results
+
+STUDY = "uadfv"
+TITLES = (
+    "The accuracies come out again. The gain does not show.",
+    "The paper's 50.1 % is what one verdict for every frame scores.",
+    "A score on UADFV says that the donor was recognised.",
+)
+
+
+def accuracies() -> str:
+    """Finding 1: the ResNet, the combined system and what each addition gains."""
+    read = aloud.reader(STUDY, committed=True)
+    system, enlarged = "folds.system.paper.frame_acc_gain", "folds.sr.native.frame_acc_gain"
+    paper = read.side(system, 0.006, "more than", "less than", "compatible with")
+    nothing = read.side(system, 0, "and more than nothing", "and a loss", "and with no gain at all")
+    margin = "less than the two points that would matter"
+    matters = margin if "less than" in read.verdict(enlarged) else read.verdict(enlarged)
+    return (
+        f"The ResNet by the paper's recipe calls {read('folds.resnet.paper.frame_acc')} right; the paper has 94.9 %. "
+        f"The combined system calls {read.short('folds.system.paper.frame_acc')} right; the paper has 95.5 %. "
+        f"Joining the parts changes the accuracy by {read.short(system)}, {paper} the paper's +0.6 {nothing}. "
+        f"Super-resolution first changes it by {read.short(enlarged)}, {matters}."
+    )
+
+
+def one_verdict() -> str:
+    """Finding 2: what the head pose scores here, and what scores 50.1 %."""
+    read = aloud.reader(STUDY, committed=True)
+    setups = results.committed_table(STUDY, "headpose_one_verdict")
+    constant, fitted = setups.iloc[0], setups.query("train_acc == 1")
+    right = ", ".join(f"{100 * share:.1f} %" for share in sorted(set(fitted["test_acc"].round(3))))
+    return (
+        f"The head-pose branch as the paper describes it calls {read('folds.headpose.paper.frame_acc')} right. "
+        f"A predictor that calls every frame real scores {100 * constant['test_acc']:.1f} %. An SVM on features in "
+        "millimetres or pixels with scikit-learn's former default kernel width learns its training frames by heart "
+        f"({len(fitted)} of {len(setups)} setups: 100.0 % of them) and then gives every test frame one verdict, right "
+        f"for {right} of {constant['n']} frames of 7 people. This is the best explanation found. It is not a proof, "
+        "since the paper's code is not public."
+    )
+
+
+def donor() -> str:
+    """Finding 3: what a descriptor of faces scores that never learned what a fake is."""
+    read = aloud.reader(STUDY, committed=True)
+    return (
+        "All fakes of UADFV show one man's face. The distance of a face to the mean training fake, by a descriptor "
+        f"made to recognise people and never trained on fakes, reaches an AUC of {read('identity.frame_auc')}, "
+        f"and {read.short('identity.by_person.frame_auc')} when each person is judged by the fakes of others. "
+        "The shape of a face without its pose reaches "
+        f"{read.short('headpose.by_person.shape_without_pose.frame_auc')}, and the head-pose branch of Yang et al. "
+        f"{read.short('folds.headpose.yang.frame_auc')}. A score on UADFV therefore cannot tell a detector of forgeries "
+        "from a detector of one face."
+    )
+
+
+def markdown() -> str:
+    """All three as a numbered list."""
+    said = zip(TITLES, (accuracies(), one_verdict(), donor()), strict=True)
+    return "\n".join(f"{number}. **{title}** {text}" for number, (title, text) in enumerate(said, 1))
