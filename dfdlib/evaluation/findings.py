@@ -53,8 +53,8 @@ def donor() -> str:
         f"and {read.short('identity.by_person.frame_auc')} when each person is judged by the fakes of others. "
         "The shape of a face without its pose reaches "
         f"{read.short('headpose.by_person.shape_without_pose.frame_auc')}, and the head-pose branch of Yang et al. "
-        f"{read.short('folds.headpose.yang.frame_auc')}. A score on UADFV therefore cannot tell a detector of forgeries "
-        "from a detector of one face."
+        f"{read.short('folds.headpose.yang.frame_auc')}. A score on UADFV therefore cannot tell a detector of "
+        "forgeries from a detector of one face."
     )
 
 
