@@ -112,7 +112,7 @@ def _forest(axis: Axes, rows: pd.DataFrame, factor: float) -> None:
     value, low, high, paper = (factor * rows[name] for name in ("value", "low", "high", "paper"))
     axis.errorbar(value, y, xerr=[value - low, high - value], fmt="o", color=REAL, capsize=4, label="this study, 95 %")
     axis.plot(paper, y, "X", ms=9, color=FAKE, label="the paper" if rows["paper"].notna().any() else None)
-    names = rows["name"].str.replace(r", by person|accuracy of (?=frames|videos)", "", regex=True)
+    names = rows["name"].str.replace(r", by person|(?<=, )accuracy of (?=frames|videos)", "", regex=True)
     axis.set(yticks=y, yticklabels=names, ylim=(-0.6, len(rows) - 0.4))
 
 
