@@ -21,6 +21,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
 from dfdlib.core import paths, repro
+from dfdlib.evaluation import judging
 
 Case = tuple[str, str, int]  # ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA, threads
 SHARED: Case = (*repro.SHARED.values(), 1)  # what a run takes by default
@@ -65,14 +66,16 @@ def _copy(target: Path) -> None:
 
 
 def table(found: dict[Case, list[dict]]) -> pd.DataFrame:
-    """One row a case: its verdicts that are those of the first case, those that are not, and some numbers."""
+    """One row a case: how many verdicts are the first case's, the others, which of them are opposed, some numbers."""
     first = _verdicts(next(iter(found.values())))
     lines = []
     for case, numbers in found.items():
         own, values = _verdicts(numbers), {row["id"]: row["value"] for row in numbers}
         other = [f"{key}: {own.get(key)}" for key in first if own.get(key) != first[key]]
         line = dict(zip(("PyTorch", "oneDNN", "threads"), case, strict=True))
+        opposed = [key for key in first if abs(judging.side(own.get(key, "")) - judging.side(first[key])) > 1]
         line |= {"same verdicts": f"{len(first) - len(other)} of {len(first)}", "others": "; ".join(other)}
+        line |= {"opposed": len(opposed)}
         lines.append(line | {key: f"{values[key]:.3f}" for key in SHOWN if key in values})
     return pd.DataFrame(lines)
 
@@ -90,7 +93,11 @@ def page(found: dict[Case, list[dict]]) -> str:
     text += "instructions that `ATEN_CPU_CAPABILITY` and\n`ONEDNN_MAX_CPU_ISA` allow, on "
     text += f"{repro.processor()}. The first line is what every run takes by default\n"
     text += "(`dfdlib/core/repro.py`). A verdict is what the claim table says of a number and its interval\n"
-    text += "(`dfdlib/evaluation/judging.py`).\n\n"
+    text += "(`dfdlib/evaluation/judging.py`). Training is chaotic: where a last digit is rounded otherwise, another\n"
+    text += "network comes out, as from another seed. With nine test people a row whose interval ends near chance, or\n"
+    text += (
+        "near no gain, may then be told or not. A verdict is *opposed* where one says above and the other below.\n\n"
+    )
     missing = [" ".join(map(str, case)) for case in dict.fromkeys(CASES) if case not in found]
     more = f"\nNot computed yet: {', '.join(missing)}.\n" if missing else ""
     return text + "\n".join([*head, *body]) + "\n" + more

@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 
 from dfdlib.core import paths, repro
+from dfdlib.evaluation import judging
 from tests.notebook_runs import dfd, environment, in_order, nbval
 
 pytestmark = pytest.mark.notebooks
@@ -53,7 +54,8 @@ def compared(folders: Path) -> str:
     """nbval's summary of the committed notebooks, run anew; caches and finished trainings may serve.
 
     Every notebook on every processor: on another kind than the committed ones', the cells tagged `trained` by their
-    words alone, since PyTorch's arithmetic differs there in the last digit and training makes that a different second.
+    printed words alone, since PyTorch's arithmetic differs there in the last digit and training makes that a different
+    second.
     """
     notebooks = in_order(paths.notebooks())
     made_on = {nbformat.read(path, as_version=4).metadata["dfd"]["machine"] for path in notebooks}
@@ -91,6 +93,7 @@ def test_committed_results_are_those_of_a_new_run(embedded: Path) -> None:
     same_machine = committed["run"].get("machine") == new["run"]["machine"]
     for ours, theirs in zip(new["rows"], committed["rows"], strict=True):
         assert max(ours["low"], theirs["low"]) <= min(ours["high"], theirs["high"]), ours["id"]
+        assert abs(judging.side(ours["verdict"]) - judging.side(theirs["verdict"])) <= (0 if same_machine else 1)
         if same_machine:
             assert ours["value"] == pytest.approx(theirs["value"], abs=0.002), ours["id"]
 

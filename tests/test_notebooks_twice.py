@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -64,3 +65,16 @@ def test_on_another_processor_nbval_compares_the_words(said, tags, other, passes
     else:
         with pytest.raises(AssertionError, match="accuracy"):
             nbval(tmp_path, "--nbval-lax", str(tmp_path / "a.ipynb"))
+
+
+@pytest.mark.parametrize(("other", "passes"), [("1", True), ("", False)])
+def test_on_another_processor_sentences_may_choose_other_words(other, passes, tmp_path: Path, monkeypatch) -> None:
+    data = {"text/plain": "<IPython.core.display.Markdown object>", "text/markdown": "This is above chance."}
+    metadata = {"tags": ["nbval-check-output", "trained"]}
+    source = "from dfdlib.evaluation import aloud\naloud.say('This is not told from chance.')"
+    outputs = [nbformat.v4.new_output("display_data", data)]
+    cell = nbformat.v4.new_code_cell(source, outputs=outputs, metadata=metadata, execution_count=1)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "a.ipynb")
+    monkeypatch.setenv("DFD_OTHER_PROCESSOR", other)
+    with contextlib.nullcontext() if passes else pytest.raises(AssertionError, match="not told"):
+        assert "1 passed" in nbval(tmp_path, "--nbval-lax", str(tmp_path / "a.ipynb"))

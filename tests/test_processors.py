@@ -17,6 +17,9 @@ def test_the_table_names_each_verdict_that_differs() -> None:
     found = processors.table({processors.SHARED: first, ("default", "SSE41", 2): other})
     assert found["same verdicts"].tolist() == ["2 of 2", "1 of 2"]
     assert found["others"].tolist() == ["", "b.gain: a loss"]
+    assert found["opposed"].tolist() == [0, 0]
+    reverse = [_row("a.gain", "a loss"), _row("b.gain", "no effect seen")]
+    assert processors.table({processors.SHARED: first, ("avx2", "ALL", 1): reverse})["opposed"].tolist() == [0, 1]
 
 
 def test_every_capability_meets_every_instruction_set_and_both_numbers_of_threads() -> None:

@@ -42,6 +42,11 @@ def verdict(row: dict, synthetic: bool = False) -> str:
     return "above chance" if low > chance else "below chance" if high < chance else "not told from chance"
 
 
+def side(outcome: str) -> int:
+    """1 for a verdict above chance or a gain, -1 for one below chance or a loss, 0 for all that tell neither."""
+    return {"above chance": 1, "a gain": 1, "below chance": -1, "a loss": -1}.get(outcome, 0)
+
+
 def _compared(low: float, high: float, paper: float) -> str:
     return "compatible" if low <= paper <= high else "not compatible: ours is " + ("higher" if low > paper else "lower")
 
