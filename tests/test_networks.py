@@ -227,7 +227,7 @@ def test_lite0_computes_what_the_packages_file_means(tmp_path, monkeypatch) -> N
 def test_lite0s_weights_are_those_of_a_package_that_may_be_missing(monkeypatch) -> None:
     monkeypatch.setattr(architectures.importlib.util, "find_spec", lambda name: None)
     _, origin = architectures.build(ResNetParams("efficientnet_lite0", weights="imagenet"))
-    assert origin == "random weights: no ImageNet weights were at hand"
+    assert origin == "randomly initialised: ImageNet weights were not available"
 
 
 def test_operations_of_resnet50_are_those_of_the_literature() -> None:
@@ -311,7 +311,7 @@ def offline(monkeypatch, tmp_path):
 def test_cached_imagenet_weights_are_used_without_a_network(offline, arch: str, place: str) -> None:
     entry = architectures.ARCHITECTURES[arch]
     wanted, (model, origin) = entry.create().state_dict(), architectures.build(ResNetParams(arch, weights="imagenet"))
-    assert origin == "random weights: no ImageNet weights were at hand"
+    assert origin == "randomly initialised: ImageNet weights were not available"
     (offline / place).parent.mkdir(parents=True, exist_ok=True)
     torch.save(wanted, offline / place) if place.endswith("pth") else save_file(wanted, offline / place)
     if not place.endswith("pth"):

@@ -65,7 +65,7 @@ CLAIMS = {key: name for section in SECTIONS.values() for key, name in section.it
 LATER = ("no_fakes.", "identity.")  # added by notebook 07
 # Why each of the paper's claims came out as it did here, by the id of the row it is compared with.
 WHY = {
-    "folds.resnet.paper.frame_acc": "the paper's recipe; the network, the first weights and the unit are left open "
+    "folds.resnet.paper.frame_acc": "the paper's recipe; the network, the initial weights and the unit are left open "
     "(notebooks 03 and 05)",
     "resnet.best_on_test.frame_acc": "the paper picks its best epoch on the evaluated set, as this row does, and the "
     "row above it does not (notebook 03)",
@@ -141,17 +141,28 @@ def sections(study_name: str, committed: bool = False, later: bool = True) -> di
 
 
 def _claim(name: str, row: dict) -> Row:
-    as_number = "{:.3f}".format if "auc" in row["id"] else _percent
+    as_number = "{:.3f}".format if "auc" in row["id"] else _points if row["id"].endswith("gain") else _percent
     paper = "" if row["paper"] is None else as_number(row["paper"])
     if row["id"] in judging.NO_EFFECT:
         paper = "no evident effect"
     value, low, high = (as_number(row[end]) for end in ("value", "low", "high"))
     counted = aloud.estimate(row).counted
-    return name, paper, value, f"{low} to {high} ({counted})", row["verdict"], row.get("precision", "")
+    return (
+        name,
+        paper,
+        value,
+        f"{low.removesuffix(' points')} to {high} ({counted})",
+        row["verdict"],
+        row.get("precision", ""),
+    )
 
 
 def _percent(value: float) -> str:
     return f"{100 * value:.1f} %"
+
+
+def _points(value: float) -> str:
+    return f"{round(100 * value, 1) + 0.0:.1f} points"  # + 0.0: no "-0.0"
 
 
 def beside_published(study_name: str) -> dict[str, str]:

@@ -276,10 +276,10 @@ def _load_first_weights(model: nn.Module, params: ResNetParams) -> str:
     if params.weights == "":
         return "random weights, as the study asks"
     if params.weights == "imagenet" and public is None:
-        return "random weights: nobody published ImageNet weights of this network"
+        return "randomly initialised: nobody published ImageNet weights of this network"
     path = _fetched(public) if params.weights == "imagenet" else weight_files.named(params.weights)
     if path is None:
-        return "random weights: no ImageNet weights were at hand"
+        return "randomly initialised: ImageNet weights were not available"
     sha256 = public.sha256 if params.weights == "imagenet" else params.weights_sha256
     found = weight_files.read_state(path, sha256)
     if params.weights == "imagenet" and public.other_names:
