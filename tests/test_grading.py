@@ -16,7 +16,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from dfdlib.command import cli, grading, submissions
+from dfdlib.command import answers, cli, feedback, grading, submissions
 from dfdlib.core import paths
 from dfdlib.core.errors import DfdError
 
@@ -164,7 +164,7 @@ def graded(tmp_path_factory, notebooks: Path) -> tuple[grading.Graded, Path]:
     made.hand_in("ex01_counting.ipynb", SOLUTIONS)
     made.write("mia/other.ipynb", new_notebook(cells=[new_code_cell("1 + 1")]))
     before = _digests(folder)
-    found = grading.grade(folder, 4, LIMIT, lambda items, total: items, submissions.parts(notebooks))
+    found = grading.grade(folder, 4, LIMIT, lambda items, total: items, answers.parts(notebooks))
     assert _digests(folder) == before
     return found, folder
 
@@ -217,12 +217,12 @@ def test_what_is_not_graded_is_named(graded) -> None:
 def test_the_class_in_tables_csv_and_pages(graded, tmp_path) -> None:
     found, _ = graded
     assert [found.right(one) for one in found.exercises] == [8, 6, 8]
-    grading.write_csv(tmp_path / "points.csv", found)
+    feedback.write_csv(tmp_path / "points.csv", found)
     rows = list(csv.DictReader((tmp_path / "points.csv").read_text(encoding="utf-8").splitlines()))
     assert (
         len(rows) == 12 and rows[0] | {"student": "anna", "points": "3", "of": "3", "01.2 outcome": "right"} == rows[0]
     )
-    grading.write_pages(tmp_path / "pages", found)
+    feedback.write_pages(tmp_path / "pages", found)
     assert len(list((tmp_path / "pages").iterdir())) == 13
     page = (tmp_path / "pages" / "bela.html").read_text()
     assert "bela: 1 of 3 points" in page and "this is the square." in page and "name &#39;nothing&#39;" in page
@@ -245,7 +245,7 @@ def test_an_answer_reaches_neither_network_nor_files(tmp_path, notebooks) -> Non
             "b/ex01.ipynb",
             {DOUBLE: start, TOTAL: "def total(values):\n    os.kill(os.getppid(), 9)", "cell-02": "import os"},
         )
-        found = grading.grade(made.folder, 2, LIMIT, lambda items, total: items, submissions.parts(notebooks))
+        found = grading.grade(made.folder, 2, LIMIT, lambda items, total: items, answers.parts(notebooks))
         with pytest.raises(TimeoutError):
             server.accept()
     first, second = (list(one.outcomes.values()) for one in found.students)
@@ -268,7 +268,7 @@ def test_the_kernel_shuts_what_python_cannot(tmp_path, notebooks) -> None:
         f"import cv2\ndef double(x):\n    cv2.imwrite({str(tmp_path / 'x.png')!r}, np.zeros((2, 2)))\n    return 2 * x"
     )
     made.hand_in("a/ex01.ipynb", {DOUBLE: outside})
-    found = grading.grade(made.folder, 1, 60, lambda items, total: items, submissions.parts(notebooks))
+    found = grading.grade(made.folder, 1, 60, lambda items, total: items, answers.parts(notebooks))
     if not found.shut:
         pytest.skip("this kernel has no Landlock, or lets nobody have a network of his own")
     assert not (tmp_path / "x.png").exists() and made.folder.is_dir()
@@ -287,6 +287,7 @@ def test_the_kernel_shuts_what_python_cannot(tmp_path, notebooks) -> None:
         ("anna/deep/er/x.ipynb", "anna", ""),
         ("anna_ex04_head_pose.ipynb", "anna", ""),
         ("ex04_head_pose_anna.ipynb", "anna", ""),
+        ("alex4_ex04.ipynb", "alex4", ""),
         ("ex04-anna.ipynb", "anna", ""),
         ("ex04_head_pose-Copy1.ipynb", "", ""),
         ("ex04_head_pose (3).ipynb", "", ""),
@@ -300,7 +301,7 @@ def test_two_students_of_one_name_are_two(tmp_path, notebooks) -> None:
     made = Class(tmp_path, notebooks)
     for number in (1, 2):
         made.hand_in(f"anna_{number}_5_ex01_counting.ipynb", {})
-    found = grading.grade(tmp_path, 1, LIMIT, lambda items, total: items, submissions.parts(notebooks))
+    found = grading.grade(tmp_path, 1, LIMIT, lambda items, total: items, answers.parts(notebooks))
     assert [student.name for student in found.students] == ["anna (1)", "anna (2)"]
 
 
@@ -309,11 +310,11 @@ def test_a_name_is_text_in_every_output(tmp_path, notebooks) -> None:
     made.folder.mkdir()
     for name in ("<script>alert(1)<", "=1+1", "[bold]", "a b", "a-b"):
         made.hand_in(f"{name}/ex01.ipynb", {})
-    found = grading.grade(made.folder, 1, LIMIT, lambda items, total: items, submissions.parts(notebooks))
-    grading.write_pages(tmp_path / "pages", found)
+    found = grading.grade(made.folder, 1, LIMIT, lambda items, total: items, answers.parts(notebooks))
+    feedback.write_pages(tmp_path / "pages", found)
     assert {"a-b.html", "a-b-2.html", "script-alert-1.html"} < {path.name for path in (tmp_path / "pages").iterdir()}
     assert not any("<script>" in path.read_text() for path in (tmp_path / "pages").iterdir())
-    grading.write_csv(tmp_path / "points.csv", found)
+    feedback.write_csv(tmp_path / "points.csv", found)
     assert "\n'=1+1," in (tmp_path / "points.csv").read_text()
 
 
@@ -336,8 +337,8 @@ def test_exercises_are_copied_and_nothing_is_overwritten(tmp_path, monkeypatch, 
 
 
 def test_the_command_grades_prints_and_names(tmp_path, monkeypatch, capsys, notebooks) -> None:
-    known = submissions.parts(notebooks)
-    monkeypatch.setattr(submissions, "parts", lambda: known)
+    known = answers.parts(notebooks)
+    monkeypatch.setattr(answers, "parts", lambda: known)
     made = Class(tmp_path / "class", notebooks)
     made.folder.mkdir()
     made.hand_in("anna/ex01.ipynb", SOLUTIONS)
@@ -364,7 +365,7 @@ def test_exercises_that_do_not_run_are_our_fault_and_said(tmp_path, notebooks) -
     made.folder.mkdir()
     made.hand_in("anna/ex01.ipynb", SOLUTIONS)
     with pytest.raises(DfdError, match=r"solutions of ex01_counting do not run here \(ModuleNotFoundError: No module"):
-        grading.grade(made.folder, 1, LIMIT, lambda items, total: items, submissions.parts(tmp_path / "notebooks"))
+        grading.grade(made.folder, 1, LIMIT, lambda items, total: items, answers.parts(tmp_path / "notebooks"))
 
 
 @pytest.mark.notebooks

@@ -25,9 +25,9 @@ def exercises(
 
     $ dfd exercises mine
     """
-    from dfdlib.command import grading
+    from dfdlib.command import feedback, grading
 
-    progress.console().print(grading.contents())
+    progress.console().print(feedback.contents())
     if folder is None:
         print("To get the notebooks: dfd exercises FOLDER")
         return
@@ -64,16 +64,16 @@ def grade(
 
     Exit codes: 0 every file was graded; 2 none was; 3 some were not, or could not be read.
     """
-    from dfdlib.command import grading
+    from dfdlib.command import feedback, grading
 
-    grading.check_places(folder, csv, pages)
+    feedback.check_places(folder, csv, pages)
     graded = grading.grade(folder, jobs, limit, progress.shown(Console(stderr=True), "checks"))
-    for table in grading.tables(graded):
+    for table in feedback.tables(graded):
         progress.console().print(table)
     if csv:
-        grading.write_csv(csv, graded)
+        feedback.write_csv(csv, graded)
     if pages:
-        grading.write_pages(pages, graded)
+        feedback.write_pages(pages, graded)
         print(f"Feedback: {pages / 'class.html'} leads to each student's page.", file=sys.stderr)
     if not graded.shut:
         print("This system let only Python itself keep answers off the network and other files.", file=sys.stderr)
