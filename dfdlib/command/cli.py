@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from dfdlib.command import cli_course, cli_data, helptext, progress
 from dfdlib.core import errors, paths
@@ -213,12 +212,10 @@ def figures(study: Annotated[str, typer.Argument(metavar="STUDY", help="One of t
     from dfdlib.core import studies
 
     studies.load(study)
-    table = Table("Figure", "Shows", "File", title=f"Figures, study {study}", title_justify="left")
     for name, shows in _figures():
         places = [folder / f"{name}.png" for folder in (paths.figures(study), paths.published_figures())]
         found = next((place for place in places if place.is_file()), None)
-        table.add_row(*map(Text, (name, shows, str(found) if found else "not drawn yet")))
-    progress.console().print(table)
+        print(f"{found or name + ' (not drawn yet)'}: {shows}")
 
 
 def _figures() -> list[tuple[str, str]]:
