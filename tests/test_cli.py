@@ -204,7 +204,7 @@ def test_help_has_an_example_no_empty_types_and_fits(command: str, monkeypatch, 
     lines = [line.strip() for line in told[0].splitlines()]
     assert max(map(len, lines)) <= 80
     prose = "\n".join(lines).partition("\u256d")[0]
-    for paragraph in (part.split("\n") for part in prose.split("\n\n") if not part.startswith("$")):
+    for paragraph in (part.split("\n") for part in prose.strip().split("\n\n") if not part.startswith("$")):
         assert min(map(len, paragraph[:-1]), default=80) > 60, "each line but a paragraph's last is full"
 
 
