@@ -17,6 +17,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from dfdlib.command import answers, cli, feedback, grading, submissions
+from dfdlib.command.answers import Cell
 from dfdlib.core import paths
 from dfdlib.core.errors import DfdError
 
@@ -272,6 +273,77 @@ def test_the_kernel_shuts_what_python_cannot(tmp_path, notebooks) -> None:
     if not found.shut:
         pytest.skip("this kernel has no Landlock, or lets nobody have a network of his own")
     assert not (tmp_path / "x.png").exists() and made.folder.is_dir()
+
+
+MORE_HOSTILE = {
+    "signal 11": "def double(x):\n    import ctypes; ctypes.string_at(0)",
+    "signal 11 ": "import sys\nsys.setrecursionlimit(10**8)\ndef double(x):\n    return max([x], key=double)",
+    "exit code 7": "import os\ndef double(x):\n    os._exit(7)",
+    "ended its process": "import os\ndef double(x):\n    os.close(3)\n    return 2 * x",
+    "MemoryError": "def double(x):\n    return [bytearray(2**26) for _ in range(99)]",
+    "SystemExit": "raise SystemExit(0)\ndef double(x): pass",
+    "open is shut after 200 files": "def double(x):\n    for i in range(999): open(str(i), 'w').write('x' * 9)",
+    "File too large": "def double(x):\n    open('x', 'wb').write(bytes(2**25))",
+    "EOFError": "def double(x):\n    return input()",
+    "os.fork is shut": "import os\ndef double(x):\n    while os.fork() >= 0: pass",
+    "SyntaxError: expected ':' (line 1 of the cell)": "def double(x)\n    return 2 * x",
+    "name 'double' is not defined": "def twice(x):\n    return 2 * x",
+}
+
+
+def test_hostile_answers_cost_their_own_check_alone_and_say_why(tmp_path, notebooks) -> None:
+    made = Class(tmp_path, notebooks)
+    for index, source in enumerate(MORE_HOSTILE.values()):
+        made.hand_in(f"{index:02d}/ex01.ipynb", SOLUTIONS | {DOUBLE: source})
+    found = grading.grade(tmp_path, 3, 30, lambda items, total: items, answers.parts(notebooks))
+    for student, why in zip(found.students, MORE_HOSTILE, strict=True):
+        first, second, third = student.outcomes.values()
+        assert (first.status, third.status) == ("right", "right")
+        assert second.status in ("error", "died") and why.strip() in second.said, (second, why)
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("wrong home right check", "right"),  # a draft above the answer
+        ("home_wrong right check", "right"),  # a second try below the first
+        ("right home_wrong check", "hint"),
+        ("home check wrong", "right"),  # a try after the check
+        ("stub check right", "right"),  # the answer in a cell of the student's own
+        ("stub check", "unanswered"),
+    ],
+)
+def test_of_several_tries_the_check_s_own_counts(order: str, expected: str, notebooks) -> None:
+    part = answers.parts(notebooks)[0]
+    exercise, stub = part.exercises[1], part.given[DOUBLE]
+    bad = SOLUTIONS[DOUBLE].replace("2 *", "3 *")
+    made = {
+        "home": Cell(DOUBLE, SOLUTIONS[DOUBLE]),
+        "home_wrong": Cell(DOUBLE, bad),
+        "stub": Cell(DOUBLE, stub),
+        "right": Cell("r", SOLUTIONS[DOUBLE] + "\n"),
+        "wrong": Cell("w", bad + "\n"),
+        "check": Cell(exercise.checked, "x"),
+    }
+    _, found = answers.answer(exercise, part, [made[word] for word in order.split()])
+    said = "unanswered" if answers.is_stub(exercise, found) else "right" if "2 *" in found[0] else "hint"
+    assert len(found) == 1 and said == expected
+
+
+def test_only_cells_that_an_answer_needs_are_run(notebooks) -> None:
+    part = answers.parts(notebooks)[0]
+    sources = {
+        "a": "step = 1",
+        DOUBLE: "def double(x):\n    return helper(x) + [pi for numbers in x][0]",
+        "b": "from math import *",
+        "c": "def helper(x):\n    y = 1\n    return x * step",
+        "d": "step = 2\nnumbers = 3",
+        part.exercises[1].checked: "x",
+        "e": "x = y = 0\nwhile True: pass",
+        "f": "numbers = 4",
+    }
+    before, found = answers.answer(part.exercises[1], part, [Cell(*pair) for pair in sources.items()])
+    assert before == [sources[name] for name in "bcd"] and found == [sources[DOUBLE]]
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ class Exercise:
     setup: tuple[str, ...]
     solution: tuple[Cell, ...]
     check: tuple[str, ...]
+    checked: str  # the id of the check's cell
     known: frozenset[str]  # names that are defined before the answer
     stubs: frozenset[str]  # sources of the cells that wait for an answer
 
@@ -115,7 +116,7 @@ def _part(solved: Path, asked: Path) -> Part:
             known = known.union(*(one.defines for one in groups["setup"]))
             stubs = frozenset(given[one.id].strip() for one in groups["solution"] if one.id in given)
             solution = tuple(groups["solution"])
-            exercises.append(Exercise(number, *about[number], setup, solution, check, known, stubs))
+            exercises.append(Exercise(number, *about[number], setup, solution, check, cell.id, known, stubs))
             known = known.union(*(one.defines for group in ("solution", "check") for one in groups[group]))
             groups = {"setup": [], "solution": [], "check": []}
     return Part(solved.stem, text.splitlines()[0].partition(": ")[2], tuple(exercises), given)
@@ -124,11 +125,13 @@ def _part(solved: Path, asked: Path) -> Part:
 def answer(exercise: Exercise, part: Part, cells: Sequence[Cell]) -> tuple[list[str], list[str]]:
     """The sources of the student's cells that an answer needs, and of the answer itself; no answer: it is missing.
 
-    An answer is looked for by the cell's id and by the names that it has to define. A cell of the student's own counts
-    wherever it is; a changed cell of ours, or the answer to another exercise, only for names that nothing before has.
+    An answer is looked for by the cell's id and by the names that it has to define. Of several cells that define a name
+    the one counts that a check sees when a notebook is run from the top. A cell of the student's own may define any
+    name; a changed cell of ours, or the answer to another exercise, counts only for names that nothing before has.
     """
-    chosen = {index for name in exercise.names for index in _defining(name, exercise, cells)}
-    own = [i for i, cell in enumerate(cells) if cell.id not in part.given and cell.source not in part.given.values()]
+    end = next((i for i, cell in enumerate(cells) if cell.id == exercise.checked), len(cells))
+    chosen = {i for name in exercise.names for i in _defining(name, exercise, cells, end)}
+    own = {i for i, cell in enumerate(cells) if cell.id not in part.given and cell.source not in part.given.values()}
     before = {i for i in own if "*" in cells[i].defines} - chosen
     waiting = chosen | before
     while waiting:
@@ -136,20 +139,19 @@ def answer(exercise: Exercise, part: Part, cells: Sequence[Cell]) -> tuple[list[
         waiting = set()
         for name in needed:
             places = [i for i, cell in enumerate(cells) if name in cell.defines and i not in chosen]
-            allowed = [i for i in places if i in own] or [i for i in places if name not in exercise.known]
-            waiting |= {*allowed[-1:]} - before
+            if name in exercise.known:
+                places = [i for i in places if i in own and i < end]
+            waiting |= {*sorted(places, key=lambda i: (i in own, i < end, i))[-1:]} - before
         before |= waiting
     return [cells[i].source for i in sorted(before)], [cells[i].source for i in sorted(chosen)]
 
 
-def _defining(name: str, exercise: Exercise, cells: Sequence[Cell]) -> list[int]:
-    """The cell, as a list of one or none, that answers: its own if it was changed, else the last that defines it."""
+def _defining(name: str, exercise: Exercise, cells: Sequence[Cell], end: int) -> list[int]:
+    """The cell that answers, as a list of one or none: changed ones before the stub, those before the check first."""
     home = {cell.id for cell in exercise.solution}
     places = [i for i, cell in enumerate(cells) if name in cell.defines or cell.id in home]
-    places.sort(
-        key=lambda i: (cells[i].source.strip() not in exercise.stubs, name in cells[i].defines, cells[i].id in home, i)
-    )
-    return places[-1:]
+    changed = [cell.source.strip() not in exercise.stubs for cell in cells]
+    return sorted(places, key=lambda i: (changed[i], name in cells[i].defines, i < end, i))[-1:]
 
 
 def is_stub(exercise: Exercise, sources: Iterable[str]) -> bool:

@@ -104,8 +104,8 @@ def _end(pipe: int, one: _Running, limit: float) -> tuple[str, dict]:
             return one.key, result
     if late:
         return one.key, {"status": "time", "said": f"not done after {limit:g} seconds"}
-    how = f"signal {-status}" if status < 0 else f"exit code {status}"
-    return one.key, {"status": "died", "said": f"the answer ended its process ({how})"}
+    how = {-signal.SIGKILL: ""}.get(status, f" (signal {-status})" if status < 0 else f" (exit code {status})")
+    return one.key, {"status": "died", "said": f"the answer ended its process{how}"}
 
 
 def _child(end: int, token: str, exercise: dict, task: dict, namespace: dict, folder: str, limit: float) -> None:
@@ -156,7 +156,8 @@ def _result(exercise: dict, answer: Sequence[str], namespace: dict, before: dict
 
 
 def _told(error: BaseException, number: str) -> dict:
-    name, said = type(error).__name__, " ".join(str(error).split())
+    said = error.msg if isinstance(error, SyntaxError) else str(error)
+    name, said = type(error).__name__, " ".join(said.split())
     if name == "Hint":
         return {"status": "hint", "said": said.removeprefix(f"{number} not yet: ")[:TOLD]}
     if name == "NotImplementedError":

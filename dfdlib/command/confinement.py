@@ -11,9 +11,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-MEMORY = 2 << 30  # bytes that an answer may take beside what the exercise holds already
-FILE = 64 << 20  # bytes of the largest file that it may write
+MEMORY = 1 << 30  # bytes that a process may take beside what it has already
+FILE = 16 << 20  # bytes of the largest file that it may write
+FILES = 200  # that it may open to write
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+KEPT = ("DFD_", "OMP_", "HOME", "PATH", "MPL", "LANG", "LC_")  # variables, by how they begin
 # Python's audit events: what changes files, by its first argument and, for the last three, by both; and what never may.
 CHANGES = ("os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod", "os.chown", "os.utime", "os.setxattr")
 MOVES = ("os.rename", "os.link", "os.symlink")
@@ -37,9 +39,9 @@ def confine(folder: str, limit: float) -> bool:
     """
     sys.dont_write_bytecode = True
     os.chdir(folder)
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("DFD_", "OMP_")) or name == "PATH"}
-    os.environ.clear()
-    os.environ.update(kept | dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), folder))
+    kept = {name: value for name, value in os.environ.items() if name.startswith(KEPT)}
+    os.environ.clear()  # what else is set may be secret
+    os.environ.update(kept | {"TMPDIR": folder})
     tempfile.tempdir = folder
     _limit_resources(limit)
     shut = _shut_by_kernel(folder)
@@ -62,6 +64,8 @@ def _limit_resources(limit: float) -> None:
 def _doors(folder: str) -> Callable[[str, tuple], None]:
     """An audit hook that raises PermissionError; Python lets nobody remove one."""
 
+    opened = [0]
+
     def inside(path: object) -> bool:
         if isinstance(path, int):
             return True  # open already
@@ -73,6 +77,9 @@ def _doors(folder: str) -> Callable[[str, tuple], None]:
             raise PermissionError(f"{event} is shut while answers are graded")
         if event == "open":
             changed = [given[0]] if given[2] & WRITES else []
+            opened[0] += len(changed)
+            if opened[0] > FILES:
+                raise PermissionError(f"open is shut after {FILES} files")
         else:
             changed = given[: 1 if event in CHANGES else 2] if event in (*CHANGES, *MOVES) else ()
         for path in changed:

@@ -142,7 +142,9 @@ def _checked(part: Part, tasks: dict[str, dict], jobs: int, limit: float) -> Ite
     ]
     work = json.dumps({"exercises": exercises, "tasks": tasks, "jobs": jobs, "limit": limit})
     paths.import_from_here()
-    environment = os.environ | dict.fromkeys(THREADS, "1") | {"MPLBACKEND": "agg"}
+    environment = (
+        os.environ | dict.fromkeys(THREADS, "1") | {"MPLBACKEND": "agg", "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"}
+    )
     command = [sys.executable, "-m", "dfdlib.command.checking"]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as given, tempfile.TemporaryFile("w+", errors="replace") as log:
         given.write(work)

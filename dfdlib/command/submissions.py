@@ -17,6 +17,7 @@ from dfdlib.core.errors import DfdError
 
 MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)  # IPython's, which plain Python does not know
 MOST_BYTES = 2**25  # of a notebook, 32 MiB: one with pictures in its outputs has a few
+ARCHIVES = (".zip", ".gz", ".tgz", ".tar", ".7z", ".rar")
 # How learning platforms name what they export: Moodle's folders and flat files, Canvas, Blackboard.
 FOLDERS = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_[a-z]+_?")
 FILES = (
@@ -67,6 +68,8 @@ def _submission(path: Path, relative: Path, known: Sequence[Part]) -> Submission
     """The submission that a file is, or why it is none."""
     if path.is_symlink() or not path.is_file():
         return "not graded: a link or no file"
+    if path.suffix.lower() in ARCHIVES:
+        return "not graded: an archive; unpack it there"
     if path.suffix.lower() != ".ipynb":
         return "not graded: no notebook (.ipynb)"
     if ".ipynb_checkpoints" in relative.parts:
