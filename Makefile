@@ -80,7 +80,7 @@ readme: $(VENV)/installed ## fill README's tables from results/*.json
 	@$(BIN)/dfd readme
 
 site: $(VENV)/installed ## build build/site: notebooks, figures and tables as pages that need no network
-	@$(BIN)/python tools/site/build.py
+	@$(BIN)/dfd site
 
 benchmarks: $(VENV)/installed ## measure speed as ratios; writes benchmarks/*.md (processors.py takes an hour)
 	@for file in benchmarks/*.py; do $(BIN)/python $$file; done

@@ -16,12 +16,12 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from rich.console import Console
 
-from dfdlib.command import cli, progress, publish, recipes
+from dfdlib.command import cli, cli_data, helptext, progress, publish, recipes
 from dfdlib.command import run as runner
 from dfdlib.command.progress import Steps
 from dfdlib.core import paths, repro
 from dfdlib.core.errors import DfdError
-from dfdlib.evaluation import results
+from dfdlib.evaluation import recompute, results
 from dfdlib.evaluation.intervals import Estimate
 
 PARAMETERS = 'study: str = "embedded"  # the study to run'
@@ -186,6 +186,93 @@ def test_only_publish_writes_what_git_tracks_and_a_second_time_it_changes_no_byt
     assert [cell.execution_count for cell in cells if cell.cell_type == "code"] == [1, 2]
     assert not any("papermill" in cell.metadata for cell in cells)
     assert not any("injected-parameters" in cell.metadata.get("tags", []) for cell in cells)
+
+
+COMMANDS = ["", "run", "train", "predict", "exercises", "grade", "publish", "readme", "recompute", "figures", "site"]
+COMMANDS += ["data", "data status", "data verify", "data prepare"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_no_empty_types_and_fits(command: str, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    told = []
+    for flag in ("-h", "--help"):
+        assert _dfd(*command.split(), flag, monkeypatch=monkeypatch) == 0
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1] and "<bool>" not in told[0] and "list[" not in told[0]
+    assert f"$ dfd {command}" in told[0] or command in ("", "data")
+    lines = [line.strip() for line in told[0].splitlines()]
+    assert max(map(len, lines)) <= 80
+    prose = "\n".join(lines).partition("\u256d")[0]
+    for paragraph in (part.split("\n") for part in prose.strip().split("\n\n") if not part.startswith("$")):
+        assert min(map(len, paragraph[:-1]), default=80) > 60, "each line but a paragraph's last is full"
+
+
+def test_every_command_has_been_asked_for_help() -> None:
+    known = {command.callback.__name__ for command in (*cli.app.registered_commands, *cli_data.app.registered_commands)}
+    assert known == {command.split()[-1] for command in COMMANDS if command not in ("", "data")}
+
+
+@pytest.mark.parametrize("command", ["run", "train"])
+def test_a_bare_command_explains_itself_and_starts_nothing(command: str, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(runner, "run_study", None)
+    monkeypatch.setattr(recipes, "train_by_name", None)
+    assert _dfd(command, monkeypatch=monkeypatch) == 2
+    told = "".join(capsys.readouterr())
+    assert f"$ dfd {command} " in told
+    for path in paths.studies().glob("*.yaml"):
+        assert f"\n {path.stem} " in told
+    assert _dfd("run", "--again", monkeypatch=monkeypatch) == 2
+    assert "Missing argument 'STUDY'" in capsys.readouterr().err
+
+
+def test_the_studies_are_told_by_the_first_sentence_of_their_files() -> None:
+    assert helptext.studies()["uadfv"] == "The paper's own study"
+    assert all(len(what) > 10 for what in helptext.studies().values())
+
+
+def test_make_names_the_study_that_it_runs_and_uses_the_command() -> None:
+    said = subprocess.run(["make", "-n", "study", "site", "VENV=v"], cwd=paths.root(), capture_output=True, text=True)
+    assert "v/bin/dfd run embedded\n" in said.stdout and "v/bin/dfd site\n" in said.stdout
+
+
+def test_figures_are_listed_with_their_newest_file(repository: Path, monkeypatch, capsys) -> None:
+    drawn = repository / "figures" / "fig01_real_and_fake.png"
+    monkeypatch.setenv("DFD_FIGURES", str(drawn.parent))
+    drawn.parent.mkdir()
+    drawn.write_bytes(b"")
+    assert _dfd("figures", monkeypatch=monkeypatch) == 0
+    out = capsys.readouterr().out
+    assert f"{drawn}: fake beside real\n" in out and "figures/fig02_pipeline.png: the system's stages\n" in out
+
+
+def test_a_score_table_is_recomputed_by_the_command(monkeypatch, capsys) -> None:
+    table = paths.published_results() / "scores" / "embedded.csv"
+    monkeypatch.setattr(recompute, "recompute", lambda path: [f"of {path.name}"])
+    monkeypatch.setattr(recompute, "rewrite", lambda path: 7)
+    assert _dfd("recompute", str(table), monkeypatch=monkeypatch) == 0
+    assert capsys.readouterr().out == "of embedded.csv\n"
+    assert _dfd("recompute", str(table), "--write", monkeypatch=monkeypatch) == 0
+    assert capsys.readouterr().out == "of embedded.csv\n7 rows written.\n"
+
+
+def test_the_site_is_built_by_the_tool_and_without_its_packages_says_so(monkeypatch, capsys) -> None:
+    asked = []
+
+    def start(command, **_):
+        asked.append(command[1:])
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(cli.subprocess, "run", start)
+    assert _dfd("site", "there", monkeypatch=monkeypatch) == 0
+    assert asked == [[str(paths.root() / "tools" / "site" / "build.py"), "there"]]
+    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    assert _dfd("site", monkeypatch=monkeypatch) == 2
+    assert "install them: python -m pip install -e '.[dev]'" in capsys.readouterr().err
+
+
+def test_a_student_s_folder_is_no_concern_of_git() -> None:
+    assert subprocess.run(["git", "check-ignore", "-q", "mine/ex01.ipynb"], cwd=paths.root()).returncode == 0
 
 
 def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

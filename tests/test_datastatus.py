@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from dfdlib.command import check, cli, run
+from dfdlib.command import check, cli, cli_data, run
 from dfdlib.core import paths, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import HeadPoseParams, ResNetParams, Study
@@ -280,7 +280,7 @@ def test_a_folder_that_cannot_be_read_is_a_row_and_no_traceback(tmp_path, monkey
 def test_a_name_with_markup_or_controls_is_shown_as_it_is() -> None:
     row = SourceStatus("mine", "DFD_X", "/a/[red]\x1b", {"real": 1234}, "/a/[bold]\x1b", True, True, "this test")
     console = Console(width=160, file=io.StringIO())
-    console.print(cli._data_table([row], "mine"))
+    console.print(cli_data._data_table([row], "mine"))
     shown = console.file.getvalue()
     assert "/a/[red]\\x1b" in shown and "/a/[bold]\\x1b" in shown and "\x1b" not in shown and "1,234 real" in shown
 

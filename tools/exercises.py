@@ -1,4 +1,4 @@
-"""The exercises, made from their solutions: python tools/exercises.py [run | grade FOLDER]
+"""The exercises, made from their solutions: python tools/exercises.py [run]
 
 Without an argument it writes notebooks/exercises/*.ipynb from notebooks/solutions/*.ipynb. In a cell tagged `solution`
 the lines from
@@ -10,22 +10,17 @@ the lines from
 become `raise NotImplementedError("what to do, in words")`; a function keeps its first line, its types and its
 docstring. Cells tagged `teacher` are left out. No output, count or version is kept, so a second run changes nothing.
 
-`run` first executes the solutions and keeps their outputs. `grade FOLDER` copies the answers of
-FOLDER/<student>/ex*.ipynb into the solutions' notebooks, whose checks count instead of those in the student's copy, and
-prints each student's results. It executes students' code: use a machine on which that may go wrong.
+`run` first executes the solutions and keeps their outputs. Submissions are graded by `dfd grade`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
@@ -85,41 +80,9 @@ def run(path: Path) -> None:
     publish.write_clean(path, path, repro.machine())
 
 
-def grade(folder: Path) -> Iterator[str]:
-    """One line per submission: the checks that its answers pass, and the hint or error for those that fail."""
-    submitted = sorted(folder.glob("*/ex*.ipynb"))
-    if not submitted:
-        raise DfdError(f"{folder} has no <student>/ex*.ipynb; put each submission into a folder named for its student.")
-    for path in submitted:
-        yield f"{path.parent.name}  {path.stem}  " + "; ".join(_graded(path))
-
-
-def _graded(path: Path) -> Iterator[str]:
-    try:
-        notebook = nbformat.read(SOLUTIONS / path.name, as_version=4)
-        answers = {cell.get("id"): cell.source for cell in nbformat.read(path, as_version=4).cells}
-    except (OSError, ValueError, nbformat.ValidationError):
-        yield "no notebook of these exercises"
-        return
-    for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
-        cell.outputs = []
-        if tagged(cell, "solution"):
-            cell.source = answers.get(cell.id, "raise NotImplementedError('the cell is missing')")
-    with contextlib.suppress(DeadKernelError):
-        _execute(notebook, path, allow_errors=True, interrupt_on_timeout=True)
-    yield from (_result(cell) for cell in notebook.cells if tagged(cell, "check"))
-
-
-def _result(cell: NotebookNode) -> str:
-    number = re.search(r'"(\d\d\.\d)"', cell.source)[1]
-    failed = [f"{output.ename}: {output.evalue}" for output in cell.outputs if output.output_type == "error"]
-    right = any(output.get("text", "").startswith(f"{number} right") for output in cell.outputs)
-    return f"{number} {failed[0] if failed else 'right' if right else 'not reached'}"
-
-
-def _execute(notebook: NotebookNode, path: Path, **settings: bool) -> None:
+def _execute(notebook: NotebookNode, path: Path) -> None:
     paths.import_from_here()
-    client = NotebookClient(notebook, timeout=CELL_TIMEOUT, kernel_name="python3", **settings)
+    client = NotebookClient(notebook, timeout=CELL_TIMEOUT, kernel_name="python3")
     client.resources = {"metadata": {"path": str(path.parent)}}
     client.extra_arguments = ["--IPKernelApp.log_level=ERROR"]  # hides a warning about TCP, which stays on this machine
     client.execute()
@@ -128,16 +91,13 @@ def _execute(notebook: NotebookNode, path: Path, **settings: bool) -> None:
 def main() -> None:
     """Do what the command line asks for."""
     words = sys.argv[1:]
-    if words[:1] == ["grade"] and len(words) == 2:
-        for line in grade(Path(words[1])):
-            print(line)
-    elif words in ([], ["run"]):
+    if words in ([], ["run"]):
         for path in sources():
             if words:
                 run(path)
             (EXERCISES / path.name).write_text(exercise(path), encoding="utf-8")
     else:
-        raise DfdError("The arguments are not understood; use python tools/exercises.py [run | grade FOLDER].")
+        raise DfdError("The arguments are not understood; use python tools/exercises.py [run].")
 
 
 if __name__ == "__main__":

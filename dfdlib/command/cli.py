@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
+import importlib.util
 import os
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from dfdlib.command import progress
+from dfdlib.command import cli_course, cli_data, helptext, progress
 from dfdlib.core import errors, paths
-from dfdlib.core.errors import SOME, DfdError
+from dfdlib.core.errors import DfdError
 
-app = typer.Typer(no_args_is_help=True, add_completion=True, help="A reproducible study of a deepfake-detection paper.")
-data_app = typer.Typer(no_args_is_help=True, help="List, check and prepare data.")
+STUDY = typer.Argument(metavar="STUDY", show_default=False, help="One of the studies below.")
 
-
-app.add_typer(data_app, name="data")
+app = helptext.app("A reproducible study of a deepfake-detection paper.")
+app.add_typer(cli_data.app, name="data")
 
 
 def _version(wanted: bool) -> None:
@@ -39,14 +36,24 @@ def _root(
     """Exit codes: 0 done; 1 a defect in this program; 2 something that you can fix (the message says what)."""
 
 
-@app.command()
+@app.command(cls=helptext.StudyCommand, no_args_is_help=True)
 def run(
-    study: Annotated[str, typer.Argument(help="A file name in studies/ without .yaml.")] = "embedded",
-    notebooks: Annotated[list[str] | None, typer.Argument(help="Such as 03; all of them by default.")] = None,
-    scheduler: Annotated[str, typer.Option(help="Sweeps and folds on a Dask cluster: tcp://HOST:PORT.")] = "",
+    study: Annotated[str, STUDY],
+    notebooks: Annotated[
+        list[str] | None, typer.Argument(metavar="NOTEBOOK", help="Such as 03; all of them by default.")
+    ] = None,
+    scheduler: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Sweeps and folds on a Dask cluster: tcp://HOST:PORT.")
+    ] = "",
     again: Annotated[bool, typer.Option("--again", help="Also where nothing has changed since the last run.")] = False,
 ) -> None:
-    """Run a study's notebooks, unless nothing has changed since they were run, and print its claim table."""
+    """Run a study's notebooks, unless nothing has changed since they were run, and print its claim table.
+
+    For example:
+
+    $ dfd run embedded
+    $ dfd run uadfv 03 05
+    """
     from dfdlib.command import run
     from dfdlib.core import parallel
     from dfdlib.evaluation import claims
@@ -81,17 +88,20 @@ def _claims(rows: list[tuple[str, ...]], published: dict[str, str], study: str) 
     return table
 
 
-@app.command()
+@app.command(cls=helptext.StudyCommand, no_args_is_help=True)
 def train(
-    study: Annotated[str, typer.Argument(help="A file name in studies/ without .yaml.")] = "embedded",
+    study: Annotated[str, STUDY],
     recipe: Annotated[
         str,
-        typer.Argument(help="paper, one-cycle, one-cycle-validated, no-fakes, fwa, frozen, compare."),
+        typer.Argument(metavar="RECIPE", help="paper, one-cycle, one-cycle-validated, no-fakes, fwa, frozen, compare."),
     ] = "paper",
 ) -> None:
     """Train a study's classifier without its notebooks, which then find the finished run.
 
-    On N devices: torchrun --nproc-per-node N -m dfdlib train STUDY RECIPE
+    For example, the second on four devices:
+
+    $ dfd train uadfv one-cycle
+    $ torchrun --nproc-per-node 4 -m dfdlib train uadfv one-cycle
     """
     from dfdlib.command import recipes
 
@@ -100,9 +110,11 @@ def train(
             print(line, flush=True)
 
 
-@app.command()
+@app.command(cls=helptext.Command, no_args_is_help=True)
 def predict(
-    given: Annotated[list[Path], typer.Argument(metavar="VIDEO|IMAGE|FOLDER...", help="What to judge.")],
+    given: Annotated[
+        list[Path], typer.Argument(metavar="VIDEO|IMAGE|FOLDER...", show_default=False, help="What to judge.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a page with pictures.")] = None,
@@ -118,6 +130,10 @@ def predict(
 
     Of a folder, every file that is a picture or video is judged, whatever its name, and the others are named.
 
+    For example:
+
+    $ dfd predict holiday.mp4 pictures --report report.html
+
     Exit codes: 0 every file was judged, whatever the verdict; 2 no file could be judged, or the report not be written
     (the verdicts are printed all the same); 3 some files could not be judged.
     """
@@ -131,138 +147,108 @@ def predict(
         raise typer.Exit(code)
 
 
-@app.command()
-def publish(study: Annotated[str, typer.Argument(help="embedded or uadfv.")] = "embedded") -> None:
+app.command(cls=helptext.Command)(cli_course.exercises)
+app.command(cls=helptext.Command, no_args_is_help=True)(cli_course.grade)
+
+
+@app.command(cls=helptext.Command)
+def publish(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="embedded or uadfv.")] = "embedded",
+) -> None:
     """Copy a finished run's results into the repository, and for the embedded study its figures and notebooks too.
 
     For maintainers: a run by itself changes no tracked file.
+
+    For example:
+
+    $ dfd publish embedded
     """
     from dfdlib.command import publish as publishing
 
     print(f"Published the run of the study {study} on {publishing.publish(study)}.")
 
 
-@app.command()
+@app.command(cls=helptext.Command)
 def readme(
-    check: Annotated[bool, typer.Option(help="Only check that the tables match results/*.json.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only check that the tables match results/*.json.")] = False,
 ) -> None:
-    """Fill README's tables from results/*.json."""
+    """Fill README's tables from results/*.json.
+
+    For example:
+
+    $ dfd readme --check
+    """
     from dfdlib.evaluation import claims
 
     claims.check_readme() if check else claims.write_readme()
 
 
-@data_app.command()
-def status(
-    study: Annotated[str, typer.Argument(help="A file name in studies/ without .yaml.")] = "embedded",
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+@app.command(cls=helptext.Command, no_args_is_help=True)
+def recompute(
+    table: Annotated[Path, typer.Argument(metavar="TABLE", show_default=False, help="Scores, such as UADFV's.")],
+    write: Annotated[bool, typer.Option("--write", help="Also put the numbers into results/, with verdicts.")] = False,
 ) -> None:
-    """Show which data are found and which are missing, and whether the study can start (exit code 2 if not)."""
-    from dfdlib.command import check
-    from dfdlib.core import studies
-    from dfdlib.data import status
+    """Compute again every number that follows from a score table alone, in seconds and without images.
 
-    params = studies.load(study)
-    rows = status.status(params)
-    refusal = check.refusal(params, rows)
-    if as_json:
-        found = [dataclasses.asdict(row) for row in rows]
-        print(json.dumps({"study": study, "can_start": not refusal, "data": found}, indent=2))
-    else:
-        console = progress.console()
-        console.print(_data_table(rows, study))
-    if refusal:
-        raise DfdError(refusal)
-    if not as_json:
-        print(f"The study {study} can start.")
+    A number that differs from the recorded one has that beside it.
 
+    For example:
 
-def _data_table(rows: list, study: str) -> Table:  # of status.SourceStatus
-    table = Table("", "Data", "Where", "Found", "Missing", "For", title="Data", title_justify="left")
-    table.caption, table.caption_justify = f"* needed by the study {study}", "left"
-    for row in rows:
-        found = ", ".join(f"{count:,} {name}" for name, count in row.found.items())
-        where = f"{row.variable}\n{errors.printable(row.folder)}".strip()
-        missing = errors.printable(row.missing) if row.folder else "not set"
-        cells = ("*" if row.needed else "", row.name, where, found, missing, row.use)
-        table.add_row(*(Text(cell) for cell in cells))  # a folder's name may contain what rich takes for markup
-    return table
-
-
-@data_app.command()
-def verify(
-    folder: Annotated[
-        Path | None, typer.Argument(help="A copy of UADFV with real/ and fake/; by default data/embedded.")
-    ] = None,
-) -> None:
-    """Compare UADFV's videos with the committed sha256 manifest, or the embedded data with their tables."""
-    from dfdlib.data import catalogue, status, uadfv
-
-    if folder is not None and not folder.is_dir():
-        raise DfdError(f"There is no folder {folder}; name the one that holds real/ and fake/.")
-    if folder is not None and not any((folder / kind).is_dir() for kind in catalogue.LABELS):
-        raise DfdError(
-            f"{folder} is not a copy of UADFV: it has neither real/ nor fake/; name the folder that holds them."
-        )
-    problems = status.verify_embedded() if folder is None else uadfv.verify(folder)
-    for problem in problems:
-        print(errors.printable(problem))
-    if problems and folder is None:
-        what = f"{len(problems)} of the embedded files differ from their tables, as listed above"
-        raise DfdError(f"{what}; check out data/embedded again.")
-    if problems:
-        many = f"differs from the manifest in {len(problems)} of 98 videos, listed above"
-        raise DfdError(f"{folder} {many}; copy them again.")
-    print("All 98 videos match the manifest." if folder else "The embedded clips and stills match their tables.")
-
-
-@data_app.command()
-def prepare(
-    source: Annotated[Path, typer.Argument(help="A folder of videos, with or without a clips.csv.")],
-    out: Annotated[Path, typer.Argument(help="The folder for the face tracks; a second run resumes there.")],
-    max_frames: Annotated[int, typer.Option(min=0, help="Frames to look at, evenly spaced; 0 means all.")] = 32,
-    upsample: Annotated[
-        int, typer.Option(min=0, max=3, help="1 also finds faces 40 pixels wide, in four times the time.")
-    ] = 0,
-    margin: Annotated[float, typer.Option(min=0, max=2, help="Margin as a share of the landmarks' size.")] = 0.1,
-    size: Annotated[int, typer.Option(min=16, max=1024, help="Side of a face crop in pixels.")] = 128,
-    follow: Annotated[
-        bool, typer.Option(help="Follow the face instead of searching each frame: two to three times as fast.")
-    ] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Clips prepared in parallel.")] = os.cpu_count() or 1,
-    scheduler: Annotated[str, typer.Option(help="Use a Dask cluster instead: tcp://HOST:PORT.")] = "",
-) -> None:
-    """Find and crop the face in every video of a folder.
-
-    A study with the same values under `faces:` gets the same crops from OUT as from the videos. With --follow it does
-    not: on real clips 99 % of the frames got the landmarks of --upsample 1 to within one percent of the face's width,
-    and 88 % those of no upsampling; single frames differ by more. A study also needs a clips.csv in the folder
-    (data/README.md). Exit codes: 0 all clips prepared; 2 none; 3 some were skipped.
+    $ dfd recompute results/scores/uadfv.csv
     """
-    from dfdlib.core.studies import FaceParams
-    from dfdlib.faces import prepare
+    from dfdlib.evaluation import recompute
 
-    params = FaceParams(max_frames=max_frames, upsample=upsample, margin=margin, size=size)
-    prepare.check_out(source, out)
-    show = progress.shown(Console(), "clips")
-    with progress.logged(out / "prepare.log"):
-        rows = prepare.prepare_folder(source, out, params, jobs, scheduler, show, follow, _on_stderr)
-    skipped = [row for row in rows if row.status == prepare.SKIPPED]
-    for row in skipped:
-        print(errors.printable(f"skipped: {row.reason}"), file=sys.stderr)
-    print(f"{len(rows) - len(skipped)} of {len(rows)} clips prepared, {len(skipped)} skipped. Log: {out}/prepare.log")
-    if len(skipped) == len(rows):
-        raise DfdError(f"None of the {len(rows)} clips of {source} could be prepared, for the reasons above.")
-    if not (out / "clips.csv").is_file():
-        print(f"A study also needs {out / 'clips.csv'}: write one into {source} (data/README.md) and run this again.")
-    if skipped:
-        raise typer.Exit(SOME)
+    recompute.tell(table, write)
 
 
-def _on_stderr(sentence: str) -> None:
-    print(f"{sentence}.", file=sys.stderr)
+@app.command(cls=helptext.StudyCommand)
+def figures(study: Annotated[str, typer.Argument(metavar="STUDY", help="One of those below.")] = "embedded") -> None:
+    """List the figures: what each shows, and its newest file, from a run on this machine or as published.
+
+    For example:
+
+    $ dfd figures embedded
+    """
+    from dfdlib.core import studies
+
+    studies.load(study)
+    for name, shows in _figures():
+        places = [folder / f"{name}.png" for folder in (paths.figures(study), paths.published_figures())]
+        found = next((place for place in places if place.is_file()), None)
+        print(f"{found or name + ' (not drawn yet)'}: {shows}")
+
+
+def _figures() -> list[tuple[str, str]]:
+    """Name and content of each figure, as the table in figures/README.md has them."""
+    lines = (paths.published_figures() / "README.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in lines if line.startswith("| `fig")]
+    return [(name.strip("`"), shows) for name, shows in rows]
+
+
+@app.command(cls=helptext.Command)
+def site(
+    folder: Annotated[Path | None, typer.Argument(metavar="FOLDER", help="build/site by default.")] = None,
+) -> None:
+    """Build a site of the notebooks, figures, tables and documents, which needs no network and no server.
+
+    The folder is replaced. Nothing is run: the pages show what is stored in the notebooks.
+
+    For example:
+
+    $ dfd site
+    """
+    if not importlib.util.find_spec("bs4"):
+        raise DfdError(
+            "The site is built with packages for developers; install them: python -m pip install -e '.[dev]'."
+        )
+    command = [sys.executable, str(paths.root() / "tools" / "site" / "build.py"), *([str(folder)] if folder else [])]
+    if code := subprocess.run(command).returncode:
+        raise typer.Exit(code)
 
 
 def main() -> None:
     """Entry point: a user's mistake becomes one sentence on stderr and exit code 2."""
-    errors.or_sentence(app, "dfd: ")
+    try:
+        errors.or_sentence(app, "dfd: ")
+    except BrokenPipeError:  # a reader such as `head` has seen enough; what is left must not be written at the exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -82,7 +82,9 @@ def _check_page(page: Path) -> None:
     if page.is_dir():
         raise DfdError(f"The report {page} is a folder; name a file.")
     with disk.explained(page, "name another file"):
-        page.parent.mkdir(parents=True, exist_ok=True)
+        if not page.parent.is_dir():
+            page.parent.mkdir(parents=True)
+            print(f"Made the folder {page.parent} for the report.", file=sys.stderr)
         tempfile.TemporaryFile(dir=page.parent).close()
 
 

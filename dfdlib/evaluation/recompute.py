@@ -1,6 +1,6 @@
 """Every number that follows from a score table alone, computed again without images or torch. The command
 
-    python -m dfdlib.evaluation.recompute results/scores/uadfv.csv
+    dfd recompute results/scores/uadfv.csv (or python -m dfdlib.evaluation.recompute, without what `dfd` imports)
 
 compares them with results/uadfv.json; with --write before the table it puts them there, with today's verdicts.
 """
@@ -84,12 +84,16 @@ def _number(key: str, tests: dict[str, list[pd.DataFrame]], resamples: int) -> E
     return metrics.estimate(tables, statistic, f"{unit}s", resamples)
 
 
+def tell(path: Path, write: bool = False) -> None:
+    """Print each number of a score table computed again; `write`: and put them into results/."""
+    print("\n".join(recompute(path.resolve())))
+    if write:
+        print(f"{rewrite(path.resolve())} rows written.")
+
+
 def main() -> None:
     """Recompute the numbers of the score table that the command line names; with --write, also write them."""
-    path = Path(sys.argv[-1]).resolve()
-    print("\n".join(recompute(path)))
-    if "--write" in sys.argv:
-        print(f"{rewrite(path)} rows written.")
+    tell(Path(sys.argv[-1]), "--write" in sys.argv)
 
 
 if __name__ == "__main__":

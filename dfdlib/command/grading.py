@@ -1,0 +1,161 @@
+"""`dfd exercises` and `dfd grade`: notebooks out, and for each submission its outcomes and points."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dfdlib.command import answers, submissions
+from dfdlib.command.answers import Exercise, Part
+from dfdlib.command.submissions import Submission
+from dfdlib.core import disk, errors, paths
+from dfdlib.core.errors import DfdError
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one check: a word of feedback.WORDS, and the hint, the error or what was right."""
+
+    status: str
+    said: str = ""
+
+
+@dataclass
+class Student:
+    """A student's outcomes by exercise."""
+
+    name: str
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A class: the exercises that count, students in order, a sentence for each file that was not graded."""
+
+    exercises: tuple[Exercise, ...]
+    students: tuple[Student, ...]
+    others: tuple[str, ...]
+    shut: bool  # whether the system itself took network and files from the answers, not Python alone
+
+    def points(self, student: Student) -> int:
+        """The student's points, one for each exercise."""
+        return sum(points(exercise, student.outcomes[exercise.number]) for exercise in self.exercises)
+
+    def unreadable(self) -> bool:
+        """Whether a file that is a submission could not be read."""
+        return any(outcome.status == "unreadable" for one in self.students for outcome in one.outcomes.values())
+
+    def right(self, exercise: Exercise) -> int:
+        """How many students had this exercise right."""
+        return sum(student.outcomes[exercise.number].status == "right" for student in self.students)
+
+
+def points(exercise: Exercise, outcome: Outcome) -> int:
+    """One for what is right; a prediction earns it by being made, since a wrong one before the measurement teaches."""
+    return int(outcome.status == "right" or (exercise.kind == "predict" and outcome.status == "hint"))
+
+
+def hand_out(folder: Path) -> tuple[list[str], list[str]]:
+    """Copy the exercises' notebooks to a folder; returns the names of those copied and those that were there before."""
+    names = [path.name for path in sorted((paths.notebooks() / "exercises").glob("ex*.ipynb"))]
+    there = [name for name in names if os.path.lexists(folder / name)]
+    for name in (name for name in names if name not in there):
+        with disk.replacing(folder / name, "name another folder") as partial:
+            shutil.copyfile(paths.notebooks() / "exercises" / name, partial)
+    return [name for name in names if name not in there], there
+
+
+def grade(folder: Path, jobs: int, limit: float, show: Callable, known: Sequence[Part] | None = None) -> Graded:
+    """Grade what is below a folder, `jobs` answers at a time, each check within `limit` seconds.
+
+    show: as `progress.shown` gives. known: the parts, by default the repository's. DfdError where nothing can be
+    graded, or the exercises themselves do not run.
+    """
+    known = answers.parts() if known is None else known
+    found, others = submissions.collect(folder, known)
+    if not found:
+        raise DfdError(f"{folder} holds no notebook of these exercises that names its student. {' '.join(others[:3])}")
+    names = _names(found)
+    students = {name: Student(name) for name in sorted(names.values(), key=str.casefold)}
+    used = [part for part in known if any(one.part is part for one in found)]
+    shut = True
+    for student in students.values():
+        student.outcomes |= {ex.number: Outcome("absent") for part in used for ex in part.exercises}
+    for part in used:
+        own = {names[one.student, one.id]: one for one in found if one.part is part}
+        tasks = _tasks(part, own, students)
+        for result in show(_checked(part, tasks, jobs, limit), sum(map(len, tasks.values()))):
+            shut &= result.get("shut", True)
+            outcome = Outcome(result["status"], errors.printable(result["said"]))
+            students[result["key"]].outcomes[result["exercise"]] = outcome
+    exercises = tuple(exercise for part in used for exercise in part.exercises)
+    return Graded(exercises, tuple(students.values()), tuple(others), shut)
+
+
+def _names(found: Iterable[Submission]) -> dict[tuple[str, str], str]:
+    """What to call each student: by the name, and the platform's number where several have one name."""
+    people = sorted({(one.student, one.id) for one in found})
+    same = Counter(name for name, _ in people)
+    return {(name, id): errors.printable(f"{name} ({id})" if same[name] > 1 and id else name) for name, id in people}
+
+
+def _tasks(part: Part, own: dict[str, Submission], students: dict[str, Student]) -> dict[str, dict[str, dict]]:
+    """What is to be run, by exercise and student; what needs no run goes to the outcomes at once."""
+    tasks: dict[str, dict[str, dict]] = {exercise.number: {} for exercise in part.exercises}
+    for name, one in own.items():
+        for exercise in part.exercises:
+            before, answer = answers.answer(exercise, part, one.cells)
+            if one.fault:
+                outcome = Outcome("unreadable", one.fault)
+            elif not answer:
+                outcome = Outcome("missing", f"no cell defines {' and '.join(exercise.names)}")
+            elif answers.is_stub(exercise, answer):
+                outcome = Outcome("unanswered", answers.todo(exercise))
+            else:
+                tasks[exercise.number][name] = {"before": before, "answer": answer}
+                continue
+            students[name].outcomes[exercise.number] = outcome
+    return tasks
+
+
+def _checked(part: Part, tasks: dict[str, dict], jobs: int, limit: float) -> Iterator[dict]:
+    """The results of a part's checks, from a process of its own (dfdlib/command/checking.py)."""
+    if not any(tasks.values()):
+        return
+    if not hasattr(os, "fork"):
+        raise DfdError("Grading needs Linux or macOS, since each answer gets a forked process; on Windows use WSL.")
+    last = max(i for i, exercise in enumerate(part.exercises) if tasks[exercise.number])
+    exercises = [
+        {"number": one.number, "names": one.names, "setup": one.setup, "check": one.check}
+        | {"solution": [cell.source for cell in one.solution]}
+        for one in part.exercises[: last + 1]
+    ]
+    work = json.dumps({"exercises": exercises, "tasks": tasks, "jobs": jobs, "limit": limit})
+    paths.import_from_here()
+    environment = (
+        os.environ | dict.fromkeys(THREADS, "1") | {"MPLBACKEND": "agg", "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"}
+    )
+    command = [sys.executable, "-m", "dfdlib.command.checking"]
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as given, tempfile.TemporaryFile("w+", errors="replace") as log:
+        given.write(work)
+        given.seek(0)
+        running = subprocess.Popen(command, stdin=given, stdout=subprocess.PIPE, stderr=log, env=environment, text=True)
+        with running:
+            try:
+                yield from map(json.loads, running.stdout)
+            finally:
+                code = running.wait() if sys.exc_info()[0] is None else running.kill()
+        if code:
+            log.seek(0)
+            why = (log.read().strip().splitlines() or [f"exit code {code}"])[-1]
+            raise DfdError(f"Our own solutions of {part.stem} do not run here ({why}); `make test` says more.")
