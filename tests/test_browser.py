@@ -178,6 +178,106 @@ def test_the_site_can_be_read_without_scripts(browser: Browser, folder: Path) ->
     context.close()
 
 
+@pytest.mark.parametrize("typed", ["lanmdarks", "landmarkss", "lndmarks", "landnarks"])
+def test_a_slip_of_the_hand_is_forgiven(context: BrowserContext, folder: Path, typed: str) -> None:
+    page = _open(context, folder, "index.html")
+    page.fill("#query", typed)
+    page.wait_for_selector("#hits mark", timeout=PATIENCE)
+    assert "read as “landmarks”" in page.inner_text("#hit-count")
+    assert "landmarks" in page.inner_text("#hits mark >> nth=0").lower()
+
+
+def test_light_and_dark_are_chosen_and_remembered(browser: Browser, folder: Path) -> None:
+    context = browser.new_context(viewport=DESK, color_scheme="dark", offline=True)
+    ground = "getComputedStyle(document.body).backgroundColor"
+    page = _open(context, folder, "index.html")
+    dark = page.evaluate(ground)
+    assert page.inner_text("#theme") == "Light", "the system says dark"
+    page.click("#theme")
+    assert page.evaluate(ground) == "rgb(255, 255, 255)" != dark
+    page = _open(context, folder, "notebooks/04_head_pose.html")
+    assert page.evaluate(ground) == "rgb(255, 255, 255)" and page.inner_text("#theme") == "Dark"
+    page.click("#theme")
+    assert page.evaluate(ground) == dark and page.evaluate("localStorage.length") == 0, "as the system again"
+    context.close()
+
+
+def test_a_figure_opens_large_and_closes(context: BrowserContext, folder: Path) -> None:
+    page = _open(context, folder, "figures/index.html")
+    small = page.locator("main figure img").first.bounding_box()
+    page.locator("a.zoom").first.click()
+    large = page.locator("#large img")
+    assert page.is_visible("#large") and large.bounding_box()["width"] > 1.1 * small["width"]
+    assert large.get_attribute("alt") == page.locator("main figure img").first.get_attribute("alt")
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#large") and page.url.endswith("figures/index.html")
+
+
+def test_code_is_folded_and_copied(browser: Browser, folder: Path) -> None:
+    context = browser.new_context(viewport=DESK, offline=True, permissions=["clipboard-read", "clipboard-write"])
+    page = _open(context, folder, "notebooks/04_head_pose.html")
+    assert not page.is_visible("details.code >> nth=0 >> pre") and page.is_visible("details.code >> nth=2 >> pre")
+    page.click(".fold")
+    assert page.locator("details.code[open]").count() == 0 and page.inner_text(".fold") == "Show all code"
+    page.click(".fold")
+    page.hover("details.code >> nth=2 >> pre")
+    page.click("details.code >> nth=2 >> .copy")
+    page.wait_for_selector("text=Copied")
+    page.focus("#query")
+    page.keyboard.press("Control+V")
+    assert page.input_value("#query").startswith("found = frames.of_study(cfg)")
+    context.close()
+
+
+def test_rows_are_sorted_and_filtered(context: BrowserContext, folder: Path) -> None:
+    page = _open(context, folder, "index.html")
+    column = "[...document.querySelectorAll('main table')[0].tBodies[0].rows].map((row) => row.cells[2].innerText)"
+    before = page.evaluate(column)
+    page.click("main table >> nth=0 >> th:nth-child(3) >> button")
+    up = [float(text.split()[0]) for text in page.evaluate(column) if text.endswith("%")]
+    assert up == sorted(up) and sorted(page.evaluate(column)) == sorted(before)
+    page.click("main table >> nth=0 >> th:nth-child(3) >> button")
+    down = [float(text.split()[0]) for text in page.evaluate(column) if text.endswith("%")]
+    assert down == up[::-1]
+    page.fill(".tools input >> nth=0", "head pose videos")
+    shown = page.locator("main table >> nth=0 >> tbody tr:visible").all_inner_texts()
+    assert shown and all("Head pose" in text and "videos" in text for text in shown)
+    assert page.inner_text(".tools span >> nth=0") == f"{len(shown)} of {len(before)}"
+
+
+def test_rows_are_sorted_below_their_section(context: BrowserContext, folder: Path) -> None:
+    page = _open(context, folder, "README.html")
+    names = "[...document.querySelectorAll('tr.section')[0].parentElement.rows].map((row) => row.className)"
+    before = page.evaluate(names)
+    page.locator("table:has(tr.section) >> nth=0").locator("th:nth-child(2) button").click()
+    assert page.evaluate(names) == before and before.count("section") == 3
+
+
+def test_a_row_is_a_card_on_a_phone(browser: Browser, folder: Path) -> None:
+    context = browser.new_context(viewport=PHONE, offline=True)
+    page = _open(context, folder, "index.html")
+    for row in page.locator("main table.wide >> nth=0 >> tbody tr").all()[:3]:
+        boxes = [cell.bounding_box() for cell in row.locator("td:visible").all()]
+        assert all(box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"] for box in boxes)
+        tops = sorted((cell.bounding_box()["y"], cell.get_attribute("data-label")) for cell in row.locator("td").all())
+        assert tops[1][1] == "Verdict", "below the claim"
+    page.goto((folder / "results/index.html").as_uri())
+    box = page.locator(".named th:nth-child(2) >> nth=0").bounding_box()
+    assert box["x"] + box["width"] < PHONE["width"], "the verdict is beside the name"
+    table = page.locator(".scroll:has(.named) >> nth=0")
+    table.evaluate("(box) => { box.scrollLeft = 300; }")
+    assert page.locator(".named th:first-child >> nth=0").bounding_box()["x"] >= 0, "the first column stays"
+    context.close()
+
+
+def test_a_prediction_is_answered(context: BrowserContext, folder: Path) -> None:
+    page = _open(context, folder, "notebooks/exercises/ex01_preprocessing.html")
+    page.check("form.predict input[value=lost]")
+    assert page.inner_text("form.predict .said").startswith("Not what was measured: The detector works on grey")
+    page.check("form.predict input[value=same]")
+    assert page.inner_text("form.predict .said").startswith("Right: the points move by")
+
+
 # The contrast (WCAG 2.2) of every kind of text with what lies behind it, by the least one of each kind.
 CONTRAST = """() => {
   const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
