@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import inspect
 import json
 import re
 import tomllib
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
+import cv2
 import nbformat
+import numpy as np
 import pytest
+import torch
 import yaml
 from bs4 import BeautifulSoup, Tag
+from scipy.spatial.distance import cosine
 
 from dfdlib.core import errors, paths
 from dfdlib.core.errors import DfdError
 from dfdlib.evaluation import claims
+from dfdlib.resnet import architectures
 from tests import pages
 from tests.pages import build
 
 content, practice, words = build.content, build.content.practice, build.content.words
+lab, reference = build.lab, build.reference
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +80,11 @@ def test_nothing_comes_from_a_network(folder: Path, soups: dict[str, BeautifulSo
         address = tag.get("src") or tag.get("href") or tag.get("data") or ""
         assert urlsplit(address).scheme in ("", "data") and not address.startswith("//"), tag
     assert not re.search(r"url\(|@import|https?:", (folder / "style.css").read_text())
-    assert not re.search(r"fetch\(|XMLHttpRequest|https?:|innerHTML|eval\(", (folder / "script.js").read_text())
+    programs = [*folder.glob("*.js"), *folder.glob("try/*.js")]
+    assert len(programs) == 8
+    for path in set(programs) - {folder / "search-index.js"}:
+        text = path.read_text().replace("http://www.w3.org/2000/svg", "the name of SVG")
+        assert not re.search(r"fetch\(|XMLHttpRequest|https?:|innerHTML|eval\(|Function\(", text), path.name
     assert not [url for url, soup in soups.items() if soup.find("script", src=False)], "no script inside a page"
 
 
@@ -351,3 +365,74 @@ def test_a_published_address_gives_a_sitemap_and_whole_addresses(tmp_path: Path)
     inside = [tag.get("href") or tag.get("src") for tag in lost.find_all(["link", "script", "a"])]
     assert all(link.startswith(("/study/", "data:", "#")) for link in inside), "shown in place of any page"
     assert f'og:image" content="{address}figures/' in (out / "README.html").read_text()
+
+
+def test_the_reference_has_every_public_function(soups: dict[str, BeautifulSoup]) -> None:
+    for package in ("core", "headpose", "evaluation", "faces"):
+        soup = soups[f"reference/{package}.html"]
+        listed = {tag.get_text() for tag in soup.main.find_all("h3")}
+        for path in (paths.root() / "dfdlib" / package).glob("[!_]*.py"):
+            module = importlib.import_module(f"dfdlib.{package}.{path.stem}")
+            own = {name for name, value in vars(module).items() if _defined_in(module, name, value)}
+            assert own <= listed, path.stem
+            assert f"{package}.{path.stem}" in {tag.get_text() for tag in soup.main.find_all("h2")}
+    solve = soups["reference/headpose.html"].find(id="solve")
+    signature = solve.find_next("pre").get_text()
+    assert "camera: np.ndarray" in signature and signature.rstrip().endswith("-> Poses")
+    assert "(T, 68, 2) pixels" in solve.find_next("p").get_text() + solve.find_next("p").find_next("p").get_text()
+    fields = soups["reference/headpose.html"].find(id="poses").find_next("pre").get_text()
+    assert "rvec: np.ndarray  # (T, 3) Rodrigues vectors, radians" in fields
+
+
+def _defined_in(module: ModuleType, name: str, value: object) -> bool:
+    made = inspect.isfunction(value) or inspect.isclass(value)
+    return made and not name.startswith("_") and value.__module__ == module.__name__ and value.__name__ == name
+
+
+def test_the_reference_is_in_the_menu_and_lists_all_modules(soups: dict[str, BeautifulSoup]) -> None:
+    assert {"Reference", "headpose", "core"} <= {a.get_text() for a in soups["index.html"].nav.find_all("a")}
+    rows = soups["reference/index.html"].main.table.tbody.find_all("tr")
+    modules = [path for path in (paths.root() / "dfdlib").glob("*/*.py") if path.stem != "__init__"]
+    assert len(rows) == len(modules) and all(row.a["href"].endswith(row.a.get_text().replace(".", "")) for row in rows)
+
+
+def test_a_long_signature_has_one_argument_a_line() -> None:
+    node = ast.parse(f"def f(a: int, *rest: str, {'k' * 90}: float = 2.0, **more: int) -> str: ...").body[0]
+    assert reference._signature(node, []).splitlines() == [
+        "f(",
+        "    a: int,",
+        "    *rest: str,",
+        f"    {'k' * 90}: float = 2.0,",
+        "    **more: int,",
+        ") -> str",
+    ]
+
+
+def test_every_formula_differs_from_its_mistakes() -> None:
+    for task in lab.TASKS:
+        given = lab.drawn(task).values()
+        right = task.right(*given)
+        assert np.isfinite(right).all() and right.shape == (lab.ROWS,), task.exercise
+        for hint, rule in task.mistakes.items():
+            assert not np.allclose(rule(*given), right, atol=1e-5), hint
+
+
+def test_formulas_agree_with_other_peoples_work() -> None:
+    tasks = {task.exercise: (task.right, lab.drawn(task)) for task in lab.TASKS}
+    found = {number: right(*given.values()) for number, (right, given) in tasks.items()}
+    box = np.array(list(tasks["01.2"][1].values())).T
+    corners = torch.from_numpy(np.concatenate([box[:, :2], box[:, :2] + box[:, 2:4]], 1))
+    others = torch.from_numpy(np.concatenate([box[:, 4:6], box[:, 4:6] + box[:, 6:]], 1))
+    expected = architectures.torchvision().ops.box_iou(corners, others).diagonal().numpy()
+    assert found["01.2"] == pytest.approx(expected) and (expected == 0).any() and (expected > 0).any()
+    v, w = np.split(np.array(list(tasks["04.3"][1].values())).T, 2, axis=1)
+    assert found["04.3"] == pytest.approx([cosine(*pair) for pair in zip(v, w, strict=True)])
+    logits = torch.tensor(np.array(list(tasks["03.2"][1].values())[:2]).T, requires_grad=True)
+    labels = torch.from_numpy(tasks["03.2"][1]["label"]).long()
+    torch.nn.functional.cross_entropy(logits, labels, reduction="sum").backward()
+    assert found["03.2"] == pytest.approx(logits.grad[:, 1].numpy())
+    one = np.zeros((1, 64), np.float32)
+    one[0, 32] = 1  # the kernel of an enlargement, seen through OpenCV
+    seen = cv2.resize(one, (64 * 8, 1), interpolation=cv2.INTER_CUBIC)[0]
+    distance = np.abs((np.arange(64 * 8) + 0.5) / 8 - 0.5 - 32)
+    assert seen == pytest.approx(lab._cubic(distance), abs=1e-6)

@@ -22,7 +22,9 @@ from urllib.parse import urlsplit
 
 import citation
 import content
+import lab
 import markup
+import reference
 from bs4 import BeautifulSoup
 from content import Page
 from PIL import Image
@@ -32,7 +34,15 @@ from dfdlib.core import errors, paths
 from dfdlib.core.errors import DfdError
 
 HERE = Path(__file__).resolve().parent
-GROUPS = ("The study", "Notebooks", "Exercises", "Documents", "Benchmarks")  # solutions: linked from the exercises
+GROUPS = (  # of the menu; solutions are reached from the exercises
+    "The study",
+    "Notebooks",
+    "Exercises",
+    "Try it here",
+    "Documents",
+    "The library",
+    "Benchmarks",
+)
 PROGRAMS = ("style.css", "theme.js", "script.js", "page.js")
 PREVIEW = "figures/fig17_factorial_uadfv.png"  # the picture of social previews
 INDEX = "search-index.js"
@@ -104,7 +114,13 @@ def collected() -> Site:
     """The site with all its pages, before links are followed."""
     site = Site()
     for page in chain(
-        [content.front()], content.notebooks(), content.documents(), [content.figures()], content.tables()
+        [content.front()],
+        content.notebooks(),
+        content.documents(),
+        [content.figures()],
+        content.tables(),
+        lab.pages(),
+        reference.pages(),
     ):
         site.add(page)
     return site

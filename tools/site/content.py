@@ -71,6 +71,11 @@ def from_markdown(text: str) -> str:
     return markdown2html(text)
 
 
+def highlighted(code: str, metadata: object = None) -> str:
+    """Python code as HTML with its colours."""
+    return Highlight2HTML(pygments_lexer="python")(code, metadata=metadata)
+
+
 def title_of(text: str) -> str:
     return re.search(r"^# (.+)$", text, re.MULTILINE)[1].replace("`", "")
 
@@ -106,7 +111,7 @@ def notebooks() -> Iterator[Page]:
     exporter = TemplateExporter(
         template_name="notebook", extra_template_basedirs=[str(TEMPLATES)], file_extension=".html"
     )
-    exporter.register_filter("highlight_code", Highlight2HTML(pygments_lexer="python"))
+    exporter.register_filter("highlight_code", highlighted)
     exporter.register_preprocessor(ExtractOutputPreprocessor(), enabled=True)
     titles: dict[str, str] = {}  # of the notebooks by their number
     for path in sorted(paths.notebooks().rglob("*.ipynb")):
@@ -236,11 +241,11 @@ def file(source: str) -> Page:
     """A text file of the repository as it is."""
     path = paths.root() / source
     shown = f'<pre tabindex="0">{html.escape(path.read_text(encoding="utf-8"))}</pre>'
-    about = f"<h1>{source}</h1><p>{html.escape(_about(path))}</p>"
-    return Page(f"{source}.html", source, source, about, tail=shown)
+    head = f"<h1>{source}</h1><p>{html.escape(about(path))}</p>"
+    return Page(f"{source}.html", source, source, head, tail=shown)
 
 
-def _about(path: Path) -> str:
+def about(path: Path) -> str:
     """The first line of a module's docstring; empty for any other file."""
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) if path.suffix == ".py" else None
     return (text or "").partition("\n")[0]
@@ -249,5 +254,5 @@ def _about(path: Path) -> str:
 def folder(source: str) -> Page:
     """A folder's files, each with the first line of its docstring if it has one."""
     files = sorted(path for path in (paths.root() / source).iterdir() if path.is_file() and path.suffix != ".pyc")
-    rows = "".join(f'<li><a href="{p.name}">{p.name}</a> {html.escape(_about(p))}</li>' for p in files)
+    rows = "".join(f'<li><a href="{p.name}">{p.name}</a> {html.escape(about(p))}</li>' for p in files)
     return Page(f"{source}/index.html", source, source, f"<h1>{source}</h1><ul>{rows}</ul>")
