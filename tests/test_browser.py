@@ -16,10 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from dfdlib.core import paths
+from dfdlib.experiments import known_poses
+from dfdlib.headpose import pnp, pose_features, worldmodel
 from tests import pages
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -176,6 +179,235 @@ def test_the_site_can_be_read_without_scripts(browser: Browser, folder: Path) ->
     page.click("nav >> text=Tables")
     assert page.inner_text("h1") == "Tables"
     context.close()
+
+
+@pytest.mark.parametrize("typed", ["lanmdarks", "landmarkss", "lndmarks", "landnarks"])
+def test_a_slip_of_the_hand_is_forgiven(context: BrowserContext, folder: Path, typed: str) -> None:
+    page = _open(context, folder, "index.html")
+    page.fill("#query", typed)
+    page.wait_for_selector("#hits mark", timeout=PATIENCE)
+    assert "read as “landmarks”" in page.inner_text("#hit-count")
+    assert "landmarks" in page.inner_text("#hits mark >> nth=0").lower()
+
+
+def test_light_and_dark_are_chosen_and_remembered(browser: Browser, folder: Path) -> None:
+    context = browser.new_context(viewport=DESK, color_scheme="dark", offline=True)
+    ground = "getComputedStyle(document.body).backgroundColor"
+    page = _open(context, folder, "index.html")
+    dark = page.evaluate(ground)
+    assert page.inner_text("#theme") == "Light", "the system says dark"
+    page.click("#theme")
+    assert page.evaluate(ground) == "rgb(255, 255, 255)" != dark
+    page = _open(context, folder, "notebooks/04_head_pose.html")
+    assert page.evaluate(ground) == "rgb(255, 255, 255)" and page.inner_text("#theme") == "Dark"
+    page.click("#theme")
+    assert page.evaluate(ground) == dark and page.evaluate("localStorage.length") == 0, "as the system again"
+    context.close()
+
+
+def test_a_figure_opens_large_and_closes(context: BrowserContext, folder: Path) -> None:
+    page = _open(context, folder, "figures/index.html")
+    small = page.locator("main figure img").first.bounding_box()
+    page.locator("a.zoom").first.click()
+    large = page.locator("#large img")
+    assert page.is_visible("#large") and large.bounding_box()["width"] > 1.1 * small["width"]
+    assert large.get_attribute("alt") == page.locator("main figure img").first.get_attribute("alt")
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#large") and page.url.endswith("figures/index.html")
+
+
+def test_code_is_folded_and_copied(browser: Browser, folder: Path) -> None:
+    context = browser.new_context(viewport=DESK, offline=True, permissions=["clipboard-read", "clipboard-write"])
+    page = _open(context, folder, "notebooks/04_head_pose.html")
+    assert not page.is_visible("details.code >> nth=0 >> pre") and page.is_visible("details.code >> nth=2 >> pre")
+    page.click(".fold")
+    assert page.locator("details.code[open]").count() == 0 and page.inner_text(".fold") == "Show all code"
+    page.click(".fold")
+    page.hover("details.code >> nth=2 >> pre")
+    page.click("details.code >> nth=2 >> .copy")
+    page.wait_for_selector("text=Copied")
+    page.focus("#query")
+    page.keyboard.press("Control+V")
+    assert page.input_value("#query").startswith("found = frames.of_study(cfg)")
+    context.close()
+
+
+def test_rows_are_sorted_and_filtered(context: BrowserContext, folder: Path) -> None:
+    page = _open(context, folder, "index.html")
+    column = "[...document.querySelectorAll('main table')[0].tBodies[0].rows].map((row) => row.cells[2].innerText)"
+    before = page.evaluate(column)
+    page.click("main table >> nth=0 >> th:nth-child(3) >> button")
+    up = [float(text.split()[0]) for text in page.evaluate(column) if text.endswith("%")]
+    assert up == sorted(up) and sorted(page.evaluate(column)) == sorted(before)
+    page.click("main table >> nth=0 >> th:nth-child(3) >> button")
+    down = [float(text.split()[0]) for text in page.evaluate(column) if text.endswith("%")]
+    assert down == up[::-1]
+    page.fill(".tools input >> nth=0", "head pose videos")
+    shown = page.locator("main table >> nth=0 >> tbody tr:visible").all_inner_texts()
+    assert shown and all("Head pose" in text and "videos" in text for text in shown)
+    assert page.inner_text(".tools span >> nth=0") == f"{len(shown)} of {len(before)}"
+
+
+def test_rows_are_sorted_below_their_section(context: BrowserContext, folder: Path) -> None:
+    page = _open(context, folder, "README.html")
+    names = "[...document.querySelectorAll('tr.section')[0].parentElement.rows].map((row) => row.className)"
+    before = page.evaluate(names)
+    page.locator("table:has(tr.section) >> nth=0").locator("th:nth-child(2) button").click()
+    assert page.evaluate(names) == before and before.count("section") == 3
+
+
+def test_a_row_is_a_card_on_a_phone(browser: Browser, folder: Path) -> None:
+    context = browser.new_context(viewport=PHONE, offline=True)
+    page = _open(context, folder, "index.html")
+    for row in page.locator("main table.wide >> nth=0 >> tbody tr").all()[:3]:
+        boxes = [cell.bounding_box() for cell in row.locator("td:visible").all()]
+        assert all(box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"] for box in boxes)
+        tops = sorted((cell.bounding_box()["y"], cell.get_attribute("data-label")) for cell in row.locator("td").all())
+        assert tops[1][1] == "Verdict", "below the claim"
+    page.goto((folder / "results/index.html").as_uri())
+    box = page.locator(".named th:nth-child(2) >> nth=0").bounding_box()
+    assert box["x"] + box["width"] < PHONE["width"], "the verdict is beside the name"
+    table = page.locator(".scroll:has(.named) >> nth=0")
+    table.evaluate("(box) => { box.scrollLeft = 300; }")
+    assert page.locator(".named th:first-child >> nth=0").bounding_box()["x"] >= 0, "the first column stays"
+    context.close()
+
+
+def test_a_prediction_is_answered(context: BrowserContext, folder: Path) -> None:
+    page = _open(context, folder, "notebooks/exercises/ex01_preprocessing.html")
+    page.check("form.predict input[value=lost]")
+    assert page.inner_text("form.predict .said").startswith("Not what was measured: The detector works on grey")
+    page.check("form.predict input[value=same]")
+    assert page.inner_text("form.predict .said").startswith("Right: the points move by")
+
+
+# The head pose and the formulas that are tried on the site itself.
+
+READING = "(points) => { const {whole, central, angle, distance, pFake} = window.poseReading(points);"
+READING += " return {whole, central, angle, distance, pFake}; }"
+
+
+def test_the_pages_poses_are_those_of_opencv(context: BrowserContext, folder: Path) -> None:
+    page = _open(context, folder, "try/pose.html")
+    model = worldmodel.world_model("world_model.csv")
+    random, turns = np.random.default_rng(3), known_poses.turns(12, seed=4)
+    points = known_poses.project_heads(model[None], turns, np.array([[5.0, -20, 300]]), pnp.camera_matrix(256, 256))
+    points += random.normal(0, 1.5, points.shape)
+    points[6:, known_poses.INNER_FACE] += (6, -4)
+    solver = "iterative, frontal guess"
+    whole, central = pnp.whole_and_central(points, np.tile([256, 256], (12, 1)), model, solver)
+    svm = pose_features.load_svm(pose_features.shipped_svm())
+    scores = pose_features.p_fake(svm, pose_features.yang_feature(whole, central))
+    for row, own in enumerate(points):
+        found = page.evaluate(READING, own.tolist())
+        for name, pose in (("whole", whole), ("central", central)):
+            assert np.array(found[name]["r"]) == pytest.approx(pose.rotation[row], abs=2e-3), (row, name)
+            assert found[name]["t"] == pytest.approx(pose.tvec[row], abs=0.3)
+            assert found[name]["error"] == pytest.approx(pose.residual[row], abs=1e-3)
+        assert found["angle"] == pytest.approx(pnp.angle_between(whole.rotation, central.rotation)[row], abs=0.1)
+        assert found["distance"] == pytest.approx(pose_features.cosine_distance(whole, central)[row], abs=1e-3)
+        assert found["pFake"] == pytest.approx(scores[row], abs=0.01)
+
+
+def test_a_head_is_turned_and_one_point_is_dragged(context: BrowserContext, folder: Path) -> None:
+    page = _open(context, folder, "try/pose.html")
+    numbers = "#pose-lab tbody"
+    page.locator("[name=yaw]").fill("30")
+    assert page.inner_text(f"{numbers} td >> nth=1") == "30.0°" and page.inner_text(".sum").startswith("0.0° apart")
+    places = "[...document.querySelectorAll('circle')].map((dot) => [dot.cx.baseVal.value, dot.cy.baseVal.value])"
+    before = np.array(page.evaluate(places))
+    box = page.locator("circle[data-index='8']").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 25, y + 10, steps=3)
+    page.mouse.up()
+    change = np.array(page.evaluate(places)) - before
+    assert change[8][0] > 5 and change[8][1] > 2, "the chin"
+    assert (np.delete(change, 8, axis=0) == 0).all(), "one point alone"
+    assert not page.inner_text(".sum").startswith("0.0° apart")
+    page.focus("#pose-lab svg")
+    page.keyboard.press("PageDown")
+    page.keyboard.press("ArrowUp")
+    assert np.array(page.evaluate(places))[9] - before[9] == pytest.approx([0, -1], abs=1e-4)
+    page.click("[name=reset]")
+    assert page.input_value("[name=yaw]") == "15" and page.inner_text(".sum").startswith("0.0° apart")
+
+
+def test_a_draw_of_the_noise_can_be_seen_again(context: BrowserContext, folder: Path) -> None:
+    page = _open(context, folder, "try/pose.html")
+    page.click("[name=draw]")
+    first = page.inner_text(".sum")
+    page.click("[name=draw]")
+    second = page.inner_text(".sum")
+    page.click("[name=reset]")
+    page.click("[name=draw]")
+    assert page.inner_text(".sum") == first != second
+
+
+@pytest.mark.parametrize("size", [{"width": 390, "height": 844}, {"width": 1280, "height": 900}], ids=["phone", "desk"])
+def test_sliders_and_numbers_fit_one_screen(browser: Browser, folder: Path, size: dict[str, int]) -> None:
+    context = browser.new_context(viewport=size, offline=True)
+    page = _open(context, folder, "try/pose.html")
+    box = page.locator("#pose-lab").bounding_box()
+    assert box["height"] < size["height"] - 70 and box["width"] <= size["width"], "beside the header"
+    context.close()
+
+
+FORMULAS = {
+    "01.2": """w = max(min(ax + aw, bx + bw) - max(ax, bx), 0)
+h = max(min(ay + ah, by + bh) - max(ay, by), 0)  # signed sides cut at zero
+return w * h / (aw * ah + bw * bh - w * h)""",
+    "02.2": "x if x > 0 else slope * x",
+    "02.3": "10 * np.log10(255**2 / mse)",
+    "03.2": "1 / (1 + exp(real - fake)) - label",
+    "04.3": "1 - (v1*w1 + v2*w2 + v3*w3) / sqrt(v1**2 + v2**2 + v3**2) / (w1**2 + w2**2 + w3**2)**0.5",
+    "05.1": "math.sqrt(p * (1 - p) / n)",
+    "06.3": """a = -0.75
+near = (a + 2) * d**3 - (a + 3) * d**2 + 1
+near if d <= 1 else a * (d**3 - 5 * d**2 + 8 * d - 4) if d < 2 else 0""",
+    "06.4": "min(1, p * k)",
+    "07.1": "f * hit / (f * hit + (1 - f) * alarm)",
+}
+
+
+def _checked(page: Page, number: str, text: str) -> str:
+    form = page.locator("form.formula-task").nth([task.exercise for task in pages.build.lab.TASKS].index(number))
+    form.locator("textarea").fill(text)
+    form.locator("button[type=submit]").click()
+    return form.locator(".said").inner_text()
+
+
+def test_every_formula_can_be_solved(context: BrowserContext, folder: Path) -> None:
+    page = _open(context, folder, "try/formulas.html")
+    assert list(FORMULAS) == [task.exercise for task in pages.build.lab.TASKS]
+    for number, text in FORMULAS.items():
+        assert _checked(page, number, text) == "Right on all 40 rows.", number
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "said"),
+    [
+        ("05.1", "p * (1 - p) / n", "Not yet: this is the variance; take its root."),
+        ("02.2", "max(x, slope * x)", "Not yet: right for slopes below 1 alone"),
+        ("01.2", "1", "Not yet: for ax = "),
+        ("05.1", "p * (1 - p", 'Formula not read: ")" is missing.'),
+        ("05.1", "q + 1", 'Formula not read: "q" is not given.'),
+        ("05.1", "p + ;", 'Formula not read: ";" is not understood here.'),
+        ("05.1", "alert(1)", 'Formula not read: there is no function "alert" here.'),
+        ("05.1", "constructor(1)", 'Formula not read: there is no function "constructor" here.'),
+        ("05.1", "__proto__", 'Formula not read: "__proto__" is not given.'),
+        ("05.1", "p = ", "Formula not read: a number or a name is missing."),
+        ("05.1", "", "Formula not read: there is no formula yet."),
+        ("05.1", "-2**2 + 2**3**2 - 7 // 2 - -7 % 3", "Not yet: for p = "),
+    ],
+)
+def test_a_wrong_formula_gets_a_hint(context: BrowserContext, folder: Path, number: str, text: str, said: str) -> None:
+    page = _open(context, folder, "try/formulas.html")
+    found = _checked(page, number, text)
+    assert found.startswith(said)
+    if text.startswith("-2"):
+        assert f"yours gives {-(2**2) + 2**3**2 - 7 // 2 - -7 % 3}," in found, "as Python reads it"
 
 
 # The contrast (WCAG 2.2) of every kind of text with what lies behind it, by the least one of each kind.

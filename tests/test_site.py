@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import inspect
 import json
 import re
+import tomllib
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree
 
+import cv2
 import nbformat
+import numpy as np
 import pytest
+import torch
+import yaml
 from bs4 import BeautifulSoup, Tag
+from scipy.spatial.distance import cosine
 
 from dfdlib.core import errors, paths
 from dfdlib.core.errors import DfdError
 from dfdlib.evaluation import claims
+from dfdlib.resnet import architectures
 from tests import pages
 from tests.pages import build
 
-content = build.content
+content, practice, words = build.content, build.content.practice, build.content.words
+lab, reference = build.lab, build.reference
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +80,20 @@ def test_nothing_comes_from_a_network(folder: Path, soups: dict[str, BeautifulSo
         address = tag.get("src") or tag.get("href") or tag.get("data") or ""
         assert urlsplit(address).scheme in ("", "data") and not address.startswith("//"), tag
     assert not re.search(r"url\(|@import|https?:", (folder / "style.css").read_text())
-    assert not re.search(r"fetch\(|XMLHttpRequest|https?:|innerHTML|eval\(", (folder / "script.js").read_text())
+    programs = [*folder.glob("*.js"), *folder.glob("try/*.js")]
+    assert len(programs) == 8
+    for path in set(programs) - {folder / "search-index.js"}:
+        text = path.read_text().replace("http://www.w3.org/2000/svg", "the name of SVG")
+        assert not re.search(r"fetch\(|XMLHttpRequest|https?:|innerHTML|eval\(|Function\(", text), path.name
     assert not [url for url, soup in soups.items() if soup.find("script", src=False)], "no script inside a page"
 
 
 def test_the_claims_come_first_and_are_those_of_the_results(soups: dict[str, BeautifulSoup]) -> None:
     main = soups["index.html"].main
     real, synthetic = main.find_all("table")
-    before = [tag.name for tag in real.find_all_previous() if main in tag.parents and tag.name not in ("em", "thead")]
+    before = [
+        tag.name for tag in real.find_all_previous() if main in tag.parents and tag.name not in ("em", "thead", "a")
+    ]
     assert sorted(set(before)) == ["div", "h1", "h2", "p"], "a title and a sentence"
     for study, table in (("uadfv", real), ("embedded", synthetic)):
         assert _rows(table) == next(iter(claims.sections(study, committed=True).values()))
@@ -88,12 +107,12 @@ def test_the_front_page_has_its_doors_and_a_picture(soups: dict[str, BeautifulSo
     main = soups["index.html"].main
     doors = {item.strong.get_text(): item.a["href"] for item in main.ul.find_all("li")}
     assert list(doors) == ["Read", "Run", "Teach", "Detect", "Cite"]
-    assert doors["Run"] == "README.html#run-it" and doors["Cite"] == "CITATION.cff.html"
+    assert doors["Run"] == "README.html#run-it" and doors["Cite"] == "#cite"
     assert len(main.find_all("img")) == 1
 
 
 def test_every_page_can_be_found(soups: dict[str, BeautifulSoup], index: list[list[str]]) -> None:
-    assert {url.partition("#")[0] for url, *_ in index} == set(soups)
+    assert {url.partition("#")[0] for url, *_ in index} == set(soups) - {"404.html"}
     ids = {f"{url}#{tag['id']}" for url, soup in soups.items() for tag in soup.find_all(id=True)}
     assert not [url for url, *_ in index if "#" in url and url not in ids]
     text = {url: words for url, _, _, words in index}
@@ -118,14 +137,16 @@ def test_a_second_site_has_the_same_bytes(folder: Path, tmp_path: Path) -> None:
 def test_a_notebook_is_there_with_code_outputs_and_pictures(soups: dict[str, BeautifulSoup], path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     soup = soups[str(path.relative_to(paths.root()).with_suffix(".html"))]
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    code = [
+        re.sub("^# papermill_.*\n", "", cell.source, flags=re.M) for cell in notebook.cells if cell.cell_type == "code"
+    ]
     assert [block.get_text().rstrip("\n") for block in soup.select(".code pre")] == code
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
     assert len(soup.main.find_all("img")) >= len(pictures)
     texts = [block.get_text().strip() for block in soup.select("pre.output")]
     for output in outputs:
-        assert output.output_type != "stream" or output.text.strip() in texts
+        assert output.output_type != "stream" or words.readable(output.text).strip() in texts
     assert bool(outputs) == ("synthetic" in (soup.select_one(".note") or soup.h1).get_text()), "said above all outputs"
 
 
@@ -228,3 +249,190 @@ def test_a_formula_between_two_dollars_gets_lines_of_its_own(soups: dict[str, Be
         assert drawn and all(formula["display"] == "block" for formula in drawn), url
         for formula in soups[url].select(".formula"):
             assert "$" not in f"{formula.previous_sibling or ''}"[-1:] + f"{formula.next_sibling or ''}"[:1], url
+
+
+def test_a_matrix_has_parentheses_of_its_height(soups: dict[str, BeautifulSoup]) -> None:
+    found = soups["notebooks/04_head_pose.html"].select(".formula mtable.matrix")
+    assert len(found) >= 2
+    assert not [table for table in found if "(" in (table.previous_sibling.get_text(), table.next_sibling.get_text())]
+
+
+def test_the_sections_of_a_page_are_listed_and_can_be_linked(soups: dict[str, BeautifulSoup]) -> None:
+    for url in ("notebooks/04_head_pose.html", "README.html"):
+        soup = soups[url]
+        sections = [tag["id"] for tag in soup.main.find_all(re.compile("^h[2-6]$"))]
+        assert [tag.find("a", class_="anchor")["href"] for tag in soup.main.find_all(re.compile("^h[2-6]$"))] == [
+            f"#{name}" for name in sections
+        ]
+        for box in (soup.nav.select_one(".contents"), soup.select_one("details.contents")):
+            listed = [a["href"].removeprefix("#") for a in box.find_all("a")]
+            assert len(listed) > 9 and set(listed) <= set(sections), url
+    assert not soups["ETHICS.html"].main.h2 or soups["ETHICS.html"].nav.select_one(".contents")
+
+
+def test_no_internal_name_is_printed(soups: dict[str, BeautifulSoup]) -> None:
+    keys = re.compile(r"\b[a-z_]+\.(?:[a-z_0-9]+\.)*(?:frame|video)_(?:acc|auc|eer|ap|ece|brier)")
+    for url in [url for url in soups if url.startswith("notebooks/")] + ["index.html", "results/index.html"]:
+        texts = [block.get_text() for block in soups[url].select(".output, table, main > p, main > ul")]
+        assert not [text for text in texts if keys.search(text)], url
+    assert "papermill" not in "".join(block.get_text() for soup in soups.values() for block in soup.select(".code"))
+    printed = [block.get_text() for block in soups["notebooks/04_head_pose.html"].select("pre.output")]
+    assert any("head pose, as in Yang et al., calibration error of frames  0." in text for text in printed)
+
+
+def test_a_column_of_ids_stays_a_column() -> None:
+    said = words.readable("headpose.yang.frame_acc    0.6 x\nheadpose.paper.video_auc    0.7 y\n").splitlines()
+    assert said[0].index("0.6") == said[1].index("0.7") and said[0].startswith("head pose, as in Yang")
+    assert words.readable("see headpose.yang.frame_auc now") == "see head pose, as in Yang et al., AUC of frames now"
+    assert words.readable("my.headpose.yang.frame_auc_x") == "my.headpose.yang.frame_auc_x"
+    assert words.of("fsrcnn.x2.faces_psnr_gain") == "FSRCNN, x2, gain in PSNR (faces)"
+
+
+def test_preparations_are_folded_and_other_code_is_open(soups: dict[str, BeautifulSoup]) -> None:
+    for url in ("notebooks/04_head_pose.html", "notebooks/exercises/ex01_preprocessing.html"):
+        path = paths.root() / Path(url).with_suffix(".ipynb")
+        cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        plumbing = {"parameters", "hide-input", "check"}
+        folded = [bool(plumbing & set(cell.metadata.get("tags", []))) for cell in cells]
+        assert [not cell.has_attr("open") for cell in soups[url].select("details.code")] == folded and any(folded)
+
+
+def test_exercises_have_their_solutions_folded_beneath(soups: dict[str, BeautifulSoup]) -> None:
+    for path in sorted((paths.notebooks() / "exercises").glob("ex*.ipynb")):
+        soup = soups[f"notebooks/exercises/{path.stem}.html"]
+        solutions = soup.select("details.solution")
+        assert len(solutions) == len(practice.exercises(nbformat.read(path, as_version=4))), path.stem
+        for solution in solutions:
+            assert not solution.has_attr("open") and "SOLUTION" not in solution.get_text()
+            assert "NotImplementedError" in solution.find_previous("details", class_="code").get_text()
+            assert "NotImplementedError" not in solution.get_text()
+
+
+def test_a_prediction_can_be_made_on_the_page(soups: dict[str, BeautifulSoup]) -> None:
+    forms = [form for url, soup in soups.items() if "/exercises/" in url for form in soup.select("form.predict")]
+    assert len(forms) >= 6
+    for form in forms:
+        because, options = json.loads(form["data-because"]), [box["value"] for box in form.find_all("input")]
+        assert form["data-answer"] in options and set(options) == set(because) and len(options) > 2
+        assert because[form["data-answer"]] != "this is what was measured.", "the check's own words"
+
+
+def test_all_exercises_are_listed_by_topic(soups: dict[str, BeautifulSoup]) -> None:
+    rows = soups["notebooks/exercises/README.html"].main.find_all("table")[-1].tbody.find_all("tr")
+    every = sorted((paths.notebooks() / "exercises").glob("ex*.ipynb"))
+    assert len(rows) == sum(len(practice.exercises(nbformat.read(path, as_version=4))) for path in every) >= 28
+    assert {row.find_all("td")[1].get_text() for row in rows} >= {"FSRCNN", "Head pose", "Generalisation"}
+    menu = [a.get_text() for a in soups["index.html"].nav.find_all("a")]
+    assert menu.index("All by topic") + 1 == menu.index("01 Preprocessing", menu.index("All by topic"))
+    assert not [name for name in menu if name.startswith("Solutions to")], "kept apart"
+
+
+def test_the_citation_is_that_of_the_file(soups: dict[str, BeautifulSoup]) -> None:
+    shown = soups["index.html"].find(id="cite").find_next("pre").get_text().strip()
+    assert shown == build.citation.bibtex()
+    about = yaml.safe_load((paths.root() / "CITATION.cff").read_text())
+    paper = about["preferred-citation"]
+    for author in paper["authors"]:
+        assert f"{author['family-names']}, {author['given-names']}" in shown
+    assert f"title = {{{{{paper['title']}}}}}" in shown and "@inproceedings{ivanov2020," in shown
+    assert "pages = {326--328}" in shown and f"@misc{{study{about['date-released'].year}," in shown
+    assert shown.count("{") == shown.count("}")
+
+
+def test_pages_say_version_and_date(soups: dict[str, BeautifulSoup]) -> None:
+    version = tomllib.loads((paths.root() / "pyproject.toml").read_text())["project"]["version"]
+    for url, soup in soups.items():
+        assert f"Version {version} of 20" in soup.footer.get_text(), url
+
+
+def test_links_can_be_previewed(soups: dict[str, BeautifulSoup], folder: Path) -> None:
+    for url, soup in soups.items():
+        said = {tag["property"]: tag["content"] for tag in soup.find_all("meta", property=True)}
+        assert said["og:title"] and 30 < len(said["og:description"]) < 230, url
+        assert ((folder / url).parent / said["og:image"]).is_file(), url
+    descriptions = {soup.find("meta", attrs={"name": "description"})["content"] for soup in soups.values()}
+    assert len(descriptions) > len(soups) / 3
+
+
+def test_a_published_address_gives_a_sitemap_and_whole_addresses(tmp_path: Path) -> None:
+    out, address = tmp_path / "site", "https://example.org/study/"
+    urls = build.write(out, address)
+    tree = ElementTree.fromstring((out / "sitemap.xml").read_text())  # noqa: S314, our own file
+    assert [place.text for place in tree.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")] == [
+        address + url for url in urls
+    ]
+    lost = BeautifulSoup((out / "404.html").read_text(), "html.parser")
+    inside = [tag.get("href") or tag.get("src") for tag in lost.find_all(["link", "script", "a"])]
+    assert all(link.startswith(("/study/", "data:", "#")) for link in inside), "shown in place of any page"
+    assert f'og:image" content="{address}figures/' in (out / "README.html").read_text()
+
+
+def test_the_reference_has_every_public_function(soups: dict[str, BeautifulSoup]) -> None:
+    for package in ("core", "headpose", "evaluation", "faces"):
+        soup = soups[f"reference/{package}.html"]
+        listed = {tag.get_text() for tag in soup.main.find_all("h3")}
+        for path in (paths.root() / "dfdlib" / package).glob("[!_]*.py"):
+            module = importlib.import_module(f"dfdlib.{package}.{path.stem}")
+            own = {name for name, value in vars(module).items() if _defined_in(module, name, value)}
+            assert own <= listed, path.stem
+            assert f"{package}.{path.stem}" in {tag.get_text() for tag in soup.main.find_all("h2")}
+    solve = soups["reference/headpose.html"].find(id="solve")
+    signature = solve.find_next("pre").get_text()
+    assert "camera: np.ndarray" in signature and signature.rstrip().endswith("-> Poses")
+    assert "(T, 68, 2) pixels" in solve.find_next("p").get_text() + solve.find_next("p").find_next("p").get_text()
+    fields = soups["reference/headpose.html"].find(id="poses").find_next("pre").get_text()
+    assert "rvec: np.ndarray  # (T, 3) Rodrigues vectors, radians" in fields
+
+
+def _defined_in(module: ModuleType, name: str, value: object) -> bool:
+    made = inspect.isfunction(value) or inspect.isclass(value)
+    return made and not name.startswith("_") and value.__module__ == module.__name__ and value.__name__ == name
+
+
+def test_the_reference_is_in_the_menu_and_lists_all_modules(soups: dict[str, BeautifulSoup]) -> None:
+    assert {"Reference", "headpose", "core"} <= {a.get_text() for a in soups["index.html"].nav.find_all("a")}
+    rows = soups["reference/index.html"].main.table.tbody.find_all("tr")
+    modules = [path for path in (paths.root() / "dfdlib").glob("*/*.py") if path.stem != "__init__"]
+    assert len(rows) == len(modules) and all(row.a["href"].endswith(row.a.get_text().replace(".", "")) for row in rows)
+
+
+def test_a_long_signature_has_one_argument_a_line() -> None:
+    node = ast.parse(f"def f(a: int, *rest: str, {'k' * 90}: float = 2.0, **more: int) -> str: ...").body[0]
+    assert reference._signature(node, []).splitlines() == [
+        "f(",
+        "    a: int,",
+        "    *rest: str,",
+        f"    {'k' * 90}: float = 2.0,",
+        "    **more: int,",
+        ") -> str",
+    ]
+
+
+def test_every_formula_differs_from_its_mistakes() -> None:
+    for task in lab.TASKS:
+        given = lab.drawn(task).values()
+        right = task.right(*given)
+        assert np.isfinite(right).all() and right.shape == (lab.ROWS,), task.exercise
+        for hint, rule in task.mistakes.items():
+            assert not np.allclose(rule(*given), right, atol=1e-5), hint
+
+
+def test_formulas_agree_with_other_peoples_work() -> None:
+    tasks = {task.exercise: (task.right, lab.drawn(task)) for task in lab.TASKS}
+    found = {number: right(*given.values()) for number, (right, given) in tasks.items()}
+    box = np.array(list(tasks["01.2"][1].values())).T
+    corners = torch.from_numpy(np.concatenate([box[:, :2], box[:, :2] + box[:, 2:4]], 1))
+    others = torch.from_numpy(np.concatenate([box[:, 4:6], box[:, 4:6] + box[:, 6:]], 1))
+    expected = architectures.torchvision().ops.box_iou(corners, others).diagonal().numpy()
+    assert found["01.2"] == pytest.approx(expected) and (expected == 0).any() and (expected > 0).any()
+    v, w = np.split(np.array(list(tasks["04.3"][1].values())).T, 2, axis=1)
+    assert found["04.3"] == pytest.approx([cosine(*pair) for pair in zip(v, w, strict=True)])
+    logits = torch.tensor(np.array(list(tasks["03.2"][1].values())[:2]).T, requires_grad=True)
+    labels = torch.from_numpy(tasks["03.2"][1]["label"]).long()
+    torch.nn.functional.cross_entropy(logits, labels, reduction="sum").backward()
+    assert found["03.2"] == pytest.approx(logits.grad[:, 1].numpy())
+    one = np.zeros((1, 64), np.float32)
+    one[0, 32] = 1  # the kernel of an enlargement, seen through OpenCV
+    seen = cv2.resize(one, (64 * 8, 1), interpolation=cv2.INTER_CUBIC)[0]
+    distance = np.abs((np.arange(64 * 8) + 0.5) / 8 - 0.5 - 32)
+    assert seen == pytest.approx(lab._cubic(distance), abs=1e-6)

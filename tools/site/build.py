@@ -1,22 +1,30 @@
 """Build the static site: notebooks, figures, tables and documents as pages that need no network and no server.
 
-    python tools/site/build.py [FOLDER]
+    python tools/site/build.py [FOLDER [ADDRESS]]
 
 The folder (build/site by default) is replaced. Nothing is run: the pages show the outputs stored in the notebooks.
+ADDRESS, such as https://example.org/study/, is where the folder will be published; a sitemap and the pictures of social
+previews need it.
 """
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import posixpath
 import shutil
 import sys
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import citation
 import content
+import lab
 import markup
+import reference
 from bs4 import BeautifulSoup
 from content import Page
 from PIL import Image
@@ -26,8 +34,17 @@ from dfdlib.core import errors, paths
 from dfdlib.core.errors import DfdError
 
 HERE = Path(__file__).resolve().parent
-GROUPS = ("The study", "Notebooks", "Exercises", "Solutions", "Documents", "Benchmarks")
-PROGRAMS = ("style.css", "script.js")
+GROUPS = (  # of the menu; solutions are reached from the exercises
+    "The study",
+    "Notebooks",
+    "Exercises",
+    "Try it here",
+    "Documents",
+    "The library",
+    "Benchmarks",
+)
+PROGRAMS = ("style.css", "theme.js", "script.js", "page.js")
+PREVIEW = "figures/fig17_factorial_uadfv.png"  # the picture of social previews
 INDEX = "search-index.js"
 TEXTS = {"", ".py", ".md", ".yaml", ".yml", ".toml", ".cff", ".txt", ".cfg", ".sh"}  # shown as pages; others are copied
 
@@ -97,49 +114,74 @@ def collected() -> Site:
     """The site with all its pages, before links are followed."""
     site = Site()
     for page in chain(
-        [content.front()], content.notebooks(), content.documents(), [content.figures()], content.tables()
+        [content.front()],
+        content.notebooks(),
+        content.documents(),
+        [content.figures()],
+        content.tables(),
+        lab.pages(),
+        reference.pages(),
     ):
         site.add(page)
     return site
 
 
 def navigation(pages: dict[str, Page]) -> list[tuple[str, list[Page]]]:
-    """The pages of each group; groups without pages are left out."""
-    found = {group: [page for page in pages.values() if page.group == group] for group in GROUPS}
+    """The pages of each group, its README first; groups without pages are left out."""
+    in_order = sorted(pages.values(), key=lambda page: not page.source.endswith("README.md"))
+    found = {group: [page for page in in_order if page.group == group] for group in GROUPS}
     found["The study"].insert(0, pages["index.html"])
     return [(group, entries) for group, entries in found.items() if entries]
 
 
-def write(out: Path) -> list[str]:
+def write(out: Path, address: str = "") -> list[str]:
     """Write the site into the folder `out` and return its pages' addresses. DfdError if `out` has other content."""
     _refuse(out)
     site = collected()
     bodies = site.bodies()
     for name in PROGRAMS:
         site.copied[name] = (HERE / name).read_bytes()
-    menu, template = navigation(site.pages), content.template("page.html.j2")
-    in_order = [page for _, entries in menu for page in entries]
-    index = []
+    menu, index = navigation(site.pages), []
     for url, body in bodies.items():
-        page = site.pages[url]
-        index += markup.entries(body, url, page.title)
-        text = template.render(
-            page=page,
-            note=str(site.finished(page, page.note)),
-            body=str(body),
-            root="../" * url.count("/"),
-            name=site.pages["index.html"].title,
-            description=f"{page.title}: a page of a reproducible study of a deepfake-detection paper.",
-            navigation=menu,
-            **_beside(page, in_order),
-        )
-        site.copied[url] = text.encode()
+        index += markup.entries(body, url, site.pages[url].title)
+        site.copied[url] = _whole(site, site.pages[url], body, menu, address, "../" * url.count("/"))
+    lost = Page("404.html", ".", "No such page", "<h1>No such page</h1><p>Search for it, or use the menu.</p>")
+    root = urlsplit(address).path  # this page is shown in place of any other, however deep
+    site.copied[lost.url] = _whole(site, lost, site.finished(lost, lost.body), menu, address, root)
+    if address:
+        site.copied["sitemap.xml"] = _sitemap(bodies, address)
     site.copied[INDEX] = f"window.SEARCH_INDEX = {json.dumps(index, ensure_ascii=False)};\n".encode()
     shutil.rmtree(out, ignore_errors=True)
     for url, data in site.copied.items():
         (out / url).parent.mkdir(parents=True, exist_ok=True)
         (out / url).write_bytes(data)
     return list(bodies)
+
+
+def _whole(site: Site, page: Page, body: BeautifulSoup, menu: list, address: str, root: str) -> bytes:
+    """One page as a file: the template around its body."""
+    in_order = [other for _, entries in menu for other in entries]
+    text = content.template("page.html.j2").render(
+        page=page,
+        note=str(site.finished(page, page.note)),
+        body=str(body),
+        contents=markup.contents(body),
+        root=root,
+        name=site.pages["index.html"].title,
+        description=markup.summary(body) or f"{page.title}: a page of a study of a deepfake-detection paper.",
+        preview=(address or root) + PREVIEW,
+        about=citation.about(),
+        navigation=menu,
+        **_beside(page, in_order),
+    )
+    return text.encode()
+
+
+def _sitemap(urls: Iterable[str], address: str) -> bytes:
+    """Every page at its published address, for search engines."""
+    places = "".join(f"<url><loc>{html.escape(address + url)}</loc></url>\n" for url in urls)
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+    return f"{head}{places}</urlset>\n".encode()
 
 
 def _beside(page: Page, in_order: list[Page]) -> dict[str, Page | None]:
@@ -157,7 +199,8 @@ def _refuse(out: Path) -> None:
 
 def main() -> None:
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else paths.build() / "site"
-    pages = write(out)
+    address = sys.argv[2].rstrip("/") + "/" if len(sys.argv) > 2 else ""
+    pages = write(out, address)
     print(f"{len(pages)} pages. Open {out / 'index.html'} in a browser; no server and no network are needed.")
 
 

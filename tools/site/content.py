@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import citation
 import jinja2
 import nbformat
 import pandas as pd
+import practice
+import words
 from markup import SCROLL
 from nbconvert import TemplateExporter
 from nbconvert.filters import Highlight2HTML, markdown2html
@@ -24,6 +27,8 @@ from dfdlib.evaluation import claims, results
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 DOCUMENTS = ("*.md", "data/README.md", "studies/*.md", "benchmarks/*.md", "dfdlib/assets/**/*.md", "notebooks/**/*.md")
+DOCUMENT_GROUPS = {"notebooks/exercises/README.md": "Exercises"}
+PAPERMILL = re.compile(r"^# papermill_description=.*\n", re.MULTILINE)
 MOST_ROWS = 400  # of a table on its page; the file has all
 SYNTHETIC = (
     "Outputs on this page are from the embedded study: rendered faces, so its numbers are <strong>synthetic</strong>. "
@@ -43,12 +48,16 @@ class Page:
     note: str = ""  # HTML above the body, not searched
     tail: str = ""  # HTML below the body, without links, not searched
     files: dict[str, bytes] = field(default_factory=dict)  # files of this page only, by address
+    short: str = ""  # its name in the navigation, if not the title
+    scripts: tuple[str, ...] = ()  # of the site's own, for this page only
 
     @property
     def label(self) -> str:
         """The page's name in the navigation; for a notebook, the title without its question."""
         named = {"index.html": "The claims", "README.html": "The study in full (README)"}
-        return named.get(self.url) or (self.title.partition(":")[0] if self.source.endswith(".ipynb") else self.title)
+        named |= {"notebooks/exercises/README.html": "All by topic"}
+        without = self.title.partition(":")[0] if self.source.endswith(".ipynb") else self.title
+        return self.short or named.get(self.url) or without
 
 
 def template(name: str) -> jinja2.Template:
@@ -60,6 +69,11 @@ def template(name: str) -> jinja2.Template:
 def from_markdown(text: str) -> str:
     """Markdown as HTML."""
     return markdown2html(text)
+
+
+def highlighted(code: str, metadata: object = None) -> str:
+    """Python code as HTML with its colours."""
+    return Highlight2HTML(pygments_lexer="python")(code, metadata=metadata)
 
 
 def title_of(text: str) -> str:
@@ -74,14 +88,9 @@ def front() -> Page:
         name=title_of(readme),
         sentence=sentence,
         claims=claims,
-        exercises=_first("notebooks/exercises/README.md", "notebooks/solutions/README.md", "notebooks/exercises"),
-        ethics=_first("ETHICS.md"),
+        bibtex=citation.bibtex(),
     )
     return Page("index.html", ".", title_of(readme), from_markdown(text))
-
-
-def _first(*names: str) -> str:
-    return next((name for name in names if (paths.root() / name).exists()), "")
 
 
 def documents() -> Iterator[Page]:
@@ -89,8 +98,11 @@ def documents() -> Iterator[Page]:
     found = sorted({path for pattern in DOCUMENTS for path in paths.root().glob(pattern)})
     for path in found:
         name, text = str(path.relative_to(paths.root())), path.read_text(encoding="utf-8")
-        group = "Benchmarks" if name.startswith("benchmarks/") else "Documents"
-        yield Page(f"{name.removesuffix('.md')}.html", name, title_of(text), from_markdown(text), group)
+        group = "Benchmarks" if name.startswith("benchmarks/") else DOCUMENT_GROUPS.get(name, "Documents")
+        body = from_markdown(text)
+        if name == "notebooks/exercises/README.md":
+            body += f"<h2>All exercises by topic</h2>{practice.by_topic()}"
+        yield Page(f"{name.removesuffix('.md')}.html", name, title_of(text), body, group)
 
 
 def notebooks() -> Iterator[Page]:
@@ -99,13 +111,14 @@ def notebooks() -> Iterator[Page]:
     exporter = TemplateExporter(
         template_name="notebook", extra_template_basedirs=[str(TEMPLATES)], file_extension=".html"
     )
-    exporter.register_filter("highlight_code", Highlight2HTML(pygments_lexer="python"))
+    exporter.register_filter("highlight_code", highlighted)
     exporter.register_preprocessor(ExtractOutputPreprocessor(), enabled=True)
+    titles: dict[str, str] = {}  # of the notebooks by their number
     for path in sorted(paths.notebooks().rglob("*.ipynb")):
         if ".ipynb_checkpoints" in path.parts:
             continue
         source = path.relative_to(paths.root())
-        notebook = described(nbformat.read(path, as_version=4))
+        notebook = described(practice.with_solutions(nbformat.read(path, as_version=4), path))
         folder = f"{path.stem}_files"
         body, resources = exporter.from_notebook_node(
             notebook, resources={"unique_key": path.stem, "output_files_dir": folder}
@@ -115,11 +128,21 @@ def notebooks() -> Iterator[Page]:
         raw = f'<a href="{path.name}" data-raw="">Download this notebook.</a>'
         title = "Solutions to " * (group == "Solutions") + title_of(notebook.cells[0].source)
         note = f"{SYNTHETIC} {raw}" if any(cell.get("outputs") for cell in notebook.cells) else raw
-        yield Page(str(source.with_suffix(".html")), str(source), title, body, group, note, files=files)
+        short = titles[path.stem[2:4]] if group == "Exercises" else ""
+        titles[path.stem[:2]] = title.partition(":")[0]
+        yield Page(str(source.with_suffix(".html")), str(source), title, body, group, note, files=files, short=short)
 
 
 def described(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook with each figure's caption, which is in the cell below it, as the figure's alternative text."""
+    """The notebook as a reader wants it: without papermill's comments, printed ids in words.
+
+    Each figure's caption, which is in the cell below it, becomes the figure's alternative text.
+    """
+    for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
+        cell.source = PAPERMILL.sub("", cell.source)
+        for output in cell.outputs:
+            if output.output_type == "stream":
+                output.text = words.readable(output.text)
     for cell, below in zip(notebook.cells, notebook.cells[1:], strict=False):
         caption = re.match(r"\*\*Figure \d+\.\*\*.*", below.source, re.DOTALL)
         if cell.cell_type == "code" and caption:
@@ -169,10 +192,25 @@ def tables() -> Iterator[Page]:
         for path in files:
             yield _table(path, kind)
         links = "".join(f'<li><a href="{p.parent.name}/{p.name}">{_spaced(p.parent.name)}</a></li>' for p in files)
-        rows = pd.DataFrame(results.rows(study, committed=True)).astype(object)
+        rows = pd.DataFrame(_number(row) for row in results.rows(study, committed=True))
         raw = f'<a href="{study}.json" data-raw="">{study}.json</a>'
-        parts.append(f"<h2>{kind}</h2><ul>{links}</ul><h3>Every number, {kind}</h3><p>From {raw}.</p>{_html(rows)}")
+        every = f"<h3>Every number, {kind}</h3><p>From {raw}.</p>{_html(rows, ' named')}"
+        parts.append(f"<h2>{kind}</h2><ul>{links}</ul>{every}")
     yield Page("results/index.html", "results", "Tables", "".join(parts), "The study")
+
+
+def _number(row: dict) -> dict[str, object]:
+    """One row of results/*.json for reading; the file has the ids and every digit."""
+    paper = "" if row["paper"] is None else f"{row['paper']:.4g}"
+    counted = f"{row['n']} {row['unit']}" + (f" of {row['people']} people" if row.get("people") else "")
+    return {
+        "Number": words.of(row["id"]),
+        "Verdict": row["verdict"],
+        "This study": f"{row['value']:.4g}",
+        "Paper": paper,
+        "95 % interval": f"{row['low']:.4g} to {row['high']:.4g}",
+        "Counted": counted,
+    }
 
 
 def _table(path: Path, kind: str) -> Page:
@@ -195,19 +233,19 @@ def _spaced(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def _html(table: pd.DataFrame) -> str:
-    return table.to_html(index=False, border=0, na_rep="", classes="numbers")
+def _html(table: pd.DataFrame, more: str = "") -> str:
+    return table.to_html(index=False, border=0, na_rep="", classes=f"numbers{more}")
 
 
 def file(source: str) -> Page:
     """A text file of the repository as it is."""
     path = paths.root() / source
     shown = f'<pre tabindex="0">{html.escape(path.read_text(encoding="utf-8"))}</pre>'
-    about = f"<h1>{source}</h1><p>{html.escape(_about(path))}</p>"
-    return Page(f"{source}.html", source, source, about, tail=shown)
+    head = f"<h1>{source}</h1><p>{html.escape(about(path))}</p>"
+    return Page(f"{source}.html", source, source, head, tail=shown)
 
 
-def _about(path: Path) -> str:
+def about(path: Path) -> str:
     """The first line of a module's docstring; empty for any other file."""
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) if path.suffix == ".py" else None
     return (text or "").partition("\n")[0]
@@ -216,5 +254,5 @@ def _about(path: Path) -> str:
 def folder(source: str) -> Page:
     """A folder's files, each with the first line of its docstring if it has one."""
     files = sorted(path for path in (paths.root() / source).iterdir() if path.is_file() and path.suffix != ".pyc")
-    rows = "".join(f'<li><a href="{p.name}">{p.name}</a> {html.escape(_about(p))}</li>' for p in files)
+    rows = "".join(f'<li><a href="{p.name}">{p.name}</a> {html.escape(about(p))}</li>' for p in files)
     return Page(f"{source}/index.html", source, source, f"<h1>{source}</h1><ul>{rows}</ul>")

@@ -1,4 +1,4 @@
-"""Finishing a page's HTML: links into the site, formulas, headings, tables that scroll, search entries."""
+"""Finishing a page's HTML: links, formulas, headings, contents, pictures that open large, tables, search entries."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from bs4 import BeautifulSoup, Tag
 
 HEADINGS = ("h1", "h2", "h3")
 SCROLL = {"class": "scroll", "role": "group", "tabindex": "0", "aria-label": "Table"}
-WIDE = 5  # columns; on a phone such a table needs room for its first column
+WIDE = 5  # columns in words; on a phone each row of such a table becomes a card
+MOST_SECTIONS = 30
+CELLS = ("td", "th")
 FORMULA = re.compile(r"(\$\$?)([^$]+)\1")  # two dollars: on lines of its own
+# The parentheses of a matrix as text, which browsers stretch only in a font made for mathematics: style.css draws them.
+MATRIX = re.compile(r"<mo>&#x00028;</mo><mtable>(.*?)</mtable><mo>&#x00029;</mo>")
 OUTSIDE = re.compile(r"[a-z]+:|//", re.IGNORECASE)  # https:, mailto:, data:
 Resolve = Callable[[str, bool], str]  # a link in the repository, whether to the raw file -> the link in the site
 
@@ -30,6 +34,8 @@ def finished(body: str, resolve: Resolve) -> BeautifulSoup:
                 tag[attribute] = resolve(tag[attribute], tag.attrs.pop("data-raw", None) is not None)
     for image in soup.find_all("img"):
         image["loading"] = "lazy"
+        if not image.find_parent("a"):
+            image.wrap(soup.new_tag("a", attrs={"class": "zoom", "href": image["src"], "title": "Open large"}))
     for block in soup.find_all(["table", "pre"]):
         _let_scroll(soup, block)
     return soup
@@ -45,7 +51,9 @@ def _draw_formulas(soup: BeautifulSoup) -> None:
 
 def _formula(found: re.Match) -> str:
     how = "block" if len(found[1]) == 2 else "inline"
-    return f'<span class="formula {how}">{latex2mathml.converter.convert(html.unescape(found[2]), display=how)}</span>'
+    drawn = latex2mathml.converter.convert(html.unescape(found[2]), display=how)
+    drawn = MATRIX.sub(r'<mtable class="matrix">\1</mtable>', drawn)
+    return f'<span class="formula {how}">{drawn}</span>'
 
 
 def slug(text: str) -> str:
@@ -59,17 +67,48 @@ def _number_headings(soup: BeautifulSoup) -> None:
         name = slug(heading.get_text())
         seen[name] = seen.get(name, -1) + 1
         heading["id"] = f"{name}-{seen[name]}" if seen[name] else name
+        if heading.name != "h1":  # empty: the sign is drawn by style.css, so that no text search or contents has it
+            link = {"class": "anchor", "href": f"#{heading['id']}", "aria-label": "Link to this section"}
+            heading.append(soup.new_tag("a", attrs=link))
+
+
+def contents(soup: BeautifulSoup) -> list[tuple[str, str, str]]:
+    """The sections of a page: tag, id, text; empty where there are fewer than three. Sections of sections if few."""
+    for levels in (("h2", "h3"), ("h2",)):
+        found = [(tag.name, tag["id"], tag.get_text().strip()) for tag in soup.find_all(levels)]
+        if len(found) <= MOST_SECTIONS:
+            break
+    return found if len(found) > 2 else []
+
+
+def summary(soup: BeautifulSoup) -> str:
+    """The first paragraph that says something, cut to what a preview shows; empty if there is none."""
+    texts = (_plain([tag.get_text()]) for tag in soup.find_all("p"))
+    text = next((text for text in texts if len(text) > 40), "")
+    return text if len(text) <= 200 else text[:200].rpartition(" ")[0] + " …"
 
 
 def _let_scroll(soup: BeautifulSoup, block: Tag) -> None:
-    """Let wide tables and code scroll sideways inside the page, also by keyboard."""
+    """Let wide tables and code scroll sideways inside the page, also by keyboard; rows that can become cards."""
     if block.name == "pre":
         block["tabindex"] = "0"
         return
     block.attrs.pop("border", None)
-    if block.tr and len(block.tr.find_all("th")) >= WIDE:
-        block["class"] = [*block.get("class", []), "wide"]
+    heads = [cell.get_text() for cell in block.tr.find_all("th")] if block.tr else []
+    if len(heads) >= WIDE and not block.get("class"):
+        block["class"] = ["wide"]
+        for row in block.tbody.find_all("tr") if block.tbody else []:
+            _as_card(row, heads)
     block.wrap(soup.new_tag("div", attrs=SCROLL))
+
+
+def _as_card(row: Tag, heads: list[str]) -> None:
+    """Name each cell after its column; a row whose first cell alone has text is the heading of those below."""
+    first, *others = row.find_all(CELLS)
+    if not any(cell.get_text().strip() for cell in others):
+        row["class"] = ["section"]
+    for cell, head in zip(others, heads[1:], strict=False):
+        cell["data-label"] = head
 
 
 def entries(soup: BeautifulSoup, url: str, title: str) -> Iterator[tuple[str, str, str, str]]:

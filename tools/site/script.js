@@ -50,16 +50,46 @@
     return window.SEARCH_INDEX.prepared;
   }
 
+  // Whether one slip of the hand lies between two words: a letter too many, missing, wrong, or two exchanged.
+  function near(a, b) {
+    if (Math.abs(a.length - b.length) > 1) return false;
+    let at = 0;
+    while (at < a.length && a[at] === b[at]) at += 1;
+    const [x, y] = [a.slice(at), b.slice(at)];
+    return x.slice(1) === y || x === y.slice(1) || x.slice(1) === y.slice(1)
+      || (x[0] === y[1] && x[1] === y[0] && x.slice(2) === y.slice(2));
+  }
+
+  function vocabulary() {
+    if (!window.SEARCH_INDEX.words) {
+      const counts = new Map();
+      for (const entry of prepared()) {
+        for (const word of `${entry.heading} ${entry.text}`.match(/\p{L}[\p{L}\d-]{2,}/gu) || []) {
+          counts.set(word, (counts.get(word) || 0) + 1);
+        }
+      }
+      window.SEARCH_INDEX.words = [...counts].sort((a, b) => b[1] - a[1]).map(([word]) => word);
+    }
+    return window.SEARCH_INDEX.words;
+  }
+
+  // A word that occurs nowhere, read as the most frequent word that is one slip away.
+  function mended(word) {
+    const occurs = prepared().some((entry) => entry.text.includes(word) || entry.heading.includes(word));
+    return occurs || word.length < 4 ? word : vocabulary().find((known) => near(word, known)) || word;
+  }
+
   function search() {
     chosen = -1;
-    const phrase = query.value.trim().toLowerCase().replace(/\s+/g, " ");
-    if (!phrase || !window.SEARCH_INDEX) return show([], []);
-    const words = phrase.split(" ");
+    const typed = query.value.trim().toLowerCase().replace(/\s+/g, " ");
+    if (!typed || !window.SEARCH_INDEX) return show([], []);
+    const words = typed.split(" ").map(mended);
+    const phrase = words.join(" ");
     const found = prepared()
       .map((entry) => ({ entry, score: score(entry, words, phrase) }))
       .filter((hit) => hit.score > 0)
       .sort((a, b) => b.score - a.score || a.entry.order - b.entry.order);
-    show(found.map((hit) => hit.entry), words, phrase);
+    show(found.map((hit) => hit.entry), words, phrase, phrase === typed ? "" : `, read as “${phrase}”`);
   }
 
   // Text with its found words in <mark>, built from text nodes alone.
@@ -86,7 +116,7 @@
     return (start ? "…" : "") + entry.shown[2].slice(start, start + 150);
   }
 
-  function show(entries, words, phrase) {
+  function show(entries, words, phrase, mended = "") {
     const shown = entries.slice(0, MOST).map((entry, index) => {
       const item = document.createElement("li");
       item.id = "hit-" + index;
@@ -116,7 +146,7 @@
     hits.hidden = !shown.length;
     query.setAttribute("aria-expanded", String(Boolean(shown.length)));
     query.removeAttribute("aria-activedescendant");
-    count.textContent = query.value.trim() ? entries.length + " found" : "";
+    count.textContent = query.value.trim() ? entries.length + " found" + mended : "";
   }
 
   function choose(step) {
