@@ -1,30 +1,83 @@
-"""The checks of the exercises: a right answer prints one line, a wrong one raises a hint in one sentence."""
+"""The checks of the exercises: a right answer prints one line, a wrong one raises a hint; and the quiz of each part.
+
+A hint is written as sentences. The first is a nudge, which says what the answer looks like; a notebook shows it alone.
+The others say what it comes from, and `more()` shows them on request. None says what to write instead.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import copy
+import re
+from collections.abc import Callable, Iterable, Mapping
+from numbers import Number
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+NOTHING: Mapping = MappingProxyType({})
+PARTS = tuple(f"0{i}" for i in range(1, 8))
+_waiting: dict[str, Hint] = {}  # the last hint of each exercise that is not right yet, the newest last
+
 
 class Hint(Exception):
-    """Why an answer is not right yet.
+    """Why an answer is not right yet. As a string it is whole; a notebook shows the nudge, without a traceback.
 
-    A notebook shows the sentence without a traceback, and papermill and nbclient fail on it as on any error.
+    papermill and nbclient fail on it as on any error.
     """
 
+    def __init__(self, name: str, nudge: str, more: str = "") -> None:
+        super().__init__(name, nudge, more)
+        self.name, self.nudge, self.more = name, nudge, more
+
+    def __str__(self) -> str:
+        return f"{self.name} not yet: {self.nudge} {self.more}".rstrip()
+
     def _render_traceback_(self) -> list[str]:  # IPython asks an exception for this
-        return [str(self)]
+        return [f"{self.name} not yet: {self.nudge}" + " (`checks.more()` says more.)" * bool(self.more)]
+
+
+def more(name: str = "") -> None:
+    """Print the rest of the last hint, or of that of one exercise, such as "04.2"."""
+    hint = _waiting.get(name) if name else next(reversed(_waiting.values()), None)
+    if hint is None:
+        print("There is no hint to say more about; run a check first.")
+    else:
+        print(
+            f"{hint.name}: {hint.more or 'the nudge is all that is known; read the definition in the question again.'}"
+        )
+
+
+def ask(name: str, function: Callable, *given: Any, parts: int = 0) -> Any:
+    """What a student's function returns for copies of `given`, so that it cannot change what later cells use.
+
+    A hint is raised where it returns nothing or a bool, and where it does not return as many `parts`.
+    """
+    found = function(*copy.deepcopy(given))
+    if found is None and "print" in getattr(getattr(function, "__code__", None), "co_names", ()):
+        raise _hint(
+            name, "your function prints, and what it returns is None. Nobody but a reader sees what is printed."
+        )
+    if found is None:
+        raise _nothing(name)
+    if isinstance(found, bool | np.bool_):
+        raise _hint(name, f"the answer is {found}. Which type does the first line of the function promise?")
+    if parts and not (isinstance(found, tuple | list) and len(found) == parts):
+        raise _wrong_type(name, found, f"{parts} results, in this order, were")
+    return found
 
 
 def choice(name: str, said: Any, measured: str, right: str, because: Mapping[str, str]) -> None:
     """Check a prediction against the measurement; `because`: each other answer, with what speaks against it."""
-    if said not in [measured, *because]:
-        options = ", ".join(repr(option) for option in sorted({measured, *because}))
-        raise _hint(name, f"{said!r} is none of the answers; return one of {options}.")
-    if said != measured:
-        raise _hint(name, f"you said {said!r}, and {measured!r} was measured. {because[said]}")
+    options = {option.casefold(): option for option in sorted({measured, *because})}
+    if said is None:
+        raise _nothing(name)
+    chosen = options.get(said.strip().casefold()) if isinstance(said, str) else None
+    if chosen is None:
+        raise _hint(name, f"{said!r} is none of the answers; return one of {', '.join(map(repr, options.values()))}.")
+    if chosen != measured:
+        raise _keep(Hint(name, f"{chosen!r} is not what was measured. {because[chosen]}", f"It was {measured!r}."))
     _right(name, right)
 
 
@@ -37,18 +90,22 @@ def close(
     regions: Mapping[str, np.ndarray] | None = None,
     rtol: float = 0.0,
     atol: float = 1e-6,
+    lengths: Mapping[str, int] = NOTHING,
 ) -> None:
     """Check a number or an array against an independently computed one, within the tolerances.
 
     mistakes: hints, each with the result of its typical mistake. regions: where an answer may be wrong, in words, each
-    with a mask of the shape of `expected`.
+    with a mask of the shape of `expected`. lengths: hints, each with the number of values that its mistake gives.
     """
-    found, expected = _numbers(name, found), np.asarray(expected, float)
+    found, expected = numbers(name, found), np.asarray(expected, float)
     tolerance = {"rtol": rtol, "atol": atol}
     if _agree(found, expected, tolerance):
         return _right(name, right)
     for hint, value in (mistakes or {}).items():
         if _agree(found, np.asarray(value, float), tolerance):
+            raise _hint(name, hint)
+    for hint, length in lengths.items():
+        if found.shape[:1] == (length,) != expected.shape[:1]:
             raise _hint(name, hint)
     raise _hint(name, _symptom(found, expected, regions or {}, tolerance))
 
@@ -61,9 +118,7 @@ def named(
     mistakes: Mapping[str, str | Iterable[str]] | None = None,
 ) -> None:
     """Check names, in any order; `mistakes`: hints, each with the names that its typical mistake gives."""
-    if found is None:
-        raise _hint(name, "the answer is None; does your function return its result?")
-    said, wanted = _names(found), _names(expected)
+    said, wanted = _said(name, found), _names(expected)
     if said == wanted:
         return _right(name, right)
     for hint, others in (mistakes or {}).items():
@@ -83,25 +138,63 @@ def free_of(name: str, faults: Mapping[str, bool], right: str) -> None:
     _right(name, right)
 
 
+def numbers(name: str, found: Any) -> np.ndarray:
+    """An answer as an array of float; a hint where it is none, such as a bool, which NumPy would take for 0 or 1."""
+    try:
+        array = np.asarray(found)
+        if array.dtype == object and any(one is None for one in array.flat):
+            raise _nothing(name)
+        if array.dtype.kind in "iufO":
+            return array.astype(float)
+    except (TypeError, ValueError, RuntimeError):  # ragged, or a tensor that wants its gradient
+        pass
+    raise _wrong_type(name, found, "a number or an array was")
+
+
+def _right(name: str, sentence: str) -> None:
+    _waiting.pop(name, None)
+    print(f"{name} right: {sentence}")
+
+
+def _hint(name: str, sentences: str) -> Hint:
+    return _keep(Hint(name, *re.split(r"(?<=[.?]) ", sentences, maxsplit=1)))
+
+
+def _keep(hint: Hint) -> Hint:
+    _waiting.pop(hint.name, None)
+    _waiting[hint.name] = hint
+    return hint
+
+
+def _nothing(name: str) -> Hint:
+    return _hint(name, "the answer is None. Does your function return its result, on every path?")
+
+
+def _wrong_type(name: str, found: Any, wanted: str) -> Hint:
+    shown = repr(found) if isinstance(found, Number | np.generic) else f"a {type(found).__name__}"
+    return _hint(name, f"the answer is {shown}; {wanted} asked for.")
+
+
 def _names(given: str | Iterable[str]) -> set[str]:
     return {given} if isinstance(given, str) else {str(one) for one in given}
 
 
-def _right(name: str, sentence: str) -> None:
-    print(f"{name} right: {sentence}")
-
-
-def _hint(name: str, sentence: str) -> Hint:
-    return Hint(f"{name} not yet: {sentence}")
-
-
-def _numbers(name: str, found: Any) -> np.ndarray:
+def _said(name: str, found: Any) -> set[str]:
+    """The student's names; a hint where they are of another kind."""
     if found is None:
-        raise _hint(name, "the answer is None; does your function return its result?")
-    try:
-        return np.asarray(found, float)
-    except (TypeError, ValueError):
-        raise _hint(name, f"the answer is a {type(found).__name__}; a number or an array was asked for.") from None
+        raise _nothing(name)
+    if isinstance(found, str):
+        return {found}
+    if not isinstance(found, Iterable) or np.ndim(found) > 1:
+        raise _wrong_type(name, found, "names were")
+    items = list(found)
+    if any(isinstance(item, bool | np.bool_) for item in items):
+        raise _hint(name, "the answer is made of True and False. Asked for are the names for which it is True.")
+    if any(isinstance(item, Number) for item in items):
+        raise _hint(name, "the answer is made of numbers. Asked for are the names that they belong to.")
+    if not all(isinstance(item, str) for item in items):
+        raise _wrong_type(name, found, "names, as strings, were")
+    return set(map(str, items))
 
 
 def _agree(found: np.ndarray, value: np.ndarray, tolerance: dict[str, float]) -> bool:
@@ -111,17 +204,17 @@ def _agree(found: np.ndarray, value: np.ndarray, tolerance: dict[str, float]) ->
 def _symptom(found: np.ndarray, expected: np.ndarray, regions: Mapping, tolerance: dict[str, float]) -> str:
     """What is wrong with an answer whose mistake nobody foresaw, as far as numbers alone can tell."""
     if found.shape != expected.shape:
-        turned = ", and its transpose would fit" * _agree(found.T, expected, tolerance)
-        return f"the answer has shape {found.shape}, and {expected.shape} was asked for{turned}."
+        turned = " Its transpose would fit." * _agree(found.T, expected, tolerance)
+        return f"the answer has shape {found.shape}, and {expected.shape} was asked for.{turned}"
     if not np.isfinite(found).all():
         bad = int((~np.isfinite(found)).sum())
-        return f"{bad} of {found.size} values are no finite numbers; look for an overflow or a division by zero."
+        return f"{bad} of {found.size} values are no finite numbers. Look for an overflow or a division by zero."
     if _agree(-found, expected, tolerance):
         return "the size is right and the sign is wrong."
     for where, mask in regions.items():
         if _agree(found[~mask], expected[~mask], tolerance):
-            sign = ": the size is right there and the sign is wrong" * _agree(-found[mask], expected[mask], tolerance)
-            return f"right everywhere but {where}{sign}."
+            sign = " The size is right there and the sign is wrong." * _agree(-found[mask], expected[mask], tolerance)
+            return f"right everywhere but {where}.{sign}"
     return _size(found, expected, tolerance)
 
 
@@ -135,3 +228,28 @@ def _size(found: np.ndarray, expected: np.ndarray, tolerance: dict[str, float]) 
     first = ", ".join(str(int(i)) for i in np.argwhere(off)[0])
     worst = np.abs(found - expected).max()
     return f"{off.sum()} of {off.size} values are off, the first at [{first}], the worst by {worst:.3g}."
+
+
+class Quiz(list):
+    """The questions of one part, which a notebook shows with their answers folded."""
+
+    def _repr_markdown_(self) -> str:
+        return "\n\n".join(_question(i, **one) for i, one in enumerate(self, start=1))
+
+    __repr__ = _repr_markdown_
+
+
+def quiz(part: str) -> Quiz:
+    """The five questions of a part, "01" to "07": each with question, options, right (from 1), why and numbers."""
+    import yaml
+
+    part = str(part).zfill(2)
+    if part not in PARTS:
+        raise Hint(part, f"there is a quiz for each of {PARTS[0]} to {PARTS[-1]}, named as a string.")
+    return Quiz(yaml.safe_load((Path(__file__).parent / "assets" / "quiz.yaml").read_text("utf-8"))[part])
+
+
+def _question(i: int, question: str, options: list[str], right: int, why: str, numbers: Mapping = NOTHING) -> str:
+    listed = "\n".join(f"   - ({letter}) {option}" for letter, option in zip("abcd", options, strict=False))
+    answer = f"**({'abcd'[right - 1]})** {why.strip()}"
+    return f"**{i}.** {question.strip()}\n\n{listed}\n\n<details><summary>Answer</summary>\n\n{answer}\n\n</details>"
