@@ -16,7 +16,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from rich.console import Console
 
-from dfdlib.command import cli, cli_data, helptext, progress, publish, recipes
+from dfdlib.command import cli, cli_data, helptext, progress, publish, recipes, verdicts
 from dfdlib.command import run as runner
 from dfdlib.command.progress import Steps
 from dfdlib.core import paths, repro
@@ -269,6 +269,13 @@ def test_the_site_is_built_by_the_tool_and_without_its_packages_says_so(monkeypa
     monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
     assert _dfd("site", monkeypatch=monkeypatch) == 2
     assert "install them: python -m pip install -e '.[dev]'" in capsys.readouterr().err
+
+
+def test_a_report_in_a_folder_that_is_not_there_makes_it_and_says_so(tmp_path, capsys) -> None:
+    page = tmp_path / "new" / "er" / "report.html"
+    for told in (f"Made the folder {page.parent} for the report.\n", ""):
+        verdicts._check_page(page)
+        assert page.parent.is_dir() and capsys.readouterr().err == told
 
 
 def test_a_student_s_folder_is_no_concern_of_git() -> None:
