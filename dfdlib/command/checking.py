@@ -133,6 +133,7 @@ def _fresh_checks() -> types.ModuleType:
     """dfdlib.checks as its file has it, whatever an answer does to the imported one; it notes what it prints."""
     source = Path(__file__).resolve().parents[1] / "checks.py"
     module = types.ModuleType("dfdlib.checks")
+    module.__file__ = str(source)
     exec(compile(source.read_text(encoding="utf-8"), str(source), "exec"), vars(module))  # noqa: S102, our own file
     module.printed = []
     module.print = lambda *words, **_: module.printed.append(" ".join(map(str, words)))
