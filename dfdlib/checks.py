@@ -250,6 +250,6 @@ def quiz(part: str) -> Quiz:
 
 
 def _question(i: int, question: str, options: list[str], right: int, why: str, numbers: Mapping = NOTHING) -> str:
-    listed = "\n".join(f"   - ({letter}) {option}" for letter, option in zip("abcd", options, strict=False))
+    listed = "\n".join(f"- ({letter}) {option}" for letter, option in zip("abcd", options, strict=False))
     answer = f"**({'abcd'[right - 1]})** {why.strip()}"
     return f"**{i}.** {question.strip()}\n\n{listed}\n\n<details><summary>Answer</summary>\n\n{answer}\n\n</details>"

@@ -9,6 +9,7 @@ the lines from
 
 become `raise NotImplementedError("what to do, in words")`; a function keeps its first line, its types and its
 docstring. Cells tagged `teacher` are left out. No output, count or version is kept, so a second run changes nothing.
+It also writes notebooks/exercises/quiz.md from the questions in dfdlib/assets/quiz.yaml.
 
 `run` first executes the solutions and keeps their outputs. Submissions are graded by `dfd grade`.
 """
@@ -30,6 +31,12 @@ from dfdlib.core.errors import DfdError
 MARKED = re.compile(r'^( *)### BEGIN SOLUTION: (?P<todo>[^"\\\n]+)\n(?:.*\n)*?\1### END SOLUTION$', re.MULTILINE)
 SOLUTIONS, EXERCISES = paths.notebooks() / "solutions", paths.notebooks() / "exercises"
 CELL_TIMEOUT = 120  # seconds; each cell takes a few
+QUIZ = """# The quiz
+
+Five questions for each part. Answer first, then unfold. In a notebook, `checks.quiz("04")` shows those of one part
+(after `from dfdlib import checks`). Every number comes from a table in `results/` or from the paper, and a test looks
+it up; numbers of the embedded set are marked as synthetic. This page is made by `make exercises`.
+"""
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -69,6 +76,18 @@ def exercise(path: Path) -> str:
     return nbformat.writes(notebook) + "\n"
 
 
+def quiz() -> str:
+    """All questions with their answers folded, as the text of a Markdown file."""
+    from dfdlib import checks
+
+    parts = []
+    for part, path in zip(checks.PARTS, sources(), strict=True):
+        study = next(paths.notebooks().glob(f"{part}_*.ipynb")).name
+        title = nbformat.read(EXERCISES / path.name, as_version=4).cells[0].source.splitlines()[0].split(": ", 1)[1]
+        parts.append(f"## [{part}](../{study}): {title}\n\n{checks.quiz(part)!r}\n")
+    return QUIZ + "\n" + "\n".join(parts)
+
+
 def run(path: Path) -> None:
     """Execute one notebook with solutions and keep its outputs."""
     from dfdlib.command import publish
@@ -96,6 +115,7 @@ def main() -> None:
             if words:
                 run(path)
             (EXERCISES / path.name).write_text(exercise(path), encoding="utf-8")
+        (EXERCISES / "quiz.md").write_text(quiz(), encoding="utf-8")
     else:
         raise DfdError("The arguments are not understood; use python tools/exercises.py [run].")
 
