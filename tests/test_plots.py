@@ -12,7 +12,7 @@ from dfdlib.core import paths
 from dfdlib.core.studies import Study
 from dfdlib.experiments import pose_factorial
 from dfdlib.headpose import pnp
-from dfdlib.plots import canvas, image_figures, pose_figures, score_figures
+from dfdlib.plots import canvas, image_figures, pose_figures, pose_scores, score_figures
 
 
 @pytest.fixture(autouse=True)
@@ -73,10 +73,13 @@ def test_histograms_are_shares_of_each_class() -> None:
 
 def test_a_perfect_branch_reaches_the_corner() -> None:
     perfect = pd.DataFrame({"label": [0, 0, 1, 1], "p_fake": [0.1, 0.2, 0.8, 0.9]})
-    fig = score_figures.roc({"ResNet": perfect, "head pose": perfect.assign(p_fake=0.5)})
+    perfect = perfect.assign(person=["a", "a", "b", "b"])
+    branches = {"ResNet": perfect, "head pose": perfect.assign(p_fake=0.5)}
+    fig = score_figures.roc({"UADFV": branches, "this study": branches})
     line = fig.axes[0].lines[0]
     assert (0, 1) in set(zip(line.get_xdata(), line.get_ydata(), strict=True))
-    assert _lines(fig)["head pose"] == [0, 1] and _legend(fig) == ["ResNet", "head pose"]
+    assert _lines(fig)["head pose: AUC 0.500"] == [0, 1] and _legend(fig)[0] == "ResNet: AUC 1.000"
+    assert [axis.get_title() for axis in fig.axes] == ["UADFV, 2 people", "this study, 2 people"]
 
 
 def test_intervals_stand_beside_their_names() -> None:
@@ -98,10 +101,15 @@ def test_poses_are_drawn_from_the_projected_origin() -> None:
     frontal = pnp.Poses(np.zeros((1, 3)), np.array([[0.0, 0, 500]]), np.zeros(1))
     turned = pnp.Poses(np.array([[0, 0.5, 0]]), np.array([[20.0, 0, 500]]), np.zeros(1))
     both = pnp.join(frontal, turned)
-    fig = pose_figures.poses(np.zeros((80, 100, 3), np.uint8), {"right": both, "mirrored": both}, camera)
+    shown = {"right": both, "mirrored": both}
+    fig = pose_figures.poses(np.zeros((80, 100, 3), np.uint8), shown, camera, frontal)
     assert [axis.get_title() for axis in fig.axes] == ["right", "mirrored"]
-    assert _legend(fig) == ["v_a, whole face", "v_c, central points"]
-    whole, central = fig.axes[0].texts
+    assert _legend(fig) == ["whole face, $v_a$", "central points, $v_c$", "true pose"]
+    whole, central, true = fig.axes[0].texts
+    assert true.xy == whole.xy
+    plate = fig.axes[0].lines[0]
+    assert plate.get_color() == pose_figures.WHOLE
+    assert plate.get_xydata()[0] == pytest.approx((50 - 100 * 60 / 500, 40 - 100 * 45 / 500)), "60 mm left, 45 mm up"
     assert whole.xyann == pytest.approx((50, 40)) and whole.xy == pytest.approx((50, 40)), "towards the viewer"
     # x = 50 + 100 * 20 / 500; a head turned about y by 0.5 rad points along -z, which moves to -sin(0.5) in x.
     assert central.xyann == pytest.approx((54, 40))
@@ -141,25 +149,52 @@ def test_a_picture_says_what_its_numbers_come_from() -> None:
 def test_an_error_is_drawn_over_its_yaw() -> None:
     table = pd.DataFrame({"yaw": [-1.0, 1, 9, 11], "whole": [2.0, 4, 10, 12], "central": [1.0, 1, 5, 5]})
     lines = _lines(pose_figures.error_by_yaw(table))
-    assert lines["whole, median"] == [3, 11] and lines["central, median"] == [1, 5]
+    assert lines["whole face, median and quartiles"] == [3, 11]
+    assert lines["central points, median and quartiles"] == [1, 5]
 
 
-def test_the_experiment_has_a_panel_a_factor_and_a_dot_a_cell() -> None:
-    levels = {factor: ["a", "b"] for factor in pose_factorial.FACTORS}
-    cells = pd.MultiIndex.from_product(levels.values(), names=list(levels)).to_frame(index=False)
-    cells = cells.assign(frame_acc=np.linspace(0.4, 0.8, len(cells)))
-    fig = pose_figures.factorial(cells, "frame_acc", "accuracy", paper=0.501)
-    assert [axis.get_ylabel() for axis in fig.axes] == pose_factorial.FACTORS
+@pytest.fixture
+def cells() -> pd.DataFrame:
+    """A small experiment whose combinations include the paper's recipe and that of Yang et al."""
+    levels = {factor: [pose_scores.RECIPE[factor], pose_scores.YANG[factor]] for factor in pose_factorial.FACTORS[:3]}
+    levels["model"] = ["own", "own, mirrored"]
+    found = pd.MultiIndex.from_product(levels.values(), names=list(levels)).to_frame(index=False)
+    found = found.assign(frame_acc=np.linspace(0.4, 0.8, len(found)), called_fake=0.5)
+    return found.assign(frame_acc_low=found["frame_acc"] - 0.1, frame_acc_high=found["frame_acc"] + 0.1)
+
+
+def test_the_experiment_has_a_panel_a_factor_and_a_dot_a_cell(cells: pd.DataFrame) -> None:
+    fig = pose_scores.factorial({"UADFV": cells, "embedded": cells}, "frame_acc", "accuracy", paper=0.501)
+    assert [axis.get_ylabel() for axis in fig.axes[::2]] == ["feature", "SVM", "solver", "world model"]
+    assert [axis.get_title() for axis in fig.axes[:2]] == ["UADFV", "embedded"]
     dots = [len(line.get_xdata()) for line in fig.axes[0].lines if line.get_marker() == "."]
     assert dots == [8, 8] and fig.axes[0].lines[-1].get_xdata()[0] == 0.501
+    rings = [line for line in fig.axes[0].lines if line.get_marker() == "o"]
+    assert [line.get_xdata()[0] for line in rings] == [0.4], "the paper's recipe is the first combination"
+
+
+def test_highlights_are_named_combinations_with_their_intervals(cells: pd.DataFrame) -> None:
+    found = pose_scores.highlights(cells).set_index("name")
+    assert found.loc["the paper's recipe", ["value", "low", "high"]].tolist() == pytest.approx([0.4, 0.3, 0.5])
+    assert found.loc["Yang et al., mirrored model", "value"] == found.loc["highest of all", "value"] == 0.8
+    assert "Yang et al., model from real faces" not in found.index, "a combination that was not run has no row"
+
+
+def test_distances_lie_above_the_medians_of_other_data() -> None:
+    uadfv = pd.DataFrame({"real_distance": [0.013], "fake_distance": [0.005]})
+    fig = pose_scores.cosine_distances(np.array([0.01, 0.03, 7]), np.array([0, 1, 1]), uadfv)
+    above, below = fig.axes
+    heights = {patch.get_label(): patch.get_xy()[:, 1].max() for patch in below.patches}
+    assert heights == pytest.approx({"real, 1 frames": 1, "fake, 2 frames": 0.5}), "the last bin has what lies beyond"
+    assert [line.get_xdata()[0] for line in above.lines[:2]] == [0.013, 0.005]
 
 
 def test_scores_of_two_studies_stand_in_one_row() -> None:
-    rows = [("embedded (synthetic)", "shape", 0.5), ("UADFV", "shape", 0.9), ("UADFV", "pose", 0.8)]
+    rows = [("embedded (synthetic)", "shape", 0.5), ("UADFV", "shape", 0.9), ("UADFV", "contour", 0.8)]
     table = pd.DataFrame(rows, columns=["group", "name", "value"])
-    fig = pose_figures.by_feature(table.assign(low=table["value"] - 0.1, high=table["value"] + 0.1), "AUC")
-    assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["shape", "pose"]
-    assert _legend(fig) == ["embedded (synthetic)", "UADFV"]
+    fig = pose_scores.by_feature(table.assign(low=table["value"] - 0.1, high=table["value"] + 0.1), "AUC")
+    assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["shape", "shape of the contour"]
+    assert _legend(fig) == ["chance", "embedded (synthetic), 95 %", "UADFV, 95 %"]
 
 
 def test_a_setup_of_one_verdict_is_named_by_what_it_has() -> None:
@@ -167,8 +202,8 @@ def test_a_setup_of_one_verdict_is_named_by_what_it_has() -> None:
     table = pd.DataFrame(rows, columns=["feature", "gamma", "placed", "train_acc", "test_acc"])
     fig = pose_figures.one_verdict(table.assign(test_acc_low=0.45, test_acc_high=0.55), 0.501)
     names = [label.get_text() for label in fig.axes[0].get_yticklabels()]
-    assert names == ["r and t, gamma 1 / features, 8% off", "constant predictor"]
-    assert "paper, 50.1%" in _legend(fig)
+    assert names == ["r and t; gamma 1/features; points 8 % off", "constant predictor (one verdict for all)"]
+    assert "the paper: 50.1 %" in _legend(fig)
 
 
 def test_error_maps_stand_below_their_image() -> None:

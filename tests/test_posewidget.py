@@ -18,7 +18,7 @@ from dfdlib.core import paths, studies
 from dfdlib.experiments import known_poses
 from dfdlib.faces.frames import FrameSet
 from dfdlib.headpose import pnp, pose_features, worldmodel
-from dfdlib.plots import canvas, pose_widget
+from dfdlib.plots import pose_figures, pose_widget
 from dfdlib.plots.pose_widget import Face, Setting
 
 WORLD = worldmodel.world_model("world_model.csv")
@@ -98,13 +98,13 @@ def test_the_picture_shows_points_numbers_and_both_directions(face: Face) -> Non
         assert title.startswith(solver) and f"p_fake {found.p_fake:.2f}" in title and f"{found.angle:.1f}°" in title
         assert "in front of the camera" in title and axis.title.get_color() == "black"
         drawn = {line.get_color(): line.get_xydata() for line in axis.lines if len(line.get_xdata())}
-        assert drawn[canvas.FAKE] == pytest.approx(points[pnp.CENTRAL])
-        assert drawn[canvas.REAL] == pytest.approx(points[:17]), "the contour"
+        assert drawn[pose_figures.CENTRAL] == pytest.approx(points[pnp.CENTRAL])
+        assert drawn[pose_figures.WHOLE] == pytest.approx(points[:17]), "the contour"
         tips = [np.subtract(text.xy, text.xyann) for text in axis.texts]
         assert len(tips) == 2 and tips[0] @ tips[1] > 0, "arrows of v_a and v_c, much the same way"
     hollow = pose_widget.picture(dataclasses.replace(face, model=worldmodel.mirrored(WORLD)), setting)
     assert ["BEHIND" in axis.get_title() for axis in hollow.axes] == [False, True]
-    assert [axis.title.get_color() for axis in hollow.axes] == ["black", canvas.FAKE]
+    assert [axis.title.get_color() for axis in hollow.axes] == ["black", pose_widget.BEHIND]
 
 
 def test_table_and_sentence_hold_the_numbers(face: Face) -> None:

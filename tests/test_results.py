@@ -323,6 +323,17 @@ def test_a_reader_says_a_number_with_its_interval_and_what_follows() -> None:
     assert aloud.reader("embedded")("a.frame_auc").endswith("(9 videos; synthetic)")
 
 
+def test_numbers_of_two_studies_stand_in_one_table() -> None:
+    results.record("x", "a.frame_auc", Estimate(0.4, 0.3, 0.49, 9, "videos"))
+    results.record("x", "a.frame_acc", Estimate(0.4, 0.3, 0.49, 9, "videos"))
+    results.record("y", "b.frame_auc", Estimate(0.9, 0.8, 1.0, 9, "videos"))
+    readers = {name: aloud.reader(name) for name in "xy"}
+    lines = aloud.table(readers, {"A": "a", "B": "b", "C": "c"}, {"acc": "frame_acc", "AUC": "frame_auc"}).splitlines()
+    assert lines[0] == "| | data | acc | AUC |" and lines[2] == "| A | x | 40.0 % [30.0, 49.0] | 0.400 [0.300, 0.490] |"
+    assert lines[3:] == ["| B | y | - | 0.900 [0.800, 1.000] |"], "no line for what neither study has"
+    assert list(aloud.beside("embedded")) == ["UADFV", "embedded (synthetic)"] and len(aloud.beside("uadfv")) == 1
+
+
 def test_the_table_of_notebook_05_does_not_wait_for_07() -> None:
     """They run side by side: what 05 prints must not depend on which is faster."""
     one = Estimate(0.9, 0.8, 1.0, 9, "frames")

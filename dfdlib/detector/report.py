@@ -112,7 +112,7 @@ def telling_frames(found: Face) -> Figure:
 def _draw_poses(axis: plt.Axes, points: np.ndarray) -> None:
     """The head's direction by the whole face and by its centre, mapped back from the SVM's picture to the crop."""
     camera, (factor, shift) = pnp.camera_matrix(shipped.SVM_SIDE, shipped.SVM_SIDE), shipped.eye_map(points)
-    styles = ((canvas.REAL, "whole face"), (canvas.FAKE, "central points"))
+    styles = ((pose_figures.WHOLE, "whole face"), (pose_figures.CENTRAL, "central points"))
     for pose, (colour, label) in zip(shipped.poses(points[None]), styles, strict=True):
         back = partial(shipped.moved, factor=1 / factor, shift=-shift / factor)
         pose_figures.draw_direction(axis, pose, camera, colour, label, back)

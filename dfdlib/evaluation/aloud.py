@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from dfdlib.evaluation import results
@@ -59,6 +60,25 @@ def reader(study_name: str, committed: bool = False) -> Reader:
     """The rows that this run recorded, or with `committed` those that came with the repository."""
     rows = {row["id"]: row for row in results.rows(study_name, committed)}
     return Reader(rows, results.is_synthetic(study_name))
+
+
+def beside(study_name: str) -> dict[str, Reader]:
+    """UADFV's committed rows, then this run's, by the names used in figures; on UADFV this run's alone."""
+    committed = {"uadfv": True} | {study_name: False}
+    return {results.GROUPS.get(name, name): reader(name, kept) for name, kept in committed.items()}
+
+
+def table(readers: dict[str, Reader], rows: dict[str, str], columns: dict[str, str]) -> str:
+    """A Markdown table of numbers with their intervals: a line for each row and reader, a dash where there is none.
+
+    `rows` and `columns` map words to the first and the last part of an id, as in {"ResNet": "resnet"}.
+    """
+    lines = [f"| | data | {' | '.join(columns)} |", "|---|---|" + "---|" * len(columns)]
+    for (name, first), (data, read) in itertools.product(rows.items(), readers.items()):
+        keys = [f"{first}.{last}" for last in columns.values()]
+        cells = [read.short(key) if key in read.rows else "-" for key in keys]
+        lines += [f"| {name} | {data} | {' | '.join(cells)} |"] if set(cells) != {"-"} else []
+    return "\n".join(lines)
 
 
 def estimate(row: dict) -> Estimate:

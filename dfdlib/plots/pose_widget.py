@@ -24,10 +24,9 @@ from dfdlib.faces import frames
 from dfdlib.faces.frames import FrameSet
 from dfdlib.headpose import pnp, pose_features
 from dfdlib.headpose.pnp import Poses
-from dfdlib.plots import canvas, pose_figures
+from dfdlib.plots import pose_figures
 
 SOLVERS = {"sqpnp": "sqpnp, the study's", "iterative": "iterative, OpenCV's default"}  # one panel for each
-CONTOUR = np.setdiff1d(pnp.WHOLE, pnp.CENTRAL)
 NO_WIDGET = "Sliders stand here where a kernel runs: open this notebook in JupyterLab and run all its cells."
 # For each field of Setting: label of its slider, minimum, maximum, step
 SLIDERS = {
@@ -36,6 +35,7 @@ SLIDERS = {
     "right": ("inner face to the right (px)", -15.0, 15.0, 1.0),
     "down": ("inner face down (px)", -15.0, 15.0, 1.0),
 }
+BEHIND = "#B00020"  # of the numbers above a head behind the camera
 STYLE = {"style": {"description_width": "14em"}, "layout": {"width": "34em", "max_width": "98%"}}
 
 
@@ -111,9 +111,9 @@ def picture(face: Face, setting: Setting) -> Figure:
     fig.suptitle(face.name, fontsize=10)
     points = moved(face.points, setting)
     for axis, (solver, name) in zip(fig.axes, SOLVERS.items(), strict=True):
-        for index, colour in ((CONTOUR, canvas.REAL), (pnp.CENTRAL, canvas.FAKE)):
+        for index, colour in ((pose_figures.CONTOUR, pose_figures.WHOLE), (pnp.CENTRAL, pose_figures.CENTRAL)):
             axis.plot(*points[index].T, "o", ms=4, mec="white", mew=0.6, color=colour)
-        axis.set_title(f"{name}\n{found[solver]}", fontsize=10, color=canvas.FAKE if found[solver].behind else "black")
+        axis.set_title(f"{name}\n{found[solver]}", fontsize=10, color=BEHIND if found[solver].behind else "black")
     return fig
 
 

@@ -53,18 +53,22 @@ def unit_bins() -> np.ndarray:
     return np.linspace(0, 1, 21)
 
 
-def roc(tables: dict[str, pd.DataFrame]) -> Figure:
-    """ROC curves of score tables (columns label, p_fake), one line per branch."""
-    from sklearn.metrics import roc_curve
+def roc(studies: dict[str, dict[str, pd.DataFrame]]) -> Figure:
+    """ROC curves of score tables (columns label, p_fake): a panel per study, one line per branch, with its AUC."""
+    from sklearn.metrics import roc_auc_score, roc_curve
 
-    fig, axis = canvas.single(4.6, 4.4)
-    styles = zip((REAL, FAKE, THIRD, FOURTH), ("-", "--", "-.", ":"), strict=True)
-    for (name, table), (colour, style) in zip(tables.items(), styles, strict=False):
-        false_alarm, hit, _ = roc_curve(table["label"], table["p_fake"])
-        axis.plot(false_alarm, hit, style, color=colour, lw=2, label=name)
-    axis.plot([0, 1], [0, 1], color="0.7", lw=1)
-    axis.set(xlabel="share of real frames called fake", ylabel="share of fake frames called fake")
-    axis.legend(fontsize=9, loc="lower right")
+    fig, axes = canvas.grid(1, len(studies), 4.4 * len(studies), 4.4)
+    for axis, (title, tables) in zip(axes[0], studies.items(), strict=True):
+        styles = zip((THIRD, FOURTH, "black", "0.5"), ("-", "--", "-.", ":"), strict=True)
+        for (name, table), (colour, style) in zip(tables.items(), styles, strict=False):
+            false_alarm, hit, _ = roc_curve(table["label"], table["p_fake"])
+            area = roc_auc_score(table["label"], table["p_fake"])
+            axis.plot(false_alarm, hit, style, color=colour, lw=2, label=f"{name}: AUC {area:.3f}")
+        people = next(iter(tables.values()))["person"].nunique()
+        axis.plot([0, 1], [0, 1], color="0.7", lw=1)
+        axis.set(xlabel="share of real frames called fake", ylabel="share of fake frames called fake")
+        axis.set_title(f"{title}, {people} people", fontsize=10)
+        axis.legend(fontsize=8, loc="lower right")
     return fig
 
 
