@@ -32,15 +32,16 @@ def one_verdict() -> str:
     """Finding 2: what the head pose scores here, and what scores 50.1 %."""
     read = aloud.reader(STUDY, committed=True)
     setups = results.committed_table(STUDY, "headpose_one_verdict")
-    constant, fitted = setups.iloc[0], setups.query("train_acc == 1")
+    constant, tried = setups.iloc[0], setups.iloc[1:]
+    fitted = tried[tried["called_fake"].isin([0, 1])]  # one verdict for every test frame
     right = ", ".join(f"{100 * share:.1f} %" for share in sorted(set(fitted["test_acc"].round(3))))
     return (
         f"The head-pose branch as the paper describes it calls {read('folds.headpose.paper.frame_acc')} right. "
         f"A predictor that calls every frame real scores {100 * constant['test_acc']:.1f} %. An SVM on features in "
         "millimetres or pixels with scikit-learn's former default kernel width learns its training frames by heart "
-        f"({len(fitted)} of {len(setups)} setups: 100.0 % of them) and then gives every test frame one verdict, right "
-        f"for {right} of {constant['n']} frames of 7 people. This is the best explanation found. It is not a proof, "
-        "since the paper's code is not public."
+        f"({len(fitted)} of {len(tried)} setups: at least {100 * fitted['train_acc'].min():.1f} % of them) and then gives "
+        f"every test frame one verdict, right for {right} of {constant['n']} frames of 7 people. This is the best "
+        "explanation found. It is not a proof, since the paper's code is not public."
     )
 
 
