@@ -39,7 +39,7 @@ def one_verdict() -> str:
         f"The head-pose branch as the paper describes it calls {read('folds.headpose.paper.frame_acc')} right. "
         f"A predictor that calls every frame real scores {100 * constant['test_acc']:.1f} %. An SVM on features in "
         "millimetres or pixels with scikit-learn's former default kernel width learns its training frames by heart "
-        f"({len(fitted)} of {len(tried)} setups: {100 * fitted['train_acc'].min():.2f} % or more of them) and then gives "
+        f"({len(fitted)} of {len(tried)} setups: at least {100 * fitted['train_acc'].min():.2f} %) and then gives "
         f"every test frame one verdict, right for {right} of {constant['n']} frames of 7 people. This is the best "
         "explanation found. It is not a proof, since the paper's code is not public."
     )
