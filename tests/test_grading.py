@@ -226,7 +226,12 @@ def test_the_class_in_tables_csv_and_pages(graded, tmp_path) -> None:
     feedback.write_pages(tmp_path / "pages", found)
     assert len(list((tmp_path / "pages").iterdir())) == 13
     page = (tmp_path / "pages" / "bela.html").read_text()
-    assert "bela: 1 of 3 points" in page and "this is the square." in page and "name &#39;nothing&#39;" in page
+    assert (
+        "bela: 1 of 3 points" in page
+        and "ex01, numbers 1 of 3" in page
+        and "this is the square." in page
+        and "name &#39;nothing&#39;" in page
+    )
     summary = BeautifulSoup((tmp_path / "pages" / "class.html").read_text(), "html.parser")
     links = [link["href"] for link in summary.find_all("a")]
     assert len(links) == 12 and all((tmp_path / "pages" / link).is_file() for link in links)
@@ -428,9 +433,28 @@ def test_the_command_grades_prints_and_names(tmp_path, monkeypatch, capsys, note
     assert _dfd(monkeypatch, "grade", str(tmp_path / "none")) == 2
 
 
-def test_exercises_that_do_not_run_are_our_fault_and_said(tmp_path, notebooks) -> None:
+def test_two_parts_are_added_up_and_one_that_is_not_handed_in_counts(tmp_path, notebooks) -> None:
     for kind in ("solutions", "exercises"):
-        shutil.copytree(notebooks / kind, tmp_path / "notebooks" / kind)
+        source = notebooks / kind / "ex01_counting.ipynb"
+        (tmp_path / kind).mkdir()
+        shutil.copy(source, tmp_path / kind)
+        other = source.read_text().replace("01.", "02.").replace("guess", "bet").replace("double", "twice")
+        (tmp_path / kind / "ex02_more.ipynb").write_text(other.replace("total", "every"))
+    made = Class(tmp_path / "class", notebooks)
+    made.folder.mkdir()
+    made.hand_in("anna/ex01.ipynb", SOLUTIONS)
+    shutil.copy(tmp_path / "solutions" / "ex02_more.ipynb", made.folder / "anna" / "homework.ipynb")
+    made.hand_in("bela/ex01.ipynb", SOLUTIONS)
+    found = grading.grade(made.folder, 2, LIMIT, lambda items, total: items, answers.parts(tmp_path))
+    assert [[found.points(one, part) for part in found.parts] for one in found.students] == [[3, 3], [3, 0]]
+    assert [found.points(one) for one in found.students] == [6, 3]
+    assert {found.students[1].outcomes[number].status for number in ("02.1", "02.2", "02.3")} == {"absent"}
+    (first, _) = feedback.tables(found)
+    assert [column.header for column in first.columns] == ["Student", "ex01", "ex02", "Points", "Not right"]
+
+
+def test_exercises_that_do_not_run_are_our_fault_and_said(tmp_path, notebooks) -> None:
+    shutil.copytree(notebooks, tmp_path / "notebooks")
     broken = tmp_path / "notebooks" / "solutions" / "ex01_counting.ipynb"
     broken.write_text(broken.read_text().replace("import numpy as np", "import nothing_like_it"))
     made = Class(tmp_path / "class", notebooks)
@@ -446,4 +470,6 @@ def test_our_own_solutions_get_every_point(tmp_path) -> None:
         (tmp_path / "us").mkdir(exist_ok=True)
         shutil.copy(path, tmp_path / "us")
     found = grading.grade(tmp_path, 2, 120, lambda items, total: items)
-    assert found.points(found.students[0]) == len(found.exercises) == 28
+    assert (
+        found.points(found.students[0]) == len(found.exercises) == sum(len(part.exercises) for part in answers.parts())
+    )

@@ -51,9 +51,12 @@ def not_right(student: Student) -> str:
 def tables(graded: Graded) -> Iterator[Table]:
     """The class as two tables: students with their totals, and exercises with the share that had them right."""
     whole = len(graded.exercises)
-    table = Table("Student", "Points", "Not right", title=f"Points of {whole}", title_justify="left")
+    several = graded.parts if len(graded.parts) > 1 else ()
+    names = [part.stem[:4] for part in several]
+    table = Table("Student", *names, "Points", "Not right", title=f"Points of {whole}", title_justify="left")
     for student in graded.students:
-        table.add_row(Text(student.name), str(graded.points(student)), Text(not_right(student)))
+        scores = [str(graded.points(student, part)) for part in (*several, None)]
+        table.add_row(Text(student.name), *scores, Text(not_right(student)))
     yield table
     table = Table("", "Exercise", "Right", "Share", title="The class", title_justify="left")
     for one in graded.exercises:

@@ -40,16 +40,22 @@ class Student:
 
 @dataclass(frozen=True)
 class Graded:
-    """A class: the exercises that count, students in order, a sentence for each file that was not graded."""
+    """A class: the parts that count, students in order, a sentence for each file that was not graded."""
 
-    exercises: tuple[Exercise, ...]
+    parts: tuple[Part, ...]
     students: tuple[Student, ...]
     others: tuple[str, ...]
     shut: bool  # whether the system itself took network and files from the answers, not Python alone
 
-    def points(self, student: Student) -> int:
-        """The student's points, one for each exercise."""
-        return sum(points(exercise, student.outcomes[exercise.number]) for exercise in self.exercises)
+    @property
+    def exercises(self) -> list[Exercise]:
+        """All exercises that count, each of which gives a point."""
+        return [exercise for part in self.parts for exercise in part.exercises]
+
+    def points(self, student: Student, part: Part | None = None) -> int:
+        """The student's points, of one part or of all."""
+        exercises = part.exercises if part else self.exercises
+        return sum(points(exercise, student.outcomes[exercise.number]) for exercise in exercises)
 
     def unreadable(self) -> bool:
         """Whether a file that is a submission could not be read."""
@@ -98,8 +104,7 @@ def grade(folder: Path, jobs: int, limit: float, show: Callable, known: Sequence
             shut &= result.get("shut", True)
             outcome = Outcome(result["status"], errors.printable(result["said"]))
             students[result["key"]].outcomes[result["exercise"]] = outcome
-    exercises = tuple(exercise for part in used for exercise in part.exercises)
-    return Graded(exercises, tuple(students.values()), tuple(others), shut)
+    return Graded(tuple(used), tuple(students.values()), tuple(others), shut)
 
 
 def _names(found: Iterable[Submission]) -> dict[tuple[str, str], str]:
