@@ -79,8 +79,8 @@ exercises: $(VENV)/installed ## make notebooks/exercises/ from notebooks/solutio
 readme: $(VENV)/installed ## fill README's tables from results/*.json
 	@$(BIN)/dfd readme
 
-site: $(VENV)/installed ## build build/site: notebooks, figures and tables as pages that need no network
-	@$(BIN)/dfd site
+site: $(VENV)/installed ## build build/site: notebooks, figures and tables as pages that need no network; ADDRESS=https://... adds a sitemap
+	@$(BIN)/dfd site $(if $(ADDRESS),build/site $(ADDRESS))
 
 benchmarks: $(VENV)/installed ## measure speed as ratios; writes benchmarks/*.md (processors.py takes an hour)
 	@for file in benchmarks/*.py; do $(BIN)/python $$file; done

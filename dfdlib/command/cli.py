@@ -228,6 +228,7 @@ def _figures() -> list[tuple[str, str]]:
 @app.command(cls=helptext.Command)
 def site(
     folder: Annotated[Path | None, typer.Argument(metavar="FOLDER", help="build/site by default.")] = None,
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Where it will be, for a sitemap.")] = "",
 ) -> None:
     """Build a site of the notebooks, figures, tables and documents, which needs no network and no server.
 
@@ -241,7 +242,7 @@ def site(
         raise DfdError(
             "The site is built with packages for developers; install them: python -m pip install -e '.[dev]'."
         )
-    command = [sys.executable, str(paths.root() / "tools" / "site" / "build.py"), *([str(folder)] if folder else [])]
+    command = [sys.executable, str(paths.root() / "tools" / "site" / "build.py"), *map(str, filter(None, (folder, address)))]
     if code := subprocess.run(command).returncode:
         raise typer.Exit(code)
 

@@ -5,6 +5,11 @@
 The folder (build/site by default) is replaced. Nothing is run: the pages show the outputs stored in the notebooks.
 ADDRESS, such as https://example.org/study/, is where the folder will be published; a sitemap and the pictures of social
 previews need it.
+
+Why not a library: Jupyter Book 2 and MyST run on Node, and their pages do not open without a server. Sphinx 9 with
+myst-nb 1.4 was tried on these notebooks: pages and search work offline, but formulas stay LaTeX, since MathJax comes
+from a network, and a search with a slip finds nothing. It would add 21 packages (68 MB) and know nothing of claims,
+synthetic numbers, folded solutions and predictions, so most of what is here would stay.
 """
 
 from __future__ import annotations

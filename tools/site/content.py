@@ -99,7 +99,7 @@ def documents() -> Iterator[Page]:
     for path in found:
         name, text = str(path.relative_to(paths.root())), path.read_text(encoding="utf-8")
         group = "Benchmarks" if name.startswith("benchmarks/") else DOCUMENT_GROUPS.get(name, "Documents")
-        body = from_markdown(text)
+        body = from_markdown(words.readable(text) if group == "Benchmarks" else text)
         if name == "notebooks/exercises/README.md":
             body += f"<h2>All exercises by topic</h2>{practice.by_topic()}"
         yield Page(f"{name.removesuffix('.md')}.html", name, title_of(text), body, group)

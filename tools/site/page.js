@@ -117,7 +117,7 @@
       head.append(button);
     });
     if (rows.length < 8) continue;
-    const filter = make("input", { type: "search", placeholder: "Filter these rows", ariaLabel: "Filter these rows" });
+    const filter = make("input", { type: "search", placeholder: "Filter rows", ariaLabel: "Filter these rows" });
     const choice = make("select", { ariaLabel: "Sort by" }, make("option", { textContent: "Sort by" }),
       ...[...heads].map((head, at) => make("option", { value: at, textContent: head.textContent })));
     const count = make("span", { role: "status" });

@@ -104,7 +104,7 @@ def _code(text: str) -> str:
 
 
 def _docstring(node: Definition | ast.Module) -> str:
-    """Paragraphs, with what stands between backticks as code; indented lines as they are."""
+    """Paragraphs with code where backticks are; indented lines as they are."""
     blocks = [block for block in re.split(r"\n\s*\n", ast.get_docstring(node) or "") if block.strip()]
     return "".join(
         f"<pre>{html.escape(block)}</pre>" if block.startswith("    ") else f"<p>{_inline(block)}</p>"
