@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from dfdlib.evaluation import results
 from dfdlib.evaluation.intervals import Estimate
 
+UNITS = {  # of numbers that are neither shares nor AUC
+    "psnr": " dB",
+    "ssim": "",
+    "identity": "",
+    "error_percent": " % of the distance between the eyes",
+    "faces_landmarks": " % of the distance between the eyes",
+}
 MISSING = "a number that this study does not have"
 
 
@@ -30,6 +37,8 @@ class Reader:
         row = self.rows.get(key)
         if row is None:
             return MISSING
+        if unit := next((name for name in UNITS if key.removesuffix("_gain").endswith(name)), None):
+            return _measured(row, unit, "+" if key.endswith("gain") else "")
         value, low, high = (row[end] for end in ("value", "low", "high"))
         if "auc" in key:
             return f"{value:{'+' if key.endswith('gain') else ''}.3f} [{low:.3f}, {high:.3f}]"
@@ -59,6 +68,12 @@ def reader(study_name: str, committed: bool = False) -> Reader:
     """The rows that this run recorded, or with `committed` those that came with the repository."""
     rows = {row["id"]: row for row in results.rows(study_name, committed)}
     return Reader(rows, results.is_synthetic(study_name))
+
+
+def _measured(row: dict, name: str, sign: str) -> str:
+    digits = 2 if UNITS[name] else 3
+    value, low, high = (round(row[end], digits) + 0.0 for end in ("value", "low", "high"))
+    return f"{value:{sign}.{digits}f}{UNITS[name]} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def estimate(row: dict) -> Estimate:
