@@ -57,6 +57,8 @@ def test_frames_without_a_face_are_counted(tmp_path) -> None:
     assert track.sampled == 6 and track.frames.tolist() == [0, 1, 4, 5]
     report = face_tracks.found_table([track])
     assert report.iloc[0].tolist() == ["clip", 6, 4, 2]
+    missed = face_tracks.missed([_clip(path)], [track], replace(PARAMS, upsample=1))
+    assert missed.to_numpy().tolist() == [["clip", 2], ["clip", 3]]
 
 
 def test_a_video_without_a_face_is_refused_and_the_other_clips_stay(tmp_path, monkeypatch) -> None:

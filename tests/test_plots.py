@@ -41,11 +41,14 @@ def test_real_above_fake() -> None:
     assert [axis.get_subplotspec().rowspan.start for axis in fig.axes] == [0, 0, 1, 1]
 
 
-def test_a_face_is_framed_by_its_box() -> None:
-    fig = image_figures.tracked(_pictures(1, 50), [np.array([5, 10, 25, 30])], ["anna"])
-    line = fig.axes[0].lines[0]
-    assert (min(line.get_xdata()), max(line.get_xdata())) == (5, 25)
-    assert (min(line.get_ydata()), max(line.get_ydata())) == (10, 30)
+def test_a_frame_shows_the_detectors_box_its_square_and_its_crop() -> None:
+    box, square = np.array([8, 12, 20, 24]), np.array([5, 10, 25, 30])
+    frames, crops = _pictures(2, 50), _pictures(1, 20)
+    fig = image_figures.tracked(frames, ["anna, frame 0", "bela, frame 3"], [box, None], [square], crops)
+    drawn = [(min(line.get_xdata()), max(line.get_ydata())) for line in fig.axes[0].lines]
+    assert drawn == [(8, 24), (5, 30)] and not fig.axes[1].lines
+    assert fig.axes[1].get_title() == "bela, frame 3:\nno face found"
+    assert fig.axes[2].images[0].get_array().shape == (20, 20, 3) and not fig.axes[3].images
 
 
 def test_sizes_are_named_width_first() -> None:
@@ -137,13 +140,14 @@ def test_landmarks_are_numbered_from_one_in_the_table_too() -> None:
 
 def test_a_picture_says_what_its_numbers_come_from() -> None:
     numbers = pd.DataFrame({"a": [1]})
-    for data, words in (("", "synthetic data: rendered faces"), ("real data: UADFV", "real data: UADFV")):
+    for data, words in ((None, "synthetic data: rendered faces"), ("real data: UADFV", "real data: UADFV")):
         fig = score_figures.two_histograms(np.array([0.2, 0.7]), np.array([0, 1]), "x", score_figures.unit_bins())
         canvas.save_figure(fig, Study("embedded"), "fig", numbers, data)
         assert [text.get_text() for text in fig.texts] == [words]
     fig = score_figures.two_histograms(np.array([0.2, 0.7]), np.array([0, 1]), "x", score_figures.unit_bins())
     canvas.save_figure(fig, Study("uadfv", dataset="uadfv"), "fig", numbers)
-    assert not fig.texts
+    canvas.save_figure(fig, Study("embedded"), "fig", numbers, data="")
+    assert not fig.texts, "a diagram shows no data"
 
 
 def test_an_error_is_drawn_over_its_yaw() -> None:

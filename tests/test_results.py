@@ -318,6 +318,13 @@ def test_a_reader_says_a_number_with_its_interval_and_what_follows() -> None:
     assert read("a.frame_auc") == "0.400 [0.300, 0.490] (9 videos)"
     assert read.against_chance("a.frame_auc") == "below chance"
     assert read.side("resnet.frame_acc", 0.949, "more", "less", "as much") == "as much"
+    results.record("uadfv-like", "fsrcnn.x2.stills_psnr_gain", Estimate(1.857, 1.685, 2.029, 108, "images", 9))
+    results.record("uadfv-like", "fsrcnn.x3.faces_identity_gain", Estimate(0.0002, -0.0008, 0.0012, 9, "images"))
+    results.record("uadfv-like", "landmarks.real_error_percent", Estimate(2.937, 2.414, 3.46, 9, "frames"))
+    assert aloud.reader("uadfv-like").short("fsrcnn.x2.stills_psnr_gain") == "+1.86 dB [1.69, 2.03]", "not a share"
+    assert aloud.reader("uadfv-like").short("fsrcnn.x3.faces_identity_gain") == "+0.000 [-0.001, 0.001]"
+    error = aloud.reader("uadfv-like").short("landmarks.real_error_percent")
+    assert error == "2.94 % of the distance between the eyes [2.41, 3.46]"
     assert read("b.frame_auc") == aloud.MISSING and read.against_chance("b.frame_auc") == "not compared with chance"
     results.record("embedded", "a.frame_auc", Estimate(0.4, 0.3, 0.49, 9, "videos"))
     assert aloud.reader("embedded")("a.frame_auc").endswith("(9 videos; synthetic)")

@@ -242,7 +242,8 @@ def site(
         raise DfdError(
             "The site is built with packages for developers; install them: python -m pip install -e '.[dev]'."
         )
-    command = [sys.executable, str(paths.root() / "tools" / "site" / "build.py"), *map(str, filter(None, (folder, address)))]
+    builder = paths.root() / "tools" / "site" / "build.py"
+    command = [sys.executable, *map(str, filter(None, (builder, folder, address)))]
     if code := subprocess.run(command).returncode:
         raise typer.Exit(code)
 

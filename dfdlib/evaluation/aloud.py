@@ -8,6 +8,13 @@ from dataclasses import dataclass
 from dfdlib.evaluation import results
 from dfdlib.evaluation.intervals import Estimate
 
+UNITS = {  # of numbers that are neither shares nor AUC
+    "psnr": " dB",
+    "ssim": "",
+    "identity": "",
+    "error_percent": " % of the distance between the eyes",
+    "faces_landmarks": " % of the distance between the eyes",
+}
 MISSING = "a number that this study does not have"
 
 
@@ -31,6 +38,8 @@ class Reader:
         row = self.rows.get(key)
         if row is None:
             return MISSING
+        if unit := next((name for name in UNITS if key.removesuffix("_gain").endswith(name)), None):
+            return _measured(row, unit, "+" if key.endswith("gain") else "")
         value, low, high = (row[end] for end in ("value", "low", "high"))
         if "auc" in key:
             return f"{value:{'+' if key.endswith('gain') else ''}.3f} [{low:.3f}, {high:.3f}]"
@@ -79,6 +88,12 @@ def table(readers: dict[str, Reader], rows: dict[str, str], columns: dict[str, s
         cells = [read.short(key) if key in read.rows else "-" for key in keys]
         lines += [f"| {name} | {data} | {' | '.join(cells)} |"] if set(cells) != {"-"} else []
     return "\n".join(lines)
+
+
+def _measured(row: dict, name: str, sign: str) -> str:
+    digits = 2 if UNITS[name] else 3
+    value, low, high = (round(row[end], digits) + 0.0 for end in ("value", "low", "high"))
+    return f"{value:{sign}.{digits}f}{UNITS[name]} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def estimate(row: dict) -> Estimate:

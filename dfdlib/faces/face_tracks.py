@@ -148,6 +148,19 @@ def found_table(tracks: Iterable[FaceTrack]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["clip_id", "sampled", "with face", "without face"])
 
 
+def missed(clips: Sequence[Clip], tracks: Sequence[FaceTrack], params: FaceParams) -> pd.DataFrame:
+    """The sampled frames of videos in which no face was found: columns clip_id, frame.
+
+    Prepared clips and folders of crops are left out: their whole images are not there.
+    """
+    rows = []
+    for clip, found in zip(clips, tracks, strict=True):
+        if found.sampled > len(found.frames) and clip.path.is_file() and clip.path.suffix != ".npz":
+            sampled = video.spread(pictures.clip(clip.path).seconds, params.max_frames)
+            rows += [(clip.clip_id, int(frame)) for frame in np.setdiff1d(sampled, found.frames)]
+    return pd.DataFrame(rows, columns=["clip_id", "frame"])
+
+
 def landmark_errors(clips: Sequence[Clip], tracks: Sequence[FaceTrack]) -> pd.DataFrame:
     """dlib's mean error over points 18-68 in percent of the distance between the outer eye corners, one row a frame."""
     tables = []

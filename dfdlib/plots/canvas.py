@@ -28,13 +28,15 @@ SYNTHETIC = "synthetic data: rendered faces"
 MARK_INCHES = 0.18  # height of the line that names a figure's data
 
 
-def save_figure(fig: Figure, study: Study, name: str, numbers: pd.DataFrame, data: str = "") -> None:
+def save_figure(fig: Figure, study: Study, name: str, numbers: pd.DataFrame, data: str | None = None) -> None:
     """Write `<name>.png`, for print `<name>.svg`, and `<name>.csv` into the study's figure folder.
 
     `data` is a line in the picture that names the source of its numbers; for embedded data the default is SYNTHETIC.
+    An empty one is for a picture that shows no data.
     """
     folder = paths.figures(study.name)
-    data = data or (SYNTHETIC if study.dataset == "embedded" else "")
+    if data is None:
+        data = SYNTHETIC if study.dataset == "embedded" else ""
     if data:
         strip = MARK_INCHES / fig.get_figheight()  # below the drawing, which is laid out again above the strip
         fig.get_layout_engine().set(rect=(0, strip, 1, 1 - strip))

@@ -23,7 +23,7 @@ STAGES = {
     "Crop": "faces.geometry",
     "FSRCNN": "superres.enlarging",
     "ResNet": "resnet.classifier",
-    "v_a and v_c\nby solvePnP": "headpose.pnp",
+    "$v_a$ and $v_c$\nby solvePnP": "headpose.pnp",
     "SVM": "headpose.pose_features",
     "Decision\nmaker": "evaluation.arbiter",
 }
@@ -44,13 +44,30 @@ def real_and_fake(reals: Sequence[np.ndarray], fakes: Sequence[np.ndarray], peop
     return fig
 
 
-def tracked(images: Sequence[np.ndarray], boxes: Sequence[np.ndarray], names: Sequence[str]) -> Figure:
-    """Whole frames, each with the face rectangle (4,) from which its crop is cut."""
-    fig, axes = canvas.grid(1, len(images), 2.3 * len(images), 2.6)
-    for axis, image, (x0, y0, x1, y1), name in zip(axes[0], images, boxes, names, strict=True):
-        canvas.show_image(axis, image, name)
-        axis.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=THIRD, lw=2, clip_on=False)
-        axis.set(xlim=(-0.5, image.shape[1] - 0.5), ylim=(image.shape[0] - 0.5, -0.5))  # all panels of one size
+def tracked(
+    images: Sequence[np.ndarray],
+    names: Sequence[str],
+    boxes: Sequence[np.ndarray | None],
+    squares: Sequence[np.ndarray],
+    crops: Sequence[np.ndarray],
+) -> Figure:
+    """Whole frames with the detector's box (4,), None for no face, and the square (4,) that each crop is cut from.
+
+    The crops are drawn below. The last images may be frames without a face: there are fewer squares and crops.
+    """
+    fig, axes = canvas.grid(2, len(images), 2.2 * len(images), 4.9)
+    cut = len(images) - len(squares)
+    lines = zip(axes.T, images, names, boxes, [*squares, *[None] * cut], [*crops, *[None] * cut], strict=True)
+    for (above, below), image, name, box, square, crop in lines:
+        canvas.show_image(above, image, name if box is not None else f"{name}:\nno face found")
+        for corners, style in ((box, "--"), (square, "-")):
+            if corners is not None:
+                x0, y0, x1, y1 = corners
+                above.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], style, color="white" if style == "--" else THIRD)
+        above.set(xlim=(-0.5, image.shape[1] - 0.5), ylim=(image.shape[0] - 0.5, -0.5))  # all panels of one size
+        below.axis("off")
+        if crop is not None:
+            canvas.show_image(below, crop, "its crop")
     return fig
 
 
@@ -77,7 +94,7 @@ def landmarks(image: np.ndarray, points: np.ndarray) -> Figure:
     fig, axis = canvas.single(7.5, 7.5)
     canvas.show_image(axis, image)
     contour, unused = np.setdiff1d(pnp.WHOLE, pnp.CENTRAL), np.setdiff1d(np.arange(68), pnp.WHOLE)
-    groups = [(pnp.CENTRAL, FAKE, "central: v_c and v_a"), (contour, REAL, "contour: v_a only")]
+    groups = [(pnp.CENTRAL, FAKE, "central: $v_c$ and $v_a$"), (contour, REAL, "contour: $v_a$ only")]
     for index, colour, label in [*groups, (unused, "0.85", "not used")]:
         axis.plot(*points[index].T, "o", ms=5, mec="black", mew=0.5, color=colour, label=label)
     for number, point in enumerate(points, 1):
