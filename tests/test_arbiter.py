@@ -75,9 +75,10 @@ def test_the_temperature_undoes_what_was_done_to_the_logits() -> None:
 
 
 def test_reliability_by_hand() -> None:
-    found = arbiter.reliability(_table([0, 1, 1, 1], [0.05, 0.06, 0.95, 1.0]))
+    found = arbiter.reliability(_table([0, 1, 1, 1], [0.05, 0.06, 0.95, 1.0]), 100)
     assert found["bin"].tolist() == [0, 9] and found["frames"].tolist() == [2, 2]
     assert found["p_fake"].tolist() == pytest.approx([0.055, 0.975]) and found["fakes"].tolist() == [0.5, 1.0]
+    assert (found["low"] < found["fakes"]).all() and (found["high"] >= found["fakes"]).all()
 
 
 @pytest.mark.parametrize("study", ["embedded", "uadfv"])

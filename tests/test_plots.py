@@ -85,18 +85,54 @@ def test_a_perfect_branch_reaches_the_corner() -> None:
     assert [axis.get_title() for axis in fig.axes] == ["UADFV, 2 people", "this study, 2 people"]
 
 
-def test_intervals_stand_beside_their_names() -> None:
-    rows = pd.DataFrame(
-        {"name": ["a", "b"], "value": [0.9, 0.6], "low": [0.8, 0.5], "high": [0.95, 0.8], "paper": [0.949, np.nan]}
-    )
-    fig = score_figures.intervals(rows, "accuracy")
-    axis = fig.axes[0]
-    bars = axis.containers[0].lines[2][0].get_segments()
-    places = dict(zip([t.get_text() for t in axis.get_yticklabels()], axis.get_yticks(), strict=True))
-    for row, bar in zip(rows.itertuples(), bars, strict=True):
+def test_intervals_stand_beside_their_names_below_their_groups() -> None:
+    rows = pd.DataFrame({"group": ["G", "G", "H"], "name": ["a", "b", "c"], "value": [0.9, 0.6, 0.7]})
+    rows = rows.assign(low=[0.8, 0.5, 0.6], high=[0.95, 0.8, 0.75])
+    axis = score_figures.intervals(rows, "accuracy").axes[0]
+    labels = axis.get_yticklabels()
+    assert [t.get_text() for t in labels] == ["G", "a", "b", "H", "c"]
+    assert [t.get_text() for t in labels if t.get_weight() == "bold"] == ["G", "H"]
+    places = dict(zip([t.get_text() for t in labels], axis.get_yticks(), strict=True))
+    for row, bars in zip(rows.itertuples(), axis.containers, strict=True):
+        bar = bars.lines[2][0].get_segments()[0]
         assert bar[:, 0] == pytest.approx([row.low, row.high]) and set(bar[:, 1]) == {places[row.name]}
-    paper = next(line for line in axis.lines if line.get_label() == "paper")
-    assert paper.get_xdata()[0] == 0.949 and paper.get_ydata()[0] == places["a"]
+    assert places["G"] > places["a"] > places["b"] > places["H"] > places["c"]
+
+
+def test_a_forest_with_two_data_sets_has_a_mark_for_each() -> None:
+    row = {"name": "a", "kind": "accuracy", "value": 0.6, "low": 0.5, "high": 0.7, "paper": np.nan, "data": "mine"}
+    rows = pd.DataFrame([row, row | {"value": 0.9, "low": 0.8, "high": 0.95, "paper": 0.949, "data": "UADFV"}])
+    axis = score_figures.forest(rows).axes[0]
+    mine, uadfv = (bars.lines[0] for bars in axis.containers)
+    assert mine.get_xdata() == pytest.approx([60]) and uadfv.get_xdata() == pytest.approx([90])
+    assert mine.get_ydata()[0] > uadfv.get_ydata()[0] and mine.get_color() != uadfv.get_color()
+    assert [t.get_text() for t in axis.get_yticklabels()] == ["a"]
+    assert _lines(axis.figure)["the paper"] == uadfv.get_ydata()
+
+
+def test_histograms_of_scores_have_a_panel_a_table_and_bands_over_people() -> None:
+    table = pd.DataFrame({"label": [0, 0, 1, 1], "p_fake": [0.05, 0.15, 0.95, 1.0], "person": ["x", "y", "x", "y"]})
+    fig = score_figures.score_histograms({"one": table, "two": table}, 200)
+    assert [axis.get_title() for axis in fig.axes] == ["one", "two"]
+    assert _legend(fig) == ["real, 2 frames", "fake, 2 frames"]
+    band, real, _, fake = fig.axes[0].patches
+    assert real.get_data().values[:2] == pytest.approx([0.5, 0.5]) and fake.get_data().values[9] == 1
+    assert band.get_data().values[0] == 1 and band.get_data().baseline[0] == 0, "a draw of one person twice"
+
+
+def test_each_person_has_a_mark_for_each_branch() -> None:
+    accuracy = pd.DataFrame({"ResNet": [50.0, 100], "pose": [75.0, 60]}, index=["person03", "person11"])
+    fig = score_figures.by_person(accuracy)
+    assert [t.get_text() for t in fig.axes[0].get_xticklabels()] == ["11", "03"]
+    assert _lines(fig)["ResNet"] == [100, 50] and _lines(fig)["pose"] == [60, 75]
+
+
+def test_mistakes_are_shown_by_kind() -> None:
+    one, two, three = _pictures(3)
+    fig = image_figures.mistakes({"missed": [(one, "p 0.1"), (two, "p 0.2")], "false": [(three, "p 0.9")], "no": []})
+    titles = [axis.get_title() for axis in fig.axes]
+    assert titles == ["p 0.1", "p 0.2", "p 0.9", "", "", ""]
+    assert [len(axis.images) for axis in fig.axes] == [1, 1, 1, 0, 0, 0]
 
 
 def test_poses_are_drawn_from_the_projected_origin() -> None:
@@ -141,10 +177,10 @@ def test_landmarks_are_numbered_from_one_in_the_table_too() -> None:
 def test_a_picture_says_what_its_numbers_come_from() -> None:
     numbers = pd.DataFrame({"a": [1]})
     for data, words in ((None, "synthetic data: rendered faces"), ("real data: UADFV", "real data: UADFV")):
-        fig = score_figures.two_histograms(np.array([0.2, 0.7]), np.array([0, 1]), "x", score_figures.unit_bins())
+        fig = score_figures.two_histograms(np.array([0.2, 0.7]), np.array([0, 1]), "x", np.linspace(0, 1, 21))
         canvas.save_figure(fig, Study("embedded"), "fig", numbers, data)
         assert [text.get_text() for text in fig.texts] == [words]
-    fig = score_figures.two_histograms(np.array([0.2, 0.7]), np.array([0, 1]), "x", score_figures.unit_bins())
+    fig = score_figures.two_histograms(np.array([0.2, 0.7]), np.array([0, 1]), "x", np.linspace(0, 1, 21))
     canvas.save_figure(fig, Study("uadfv", dataset="uadfv"), "fig", numbers)
     canvas.save_figure(fig, Study("embedded"), "fig", numbers, data="")
     assert not fig.texts, "a diagram shows no data"

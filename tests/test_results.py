@@ -264,10 +264,32 @@ def test_a_figure_is_written_with_its_numbers_and_the_same_bytes_twice() -> None
     assert pictures[0] == pictures[1]
     saved = pd.read_csv(paths.figures("x") / "fig.csv")
     drawn = {line.get_label(): line.get_ydata() for line in fig.axes[0].lines}
-    assert drawn["val"].tolist() == saved["val_acc"].tolist() and drawn["test"].tolist() == saved["test_acc"].tolist()
+    assert drawn["validation"].tolist() == saved["val_acc"].tolist()
+    assert drawn["test"].tolist() == saved["test_acc"].tolist()
     assert "synthetic" in fig.texts[0].get_text()
     assert fig.axes[0].get_ylabel() == "accuracy of frames" and fig.axes[1].get_xlabel() == "epoch"
     plt.close("all")
+
+
+def test_the_curves_mark_the_epochs_that_one_may_choose() -> None:
+    history = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [1, 0.5, 0.4], "val_loss": 1.0, "test_loss": 1.0})
+    history = history.assign(val_acc=[0.5, 0.9, 0.8], test_acc=[0.5, 0.6, 0.7])
+    fig = score_figures.training({"mine": history, "other": history})
+    marks = {line.get_label(): (*line.get_xdata(), *line.get_ydata()) for line in fig.axes[0].lines}
+    assert marks["chosen on validation"] == (2, 0.6) and marks["chosen on test"] == (3, 0.7)
+    assert [axis.get_title() for axis in fig.axes[:2]] == ["mine", "other"]
+    plt.close("all")
+
+
+def test_scores_are_a_table_in_words() -> None:
+    results.record("x", "resnet.frame_acc", Estimate(0.5, 0.4, 0.6, 9, "frames", 3, 2))
+    results.record("x", "resnet.frame_brier", Estimate(0.25, 0.2, 0.3, 9, "frames", 3, 2))
+    lines = aloud.reader("x").table({"mine": "resnet", "none": "gru"}).splitlines()
+    assert lines[0] == "|  | mine | none |" and lines[2].startswith(
+        "| accuracy of frames | 50.0 % [40.0, 60.0] | a num"
+    )
+    assert lines[-2].startswith("| Brier score of frames | 0.250 [0.200, 0.300] |")
+    assert lines[-1] == "| counted on | 9 frames of 3 people, 2 trainings |  |"
 
 
 def test_the_pipeline_names_modules_that_exist() -> None:

@@ -196,8 +196,11 @@ def test_the_heat_map_writes_each_gain_and_marks_clear_ones() -> None:
 
 def test_reliability_and_maps_are_drawn() -> None:
     bins = pd.DataFrame({"bin": [0, 9], "frames": [10, 30], "p_fake": [0.05, 0.95], "fakes": [0.2, 0.9]})
-    fig = score_figures.reliability({"ResNet": bins})
+    bins = bins.assign(low=[0.1, 0.7], high=[0.4, 0.95])
+    fig = score_figures.reliability({"mine": {"ResNet": bins}, "UADFV": {"ResNet": bins}})
+    assert [axis.get_title() for axis in fig.axes] == ["mine", "UADFV", "", ""]
     assert list(fig.axes[0].lines[1].get_ydata()) == [0.2, 0.9]
+    assert [bar.get_height() for bar in fig.axes[2].patches] == [10, 30]
     shown = score_figures.maps([_crop(8)] * 2, [np.eye(8)] * 2, ["a", "b"])
     assert [axis.get_title() for axis in shown.axes[:2]] == ["a", "b"] and len(shown.axes[2].images) == 2
     plt.close("all")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass
 
 from dfdlib.evaluation import results
@@ -14,6 +15,16 @@ UNITS = {  # of numbers that are neither shares nor AUC
     "identity": "",
     "error_percent": " % of the distance between the eyes",
     "faces_landmarks": " % of the distance between the eyes",
+}
+SCORES = {
+    "frame_acc": "accuracy of frames",
+    "video_acc": "accuracy of videos",
+    "frame_auc": "AUC of frames",
+    "video_auc": "AUC of videos",
+    "frame_eer": "equal error rate of frames",
+    "frame_ap": "average precision of frames",
+    "frame_ece": "calibration error of frames",
+    "frame_brier": "Brier score of frames",
 }
 MISSING = "a number that this study does not have"
 
@@ -34,18 +45,27 @@ class Reader:
         return f"{self.short(key)} ({estimate(row).counted}{synthetic})"
 
     def short(self, key: str) -> str:
-        """The number and its interval alone: AUC as such, accuracy in per cent, a gain in percentage points."""
+        """The number and its interval: accuracy in per cent, its gain in percentage points, AUC and others as such."""
         row = self.rows.get(key)
         if row is None:
             return MISSING
         if unit := next((name for name in UNITS if key.removesuffix("_gain").endswith(name)), None):
             return _measured(row, unit, "+" if key.endswith("gain") else "")
         value, low, high = (row[end] for end in ("value", "low", "high"))
-        if "auc" in key:
+        if re.search("(auc|_ap|_ece|_brier)(_gain)?$", key):
             return f"{value:{'+' if key.endswith('gain') else ''}.3f} [{low:.3f}, {high:.3f}]"
         value, low, high = (round(100 * end, 1) + 0.0 for end in (value, low, high))  # + 0.0: no "-0.0"
         number = f"{value:+.1f} percentage points" if key.endswith("gain") else f"{value:.1f} %"
         return f"{number} [{low:.1f}, {high:.1f}]"
+
+    def table(self, branches: dict[str, str]) -> str:
+        """A Markdown table of SCORES with their intervals, a column a branch: its name in words, its name in ids."""
+        head = ["", *branches]
+        rows = [[words, *(self.short(f"{own}.{key}") for own in branches.values())] for key, words in SCORES.items()]
+        first = [self.rows.get(f"{own}.{next(iter(SCORES))}") for own in branches.values()]
+        rows.append(["counted on", *("" if row is None else estimate(row).counted for row in first)])
+        lines = "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])
+        return lines + ("\n\nAll of these numbers are synthetic: rendered faces." if self.synthetic else "")
 
     def verdict(self, key: str) -> str:
         """The claim table's word for a number."""

@@ -10,7 +10,7 @@ import pandas as pd
 from dfdlib.core import cache
 from dfdlib.core.errors import DfdError
 from dfdlib.core.repro import rng
-from dfdlib.evaluation import statistics
+from dfdlib.evaluation import metrics, statistics
 
 # A rule takes p_fake of the ResNet and of the head pose, (N,) each, and returns p_fake of the system, (N,).
 Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -97,11 +97,17 @@ def _noise(table: pd.DataFrame, *key: int) -> pd.DataFrame:
     return table.assign(p_fake=table["clip_id"].map(values))
 
 
-def reliability(table: pd.DataFrame) -> pd.DataFrame:
-    """One row per bin of p_fake: columns bin, frames, p_fake (mean), fakes (share). Empty bins are left out."""
-    bins = statistics.bin_of(table["p_fake"])
-    found = table.groupby(bins).agg(frames=("label", "size"), p_fake=("p_fake", "mean"), fakes=("label", "mean"))
-    return found.rename_axis("bin").reset_index()
+def reliability(table: pd.DataFrame, resamples: int) -> pd.DataFrame:
+    """One row per bin of p_fake: columns bin, frames, p_fake (mean), fakes (share), low, high (95 %, over people).
+
+    Empty bins are left out; a bin with frames of a single person has no interval (nan).
+    """
+    rows = []
+    for number, own in table.groupby(statistics.bin_of(table["p_fake"])):
+        # Called fake throughout, so that the share of right verdicts is the share of fakes.
+        fakes = metrics.estimate(own.assign(p_fake=1.0), "acc", "frames", resamples)
+        rows.append({"bin": number, "frames": len(own), "p_fake": own["p_fake"].mean()} | fakes.columns("fakes"))
+    return pd.DataFrame(rows).rename(columns={"fakes_low": "low", "fakes_high": "high"})
 
 
 def temperature(table: pd.DataFrame) -> float:

@@ -198,6 +198,14 @@ def forest_frame(study_name: str, committed: bool = False, section: str = "") ->
     )
 
 
+def forest_beside(study_name: str) -> pd.DataFrame:
+    """The run's claims, and the committed ones of UADFV under the same names, told apart by the column `data`."""
+    ours, real = forest_frame(study_name), forest_frame("uadfv", committed=True)
+    named = ours.assign(data=results.GROUPS.get(study_name, study_name))
+    real = real[real["name"].isin(ours["name"])].assign(data=results.GROUPS["uadfv"])
+    return named if study_name == "uadfv" else pd.concat([named, real], ignore_index=True)
+
+
 def markdown_table(study_name: str, committed: bool = True, later: bool = True) -> str:
     """The claim table as Markdown, each section under a row of its name; a sentence without results."""
     rows = []

@@ -24,6 +24,29 @@ from dfdlib.resnet.finetune import Run
 
 NETWORKS = ("resnet18", "resnet20", "resnet50", "resnet101", "resnetv2_50")  # the paper's and others
 FOLDS = 5
+# The names in the tables, in words.
+WORDS = {
+    "split": "Splits (ResNet-18)",
+    "network": "Networks",
+    "recipe": "Recipes (ResNet-50 unless named)",
+    "first weights": "Initial weights (ResNet-18)",
+    "resnet18": "ResNet-18",
+    "resnet20": "ResNet-20",
+    "resnet50": "ResNet-50",
+    "resnet50, then a GRU over a clip's frames": "ResNet-50, then a GRU over frames",
+    "resnet101": "ResNet-101",
+    "resnetv2_50": "ResNet-50 v2 (pre-activation)",
+    "pairs, the published test part": "the published test part",
+    "ResNet-18, FWA's: rate 0.001, 5 % less an epoch, no momentum": "ResNet-18, FWA's schedule without momentum",
+    "the paper's, rate and epoch chosen on validation": "the paper's, chosen on validation",
+    "by frame": "frames at random",
+    "by pair": "pairs at random",
+    "by published": "the published test part",
+    "by person": "people, five folds",
+    "resnet": "ResNet-18, one cycle",
+    "headpose": "Head pose of Yang et al.",
+    "mean": "Mean of both",
+}
 STEPS = 7  # training steps, of whose times the median is reported
 
 
@@ -165,8 +188,13 @@ def leak_meter(study: Study, frames: FrameSet) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def for_figure(found: pd.DataFrame) -> pd.DataFrame:
-    """The comparisons' AUC of frames as rows for `score_figures.intervals`."""
-    names = found["kind"] + ": " + found["name"]
+def in_words(found: pd.DataFrame) -> pd.DataFrame:
+    """A table of comparisons with its kinds and names in words."""
+    return found.assign(kind=found["kind"].replace(WORDS), name=found["name"].replace(WORDS))
+
+
+def for_figure(found: pd.DataFrame, group: str = "kind") -> pd.DataFrame:
+    """The comparisons' AUC of frames as rows for `score_figures.intervals`, grouped by "kind" or by "name"."""
     ends = {"frame_auc": "value", "frame_auc_low": "low", "frame_auc_high": "high"}
-    return found[list(ends)].rename(columns=ends).assign(name=names, paper=float("nan"))
+    name = "name" if group == "kind" else "kind"
+    return in_words(found)[[group, name, *ends]].rename(columns={group: "group", name: "name"} | ends)

@@ -185,3 +185,17 @@ def _gains(axis: Axes, table: pd.DataFrame, ways: Sequence[str]) -> None:
         y = [ways.index(way) + 0.22 * (offset - 1) for way in rows["way"]]
         half = np.stack([rows["gain"] - rows["low"], rows["high"] - rows["gain"]])
         axis.errorbar(rows["gain"], y, xerr=half, fmt=marker, color=colour, ms=5, label=f"x{scale}")
+
+
+def mistakes(rows: dict[str, list[tuple[np.ndarray, str]]]) -> Figure:
+    """Crops (s, s, 3) with their titles, a row of them for each kind of mistake."""
+    widest = max(1, *map(len, rows.values()))
+    fig, axes = canvas.grid(len(rows), widest, 1.6 * widest, 2.0 * len(rows) + 0.2)
+    for line, (kind, shown) in zip(axes, rows.items(), strict=True):
+        for axis in line:
+            axis.axis("off")
+        for axis, (crop, title) in zip(line, shown, strict=False):
+            canvas.show_image(axis, crop, title)
+            axis.title.set_fontsize(9)
+        line[0].text(-0.08, 0.5, kind, transform=line[0].transAxes, rotation=90, ha="right", va="center", fontsize=10)
+    return fig

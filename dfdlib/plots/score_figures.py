@@ -1,8 +1,9 @@
-"""Figures of scores: training, histograms, ROC, intervals, calibration, resolution, Grad-CAM."""
+"""Figures of scores: training, histograms, ROC, intervals, calibration, people, resolution, Grad-CAM."""
 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -12,27 +13,62 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from dfdlib.core.training import best_epoch
+from dfdlib.evaluation import metrics
 from dfdlib.plots import canvas
 from dfdlib.plots.canvas import FAKE, FOURTH, REAL, THIRD
 
+PARTS = {"val": ("validation", THIRD, "-"), "test": ("test", FOURTH, "--")}
+LINES = ("0.15", FOURTH, THIRD)  # of what is neither real nor fake
 STYLES = {"as small as it is": ("0.45", "v"), "nearest": (FOURTH, "s"), "bicubic": (REAL, "o"), "FSRCNN": (FAKE, "D")}
 
 
 def training(histories: dict[str, pd.DataFrame]) -> Figure:
-    """Paper Fig. 6: accuracy and loss per epoch, a column for each learning rate."""
-    fig, axes = canvas.grid(2, len(histories), 4.6 * len(histories), 5.6)
+    """Paper Fig. 6: accuracy and loss per epoch, a column for each run; the epochs that one may choose are marked."""
+    fig, axes = canvas.grid(2, len(histories), 2.9 * len(histories), 5.4)
+    losses = pd.concat(histories.values())[["train_loss", "val_loss", "test_loss"]]
     for (above, below), (name, history) in zip(axes.T, histories.items(), strict=True):
-        for part, colour, style in [("val", REAL, "-"), ("test", FAKE, "--")]:
-            above.plot(history["epoch"], history[f"{part}_acc"], style, color=colour, label=part)
-            below.plot(history["epoch"], history[f"{part}_loss"], style, color=colour, label=part)
-        below.plot(history["epoch"], history["train_loss"], ":", color="0.3", label="train")
+        for part, (words, colour, style) in PARTS.items():
+            above.plot(history["epoch"], history[f"{part}_acc"], style, color=colour, label=words)
+            below.plot(history["epoch"], history[f"{part}_loss"], style, color=colour, label=words)
+        below.plot(history["epoch"], history["train_loss"], ":", color="0.3", label="training")
+        _chosen_epochs(above, history)
         above.axhline(0.5, color="0.6", lw=1)
-        above.set(title=name, ylim=(0.3, 1.02), ylabel="accuracy of frames")
-        highest = history[["train_loss", "val_loss", "test_loss"]].max(axis=None)
-        below.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, min(2, 1.1 * highest)))
-        below.legend(fontsize=9)
+        above.set(title=name, ylim=(0.3, 1.02))
+        below.set(xlabel="epoch", ylim=(0, min(2, 1.1 * losses.max(axis=None))))
         for axis in (above, below):
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[0, 0].set_ylabel("accuracy of frames")
+    axes[1, 0].set_ylabel("cross-entropy")
+    axes[0, -1].legend(fontsize=9, loc="lower right")
+    axes[1, 0].legend(fontsize=9, loc="upper left")
+    return fig
+
+
+def _chosen_epochs(axis: Axes, history: pd.DataFrame) -> None:
+    """Mark on the test curve the best epoch on validation, and the best on test, which the paper would take."""
+    accuracy = history.set_index("epoch")["test_acc"]
+    for part, marker, words in (("val", "o", "chosen on validation"), ("test", "*", "chosen on test")):
+        epoch = best_epoch(history, f"{part}_acc")
+        axis.plot(epoch, accuracy[epoch], marker, ms=12, mfc="none", mew=1.6, color="0.1", ls="none", label=words)
+
+
+def score_histograms(tables: dict[str, pd.DataFrame], resamples: int = 1000) -> Figure:
+    """Shares of real and of fake frames by p_fake, a panel for each score table; bands: 95 % of draws of people."""
+    fig, axes = canvas.grid(1, len(tables), 4.4 * len(tables), 3.5)
+    bins = np.linspace(0, 1, 11)
+    for axis, (name, table) in zip(axes[0], tables.items(), strict=True):
+        for label, words, colour in [(0, "real", REAL), (1, "fake", FAKE)]:
+            rows = table[table["label"] == label]
+            inside = np.eye(10)[np.clip(np.digitize(rows["p_fake"], bins) - 1, 0, 9)]  # (frames, bins)
+            drawn = metrics.person_weights(rows["person"], resamples, 0) @ inside
+            low, high = np.percentile(drawn / drawn.sum(1, keepdims=True), [2.5, 97.5], axis=0)
+            axis.stairs(high, bins, baseline=low, fill=True, color=colour, alpha=0.18)
+            axis.stairs(inside.mean(0), bins, lw=2, color=colour, label=f"{words}, {len(rows)} frames")
+        axis.axvline(metrics.THRESHOLD, color="0.6", lw=1)
+        axis.set(title=name, xlabel="p_fake", xlim=(0, 1), ylim=(0, None))
+        axis.legend(fontsize=9, loc="upper center")
+    axes[0, 0].set_ylabel("share of frames")
     return fig
 
 
@@ -46,11 +82,6 @@ def two_histograms(values: np.ndarray, labels: np.ndarray, xlabel: str, bins: np
     axis.set(xlabel=xlabel, ylabel="share of frames")
     axis.legend()
     return fig
-
-
-def unit_bins() -> np.ndarray:
-    """Twenty bins from 0 to 1, for scores."""
-    return np.linspace(0, 1, 21)
 
 
 def roc(studies: dict[str, dict[str, pd.DataFrame]]) -> Figure:
@@ -73,33 +104,44 @@ def roc(studies: dict[str, dict[str, pd.DataFrame]]) -> Figure:
 
 
 def intervals(rows: pd.DataFrame, xlabel: str) -> Figure:
-    """Numbers (columns name, value, low, high, paper) as dots with 95 % intervals; the paper's numbers as crosses."""
-    fig, axis = canvas.single(9.0, 0.4 * len(rows) + 1.3)
-    y = np.arange(len(rows))[::-1]
-    errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
-    axis.errorbar(rows["value"], y, xerr=errors, fmt="o", color=REAL, capsize=4, label="this study, 95 %")
-    if rows["paper"].notna().any():
-        axis.plot(rows["paper"], y, "X", ms=9, color=FAKE, label="paper")
+    """Numbers (columns group, name, value, low, high) as dots with 95 % intervals, each group below its name."""
+    groups = list(rows.groupby("group", sort=False))
+    lines = [
+        line
+        for group, own in groups
+        for line in ((group, None), *((row.name, row) for row in own.itertuples(index=False)))
+    ]
+    fig, axis = canvas.single(8.0, 0.3 * len(lines) + 1.0)
+    y = np.arange(len(lines))[::-1]
+    for place, (_, row) in zip(y, lines, strict=True):
+        if row is not None:
+            errors = [[row.value - row.low], [row.high - row.value]]
+            axis.errorbar(row.value, place, xerr=errors, fmt="o", ms=5, color="0.15", capsize=3)
+    axis.set_yticks(y, [words for words, _ in lines])
+    for label, (_, row) in zip(axis.get_yticklabels(), lines, strict=True):
+        label.set_weight("bold" if row is None else "normal")
     axis.axvline(0.5, color="0.6", lw=1)
-    axis.set(yticks=y, yticklabels=rows["name"], xlim=(0.2, 1.02))
-    axis.set_xlabel(xlabel, loc="left")
-    axis.legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    axis.set(xlim=(min(0.49, rows["low"].min() - 0.02), 1.01), ylim=(-0.7, len(lines) - 0.3))
+    axis.tick_params(axis="y", length=0)
+    axis.set_xlabel(xlabel)
     return fig
 
 
 def forest(rows: pd.DataFrame) -> Figure:
     """Numbers (columns name, kind, value, low, high, paper) with 95 % intervals, a panel a kind, each with its scale.
 
-    A grey line is chance, or no gain; a cross is the paper's number.
+    A grey line is chance, or no gain; a cross is the paper's number. With a column `data`, each of its values has a
+    mark of its own, one below the other.
     """
+    rows = rows if "data" in rows else rows.assign(data="this study")
     parts = {kind: rows[rows["kind"] == kind] for kind in ("accuracy", "AUC", "gain") if kind in set(rows["kind"])}
     with plt.rc_context(canvas.STYLE):
-        heights = [len(part) + 1.2 for part in parts.values()]
+        heights = [part["name"].nunique() + 1.2 for part in parts.values()]
         fig, axes = plt.subplots(
             len(parts), figsize=(9.0, 0.36 * sum(heights) + 0.6), squeeze=False, height_ratios=heights
         )
     for axis, (kind, part) in zip(axes[:, 0], parts.items(), strict=True):
-        _forest(axis, part, 1 if kind == "AUC" else 100)
+        _forest(axis, part, list(rows["data"].unique()), 1 if kind == "AUC" else 100)
         labels = {
             "accuracy": "accuracy, per cent",
             "AUC": "AUC",
@@ -107,17 +149,21 @@ def forest(rows: pd.DataFrame) -> Figure:
         }
         axis.set_xlabel(labels[kind])
         axis.axvline({"accuracy": 50, "AUC": 0.5, "gain": 0}[kind], color="0.6", lw=1)
-    axes[0, 0].legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    axes[0, 0].legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     return fig
 
 
-def _forest(axis: Axes, rows: pd.DataFrame, factor: float) -> None:
-    y = np.arange(len(rows))[::-1]
-    value, low, high, paper = (factor * rows[name] for name in ("value", "low", "high", "paper"))
-    axis.errorbar(value, y, xerr=[value - low, high - value], fmt="o", color=REAL, capsize=4, label="this study, 95 %")
-    axis.plot(paper, y, "X", ms=9, color=FAKE, label="the paper" if rows["paper"].notna().any() else None)
-    names = rows["name"].str.replace(r", by person|(?<=, )accuracy of (?=frames|videos)", "", regex=True)
-    axis.set(yticks=y, yticklabels=names, ylim=(-0.6, len(rows) - 0.4))
+def _forest(axis: Axes, rows: pd.DataFrame, data: list[str], factor: float) -> None:
+    names = list(rows["name"].unique())
+    for place, (own, colour, marker) in enumerate(zip(data, (REAL, "0.35"), "os", strict=False)):
+        part = rows[rows["data"] == own]
+        y = len(names) - 1 - part["name"].map(names.index) + 0.3 * (len(data) - 1) / 2 - 0.3 * place
+        value, low, high, paper = (factor * part[name] for name in ("value", "low", "high", "paper"))
+        style = {"fmt": marker, "ms": 5, "color": colour, "capsize": 3, "label": f"{own}, 95 %"}
+        axis.errorbar(value, y, xerr=[value - low, high - value], **style)
+        axis.plot(paper, y, "X", ms=8, color=FAKE, label="the paper" if part["paper"].notna().any() else None)
+    short = [re.sub(r", by person|(?<=, )accuracy of (?=frames|videos)", "", name) for name in names]
+    axis.set(yticks=range(len(names))[::-1], yticklabels=short, ylim=(-0.6, len(names) - 0.4))
 
 
 def matrix(table: pd.DataFrame) -> Figure:
@@ -137,17 +183,42 @@ def matrix(table: pd.DataFrame) -> Figure:
     return fig
 
 
-def reliability(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Share of fakes over mean p_fake per bin, one line per table of `arbiter.reliability`; dots grow with frames."""
-    fig, axis = canvas.single(5.2, 5.0)
-    axis.plot([0, 1], [0, 1], color="0.6", lw=1)
-    for (name, table), colour, marker in zip(tables.items(), (REAL, FAKE, THIRD, FOURTH), "oDs^", strict=False):
-        axis.plot(table["p_fake"], table["fakes"], color=colour, lw=1)
-        size = 200 * table["frames"] / table["frames"].sum() + 15
-        axis.scatter(table["p_fake"], table["fakes"], s=size, color=colour, marker=marker, label=name, alpha=0.8)
-    axis.set(xlabel="mean p_fake of the bin", ylabel="share of fakes in the bin")
-    axis.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
-    axis.legend(fontsize=9, loc="upper left", markerscale=0.6)
+def reliability(panels: dict[str, dict[str, pd.DataFrame]]) -> Figure:
+    """Share of fakes over mean p_fake per bin, by tables of `arbiter.reliability`, a column of axes a panel.
+
+    The band is the first table's intervals; below, how many frames are in each bin.
+    """
+    with plt.rc_context(canvas.STYLE):
+        fig, axes = plt.subplots(
+            2, len(panels), figsize=(4.4 * len(panels), 5.4), squeeze=False, sharex=True, height_ratios=(3, 1)
+        )
+    for (above, below), (title, tables) in zip(axes.T, panels.items(), strict=True):
+        above.plot([0, 1], [0, 1], color="0.6", lw=1)
+        first = next(iter(tables.values()))
+        above.fill_between(first["p_fake"], first["low"], first["high"], color=LINES[0], alpha=0.12, lw=0)
+        for shift, ((name, table), colour, marker) in enumerate(zip(tables.items(), LINES, "oDs", strict=False)):
+            above.plot(table["p_fake"], table["fakes"], f"{marker}-", ms=5, lw=1.5, color=colour, label=name)
+            below.bar(table["bin"] / 10 + 0.02 + 0.025 * shift, table["frames"], 0.02, color=colour, align="edge")
+        above.set(title=title, xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+        below.set_xlabel("p_fake")
+    axes[0, 0].set_ylabel("share of fakes in the bin")
+    axes[1, 0].set_ylabel("frames")
+    axes[0, 0].legend(fontsize=9, loc="upper left")
+    return fig
+
+
+def by_person(accuracy: pd.DataFrame) -> Figure:
+    """Accuracy in per cent of each person (rows) by each branch (columns), people in the order of the first branch."""
+    accuracy = accuracy.sort_values(list(accuracy.columns), ascending=False)
+    fig, axis = canvas.single(8.5, 3.6)
+    for shift, (name, colour, marker) in enumerate(zip(accuracy.columns, LINES, "oDs", strict=False)):
+        x = np.arange(len(accuracy)) + 0.25 * (shift - 1)  # side by side
+        axis.plot(x, accuracy[name], marker, ms=4.5, color=colour, label=name)
+    axis.axhline(50, color="0.6", lw=1)
+    axis.set(xticks=range(len(accuracy)), ylim=(0, 103), ylabel="right frames, per cent")
+    axis.set_xticklabels(accuracy.index.str.removeprefix("person"), fontsize=8)
+    axis.set_xlabel("person, by number")
+    axis.legend(fontsize=9, loc="lower left")
     return fig
 
 
