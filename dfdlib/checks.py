@@ -77,7 +77,7 @@ def choice(name: str, said: Any, measured: str, right: str, because: Mapping[str
     if chosen is None:
         raise _hint(name, f"{said!r} is none of the answers; return one of {', '.join(map(repr, options.values()))}.")
     if chosen != measured:
-        raise _keep(Hint(name, f"{chosen!r} is not what was measured. {because[chosen]}", f"It was {measured!r}."))
+        raise _hint(name, f"{chosen!r} is not what was measured: {because[chosen]} It was {measured!r}.")
     _right(name, right)
 
 
@@ -157,13 +157,9 @@ def _right(name: str, sentence: str) -> None:
 
 
 def _hint(name: str, sentences: str) -> Hint:
-    return _keep(Hint(name, *re.split(r"(?<=[.?]) ", sentences, maxsplit=1)))
-
-
-def _keep(hint: Hint) -> Hint:
-    _waiting.pop(hint.name, None)
-    _waiting[hint.name] = hint
-    return hint
+    _waiting.pop(name, None)
+    _waiting[name] = Hint(name, *re.split(r"(?<=[.?]) ", sentences, maxsplit=1))
+    return _waiting[name]
 
 
 def _nothing(name: str) -> Hint:

@@ -41,6 +41,7 @@ class Exercise:
     known: dict
     solution: str
     check: str  # with the cells that belong to it, between the solution and the check
+    left: dict  # what is known after it
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -98,7 +99,7 @@ def _alone(number: str, cells: list, namespace: dict) -> Exercise:
     for cell in cells[solution:]:
         _run(cell.source, namespace)
     checked = "\n\n\n".join(cell.source for cell in cells[solution + 1 : check + 1])
-    return Exercise(number, known, cells[solution].source, checked)
+    return Exercise(number, known, cells[solution].source, checked, namespace)
 
 
 def _lesson(number: str) -> Exercise:
@@ -298,7 +299,7 @@ def test_grading_trusts_the_answers_and_not_the_students_checks(tmp_path) -> Non
     assert half.startswith("a  ex04_head_pose  04.1 right; 04.2 NotImplementedError: return the matrix by")
     assert "; 04.3 Hint: 04.3 not yet: this is the cosine, which is large for like directions. A distance is" in half
     assert "small for them.; 04.4 Not" in half
-    assert died == "b  ex04_head_pose  04.1 right; 04.2 not reached; 04.3 not reached; 04.4 not reached"
+    assert died == "b  ex04_head_pose  04.1 right; " + "; ".join(f"04.{i} not reached" for i in range(2, 8))
     assert damaged == "b  ex05_combined_evaluation  no notebook of these exercises"
 
 
