@@ -41,12 +41,8 @@ class Hint(Exception):
 def more(name: str = "") -> None:
     """Print the rest of the last hint, or of that of one exercise, such as "04.2"."""
     hint = _waiting.get(name) if name else next(reversed(_waiting.values()), None)
-    if hint is None:
-        print("There is no hint to say more about; run a check first.")
-    else:
-        print(
-            f"{hint.name}: {hint.more or 'the nudge is all that is known; read the definition in the question again.'}"
-        )
+    rest = hint and (hint.more or "the nudge is all that is known; read the definition in the question again.")
+    print(f"{hint.name}: {rest}" if hint else "There is no hint to say more about; run a check first.")
 
 
 def ask(name: str, function: Callable, *given: Any, parts: int = 0) -> Any:
@@ -56,9 +52,7 @@ def ask(name: str, function: Callable, *given: Any, parts: int = 0) -> Any:
     """
     found = function(*copy.deepcopy(given))
     if found is None and "print" in getattr(getattr(function, "__code__", None), "co_names", ()):
-        raise _hint(
-            name, "your function prints, and what it returns is None. Nobody but a reader sees what is printed."
-        )
+        raise _hint(name, "your function prints, and what it returns is None. Who sees what is only printed?")
     if found is None:
         raise _nothing(name)
     if isinstance(found, bool | np.bool_):
@@ -77,7 +71,7 @@ def choice(name: str, said: Any, measured: str, right: str, because: Mapping[str
     if chosen is None:
         raise _hint(name, f"{said!r} is none of the answers; return one of {', '.join(map(repr, options.values()))}.")
     if chosen != measured:
-        raise _keep(Hint(name, f"{chosen!r} is not what was measured. {because[chosen]}", f"It was {measured!r}."))
+        raise _hint(name, f"{chosen!r} is not what was measured: {because[chosen]} It was {measured!r}.")
     _right(name, right)
 
 
@@ -157,13 +151,9 @@ def _right(name: str, sentence: str) -> None:
 
 
 def _hint(name: str, sentences: str) -> Hint:
-    return _keep(Hint(name, *re.split(r"(?<=[.?]) ", sentences, maxsplit=1)))
-
-
-def _keep(hint: Hint) -> Hint:
-    _waiting.pop(hint.name, None)
-    _waiting[hint.name] = hint
-    return hint
+    _waiting.pop(name, None)
+    _waiting[name] = Hint(name, *re.split(r"(?<=[.?]) ", sentences, maxsplit=1))
+    return _waiting[name]
 
 
 def _nothing(name: str) -> Hint:

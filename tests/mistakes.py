@@ -4,8 +4,8 @@ from __future__ import annotations
 
 # Typical wrong answers: the exercise, which of its stubs (from 0), what a student writes there, and what the hint says.
 WRONG = [
-    ("01.1", 0, "return 'lost'", r"'lost' is not what was measured\. .*colours, or light and dark.*It was 'same'"),
-    ("01.1", 0, "return 'moved'", r"'moved' is not what was measured\. .*brightness of two neighbours"),
+    ("01.1", 0, "return 'lost'", r"'lost' is not what was measured: .*colours, or light and dark.*It was 'same'"),
+    ("01.1", 0, "return 'moved'", r"'moved' is not what was measured: .*brightness of two neighbours"),
     ("01.1", 0, "return 'blue'", r"'blue' is none of the answers; return one of 'lost', 'moved', 'same'"),
     (
         "01.2",

@@ -128,6 +128,14 @@ def test_the_length_of_an_answer_tells_a_wrong_join() -> None:
         checks.close("x", [1, -2, 4], ROW, "", lengths={"joined by one key.": 3})
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.stem)
+def test_a_check_can_be_run_again_after_all_others(path, capsys) -> None:
+    left = {name: value for lesson in lessons(path).values() for name, value in lesson.left.items()}
+    for number, lesson in lessons(path).items():
+        _run(lesson.solution + "\n\n\n" + lesson.check, left.copy())
+        assert f"{number} right: " in capsys.readouterr().out
+
+
 def _hints(check: str) -> list[str]:
     """The literal hints of a check: sentences among its strings."""
     strings = [node.value for node in ast.walk(ast.parse(check)) if isinstance(node, ast.Constant)]

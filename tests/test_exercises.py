@@ -41,6 +41,7 @@ class Exercise:
     known: dict
     solution: str
     check: str  # with the cells that belong to it, between the solution and the check
+    left: dict  # what is known after it
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -98,7 +99,7 @@ def _alone(number: str, cells: list, namespace: dict) -> Exercise:
     for cell in cells[solution:]:
         _run(cell.source, namespace)
     checked = "\n\n\n".join(cell.source for cell in cells[solution + 1 : check + 1])
-    return Exercise(number, known, cells[solution].source, checked)
+    return Exercise(number, known, cells[solution].source, checked, namespace)
 
 
 def _lesson(number: str) -> Exercise:
