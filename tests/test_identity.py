@@ -243,10 +243,11 @@ def test_the_figure_draws_both_classes_and_the_blends() -> None:
         assert abs(peaks.loc[("test part", kind), "distance"] - at) <= identity_figures.WIDTH
     fig = identity_figures.distances(table)
     names = [[text.get_text() for text in axis.get_legend().get_texts()] for axis in fig.axes]
-    assert [sorted(found) for found in names] == [
+    assert [sorted(text.partition(",")[0] for text in found) for found in names] == [
         ["fake", "real", "self-blended real", "threshold"],
         ["fake", "real", "threshold"],
     ]
+    assert f"fake, {table['label'].sum()} frames" in names[1]
     assert fig.axes[0].lines[0].get_xdata()[0] == table["threshold"].iloc[0]
     plt.close("all")
 

@@ -203,6 +203,11 @@ def test_reliability_and_maps_are_drawn() -> None:
     assert [bar.get_height() for bar in fig.axes[2].patches] == [10, 30]
     shown = score_figures.maps([_crop(8)] * 2, [np.eye(8)] * 2, ["a", "b"])
     assert [axis.get_title() for axis in shown.axes[:2]] == ["a", "b"] and len(shown.axes[2].images) == 2
+    assert len(shown.axes) == 4 and not shown.axes[0].collections
+    crops, cams = [_crop(8)] * 2, [np.eye(8)] * 2
+    shown = score_figures.maps(crops, cams, ["a", "b"], cams, [np.tri(8), None])
+    outlined = [bool(axis.collections) for axis in shown.axes]
+    assert outlined == [True, False] * 3, "the region of the first frame alone, on the frame and on both maps"
     plt.close("all")
 
 

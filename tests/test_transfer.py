@@ -15,7 +15,7 @@ from dfdlib.core.errors import DfdError
 from dfdlib.experiments import transfer
 from dfdlib.faces import frames
 from dfdlib.headpose import pose_features, worldmodel
-from dfdlib.plots import score_figures
+from dfdlib.plots import canvas, transfer_figures
 from tests import media
 
 WORLD = worldmodel.world_model("world_model.csv")
@@ -109,10 +109,19 @@ def test_the_matrix_is_drawn_with_its_intervals() -> None:
     rows = [("net", "uadfv", "uadfv", 0.95), ("net", "uadfv", "embedded", 0.4), ("net", "embedded", "uadfv", 0.5)]
     rows += [("net", "embedded", "embedded", 0.9), ("net", "uadfv", "photographs", np.nan)]
     table = pd.DataFrame(rows, columns=["network", "learned", "tested", "frame_auc"])
-    fig = score_figures.matrix(
-        table.assign(frame_auc_low=table["frame_auc"] - 0.1, frame_auc_high=table["frame_auc"] + 0.05)
-    )
-    texts = [text.get_text() for text in fig.axes[0].texts]
-    assert "0.40\n[0.30, 0.45]" in texts and len(texts) == 4, "what has no AUC is not drawn"
-    assert [label.get_text() for label in fig.axes[0].get_xticklabels()] == ["tested on\nembedded", "tested on\nuadfv"]
+    table = table.assign(frame_auc_low=table["frame_auc"] - 0.1, frame_auc_high=table["frame_auc"] + 0.05)
+    for share in ("real_called_fake", "fake_called_fake"):
+        table[[share, f"{share}_low", f"{share}_high"]] = [0.2 if share.startswith("real") else np.nan] + 2 * [np.nan]
+    fig = transfer_figures.matrix(table)
+    home, away, photographs = fig.axes
+    assert [axis.get_title() for axis in (home, photographs)] == ["on UADFV", "on CelebA photographs\n(all real)"]
+    dots = [line for line in away.lines if line.get_marker() == "o"]
+    assert [line.get_xdata()[0] for line in dots] == [0.4, 0.9]
+    assert [line.get_markerfacecolor() for line in dots] == ["white", "black"], "filled where it learned"
+    assert away.containers[0].lines[2][0].get_segments()[0][:, 0] == pytest.approx([0.3, 0.45])
+    assert [line.get_color() for line in photographs.lines] == [canvas.REAL] and photographs.lines[0].get_xdata()[
+        0
+    ] == 0.2
+    assert [label.get_text() for label in home.get_yticklabels()] == ["net", "net"]
+    assert [text.get_text() for text in home.texts] == ["learned on UADFV", "learned on rendered faces (synthetic)"]
     plt.close(fig)

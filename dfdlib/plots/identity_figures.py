@@ -19,7 +19,7 @@ PANELS = {  # the frames, and their template: columns of `identity.measure`
 
 
 def shares(table: pd.DataFrame) -> pd.DataFrame:
-    """What `distances` draws: a row a bin, with columns frames, kind, distance (the bin's middle), share of frames."""
+    """What `distances` draws: a row a bin, with columns frames, kind, distance (the bin's middle), share, count."""
     test, rows = table[table["split"] == "test"], []
     for frames, chosen in {"test part": test, "all frames": table}.items():
         kinds = {
@@ -28,22 +28,28 @@ def shares(table: pd.DataFrame) -> pd.DataFrame:
         kinds |= {"self-blended real": test["blend"]} if frames == "test part" else {}
         for kind, values in kinds.items():
             counts = np.histogram(values.dropna().clip(BINS[0], BINS[-1]), BINS)[0]
-            middles = zip(BINS[:-1] + WIDTH / 2, counts / max(counts.sum(), 1), strict=True)
+            middles = zip(BINS[:-1] + WIDTH / 2, counts / max(counts.sum(), 1), counts, strict=True)
             rows += [(frames, kind, *numbers) for numbers in middles]
-    return pd.DataFrame(rows, columns=["frames", "kind", "distance", "share"])
+    return pd.DataFrame(rows, columns=["frames", "kind", "distance", "share", "count"])
 
 
 def distances(table: pd.DataFrame) -> Figure:
     """Distances to the mean fake's face (columns of `identity.measure`, and blend): the test part, and by person."""
-    fig, axes = canvas.grid(1, 2, 10.0, 3.6)
+    fig, axes = canvas.grid(1, 2, 10.0, 3.8)
     drawn = shares(table)
     for axis, (frames, (template, _, threshold)) in zip(axes[0], PANELS.items(), strict=True):
         for kind, own in drawn[drawn["frames"] == frames].groupby("kind", sort=False):
             colour, line = STYLES[kind]
-            axis.stairs(own["share"], BINS, color=colour, ls=line, lw=2, label=kind)
+            axis.stairs(own["share"], BINS, color=colour, ls=line, lw=2, label=f"{kind}, {own['count'].sum():,} frames")
+            if kind != "self-blended real":
+                axis.stairs(own["share"], BINS, color=colour, alpha=0.15, fill=True)
         axis.axvline(table[threshold].mean(), color="0.3", ls=":", lw=1.5, label="threshold")
-        axis.set(xlabel="distance to the mean fake's face descriptor", xlim=(BINS[0], BINS[-1]))
-        axis.set_title(f"{frames}: {template}", fontsize=10)
+        axis.set(
+            ylim=(0, 1.05 * drawn["share"].max()),
+            xlabel="distance to the mean fake's face descriptor",
+            xlim=(BINS[0], BINS[-1]),
+        )
+        axis.set_title(f"{frames}, {template}", fontsize=10)
         axis.legend(fontsize=9)
     axes[0, 0].set_ylabel("share of frames")
     return fig

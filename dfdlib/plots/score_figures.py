@@ -166,23 +166,6 @@ def _forest(axis: Axes, rows: pd.DataFrame, data: list[str], factor: float) -> N
     axis.set(yticks=range(len(names))[::-1], yticklabels=short, ylim=(-0.6, len(names) - 0.4))
 
 
-def matrix(table: pd.DataFrame) -> Figure:
-    """AUC of frames (columns network, learned, tested, frame_auc, _low, _high): training data down, tests across."""
-    table = table.dropna(subset="frame_auc").assign(row=table["network"] + "\nlearned on " + table["learned"])
-    shown = table.pivot(index="row", columns="tested", values="frame_auc")
-    fig, axis = canvas.single(2.2 * shown.shape[1] + 3.4, 0.75 * shown.shape[0] + 1.0)
-    axis.imshow(shown, vmin=0, vmax=1, cmap="PuOr", aspect="auto")  # 0.5 is white, also in print
-    for cell in table.itertuples():
-        place = shown.columns.get_loc(cell.tested), shown.index.get_loc(cell.row)
-        text = f"{cell.frame_auc:.2f}\n[{cell.frame_auc_low:.2f}, {cell.frame_auc_high:.2f}]"
-        colour = "white" if abs(cell.frame_auc - 0.5) > 0.27 else "black"
-        axis.text(*place, text, ha="center", va="center", fontsize=9, color=colour)
-    axis.set_xticks(range(shown.shape[1]), [f"tested on\n{name}" for name in shown.columns])
-    axis.set_yticks(range(shown.shape[0]), shown.index)
-    axis.grid(False)
-    return fig
-
-
 def reliability(panels: dict[str, dict[str, pd.DataFrame]]) -> Figure:
     """Share of fakes over mean p_fake per bin, by tables of `arbiter.reliability`, a column of axes a panel.
 
@@ -280,12 +263,29 @@ def gains(table: pd.DataFrame) -> Figure:
     return fig
 
 
-def maps(crops: Sequence[np.ndarray], cams: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
-    """Crops (s, s, 3), and below them the same crops overlaid with their maps (s, s) in [0, 1]."""
-    fig, axes = canvas.grid(2, len(crops), 1.5 * len(crops), 3.5)
-    for (above, below), crop, cam, title in zip(axes.T, crops, cams, titles, strict=True):
-        canvas.show_image(above, crop, title)
-        above.title.set_fontsize(8)
-        canvas.show_image(below, crop)
-        below.imshow(cam, cmap="viridis", alpha=0.55, vmin=0, vmax=1)
+def maps(
+    crops: Sequence[np.ndarray],
+    cams: Sequence[np.ndarray],
+    titles: Sequence[str],
+    others: Sequence[np.ndarray] = (),
+    masks: Sequence[np.ndarray | None] = (),
+) -> Figure:
+    """Crops (s, s, 3), and below them the same crops overlaid with their maps (s, s) in [0, 1].
+
+    `others`: maps of other faces, a third row; `masks` (s, s): outlined on the crop and on both maps.
+    """
+    rows = {"frame": [None] * len(crops), "its own map": cams} | (
+        {"another person's" + "\nmap": others} if len(others) else {}
+    )
+    fig, axes = canvas.grid(len(rows), len(crops), 1.5 * len(crops) + 0.3, 1.65 * len(rows) + 0.3)
+    for line, (name, drawn) in zip(axes, rows.items(), strict=True):
+        for axis, crop, cam, mask in itertools.zip_longest(line, crops, drawn, masks):
+            canvas.show_image(axis, crop)
+            if cam is not None:
+                axis.imshow(cam, cmap="viridis", alpha=0.55, vmin=0, vmax=1)
+            if mask is not None:
+                axis.contour(mask, [0.5], colors="white", linewidths=1.5)
+        line[0].text(-0.06, 0.5, name, transform=line[0].transAxes, rotation=90, ha="right", va="center", fontsize=9)
+    for axis, title in zip(axes[0], titles, strict=True):
+        axis.set_title(title, fontsize=9)
     return fig

@@ -1,0 +1,61 @@
+"""What was learned on one data set, tested on others: a panel for each test."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dfdlib.plots import canvas
+from dfdlib.plots.canvas import FAKE, REAL
+
+DATA = {  # studies in words
+    "uadfv": "UADFV",
+    "embedded": "rendered faces\n(synthetic)",
+    "embedded-easy": "rendered faces, easy\nfakes (synthetic)",
+    "photographs": "CelebA photographs\n(all real)",
+    "yours": "one FaceForensics++\nvideo and its fake",
+}
+
+
+def matrix(table: pd.DataFrame) -> Figure:
+    """The table of `transfer.matrix`: a row for each network and its training data, a panel for each test.
+
+    A panel shows the AUC of frames with its interval where the test has both classes and enough people, otherwise the
+    shares of real (blue) and of fake frames (vermilion) that are called fake. Filled: tested at home.
+    """
+    rows = list(dict.fromkeys(zip(table["learned"], table["network"], strict=True)))
+    tests = list(dict.fromkeys(table["tested"]))
+    y = {row: place + 0.8 * list(dict.fromkeys(table["learned"])).index(row[0]) for place, row in enumerate(rows)}
+    with plt.rc_context(canvas.STYLE):
+        size = (2.6 + 2.0 * len(tests), 0.34 * len(rows) + 1.9)
+        fig, axes = plt.subplots(1, len(tests), figsize=size, sharey=True, squeeze=False)
+    for axis, tested in zip(axes[0], tests, strict=True):
+        _panel(axis, table[table["tested"] == tested], y)
+        axis.set_title(f"on {DATA.get(tested, tested)}", fontsize=9)
+    axes[0, 0].set_yticks(list(y.values()), [network for _, network in rows])
+    axes[0, 0].set_ylim(max(y.values()) + 0.6, -1.0)
+    for learned in dict.fromkeys(learned for learned, _ in rows):
+        first = min(place for row, place in y.items() if row[0] == learned)
+        words = f"learned on {DATA.get(learned, learned)}".replace("\n", " ")
+        place = axes[0, 0].get_yaxis_transform()
+        axes[0, 0].text(-0.04, first - 0.75, words, transform=place, ha="right", va="center", weight="bold", fontsize=9)
+    return fig
+
+
+def _panel(axis: Axes, found: pd.DataFrame, y: dict[tuple[str, str], float]) -> None:
+    known = found["frame_auc"].notna().any()
+    kinds = {"frame_auc": "black"} if known else {"real_called_fake": REAL, "fake_called_fake": FAKE}
+    for shift, (name, colour) in zip((-0.13, 0.13), kinds.items(), strict=False):
+        for row in found[found[name].notna()].to_dict("records"):
+            place = y[row["learned"], row["network"]] + (0 if known else shift)
+            value, low, high = row[name], row[f"{name}_low"], row[f"{name}_high"]
+            ends = None if np.isnan(low) else [[value - low], [high - value]]
+            inside = colour if row["learned"] == row["tested"] else "white"
+            axis.errorbar(value, place, xerr=ends, fmt="o", ms=5, color=colour, mfc=inside, capsize=2, lw=1.2)
+    if known:
+        axis.axvline(0.5, color="0.3", lw=1, ls="--")
+    axis.set(xlim=(-0.04, 1.04), xticks=(0, 0.5, 1))
+    axis.set_xlabel("AUC of frames" if known else "share called fake", fontsize=9)
