@@ -7,8 +7,11 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import signal
 import socket
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -451,6 +454,29 @@ def test_two_parts_are_added_up_and_one_that_is_not_handed_in_counts(tmp_path, n
     assert {found.students[1].outcomes[number].status for number in ("02.1", "02.2", "02.3")} == {"absent"}
     (first, _) = feedback.tables(found)
     assert [column.header for column in first.columns] == ["Student", "ex01", "ex02", "Points", "Not right"]
+
+
+def test_a_stop_halfway_ends_every_process_and_leaves_no_folder(tmp_path, notebooks, monkeypatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    made = Class(tmp_path / "class", notebooks)
+    made.folder.mkdir()
+    for name in "ab":
+        made.hand_in(
+            f"{name}/ex01.ipynb", {GUESS: SOLUTIONS[GUESS] if name == "a" else "while True: pass\ndef guess(): 1"}
+        )
+    started, popen = [], subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *given, **named: started.append(popen(*given, **named)) or started[0]
+    )
+
+    def stop(items, total):
+        yield next(items)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        grading.grade(made.folder, 1, 600, stop, answers.parts(notebooks))
+    assert started[0].returncode == -signal.SIGKILL and not list((tmp_path / "temporary").iterdir())
 
 
 def test_exercises_that_do_not_run_are_our_fault_and_said(tmp_path, notebooks) -> None:

@@ -20,6 +20,8 @@ from dfdlib.core import disk, errors, paths
 from dfdlib.core.errors import DfdError
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+# One thread, since a fork has no others; no window for figures; macOS forks only where this allows it.
+ENVIRONMENT = dict.fromkeys(THREADS, "1") | {"MPLBACKEND": "agg", "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"}
 
 
 @dataclass(frozen=True)
@@ -139,28 +141,32 @@ def _checked(part: Part, tasks: dict[str, dict], jobs: int, limit: float) -> Ite
         return
     if not hasattr(os, "fork"):
         raise DfdError("Grading needs Linux or macOS, since each answer gets a forked process; on Windows use WSL.")
+    paths.import_from_here()
+    command = [sys.executable, "-m", "dfdlib.command.checking"]
+    with tempfile.TemporaryDirectory(prefix="dfd-grade-", ignore_cleanup_errors=True) as folder:
+        given, log = Path(folder) / "work.json", Path(folder) / "log"
+        given.write_text(_work(part, tasks, jobs, limit), encoding="utf-8")
+        environment = os.environ | ENVIRONMENT | {"TMPDIR": folder}
+        with given.open() as work, log.open("w") as told:
+            running = subprocess.Popen(command, stdin=work, stdout=subprocess.PIPE, stderr=told, env=environment)
+        given.unlink()  # it is open, and nobody's answer is to read the others'
+        with running:
+            try:
+                yield from map(json.loads, running.stdout)
+            except BaseException:
+                running.kill()
+                raise
+        if running.returncode:
+            why = (log.read_text(errors="replace").strip().splitlines() or [f"exit code {running.returncode}"])[-1]
+            raise DfdError(f"Our own solutions of {part.stem} do not run here ({why}); `make test` says more.")
+
+
+def _work(part: Part, tasks: dict[str, dict], jobs: int, limit: float) -> str:
+    """What `checking.main` reads: the exercises up to the last that has an answer, and the answers."""
     last = max(i for i, exercise in enumerate(part.exercises) if tasks[exercise.number])
     exercises = [
         {"number": one.number, "names": one.names, "setup": one.setup, "check": one.check}
         | {"solution": [cell.source for cell in one.solution]}
         for one in part.exercises[: last + 1]
     ]
-    work = json.dumps({"exercises": exercises, "tasks": tasks, "jobs": jobs, "limit": limit})
-    paths.import_from_here()
-    environment = (
-        os.environ | dict.fromkeys(THREADS, "1") | {"MPLBACKEND": "agg", "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"}
-    )
-    command = [sys.executable, "-m", "dfdlib.command.checking"]
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as given, tempfile.TemporaryFile("w+", errors="replace") as log:
-        given.write(work)
-        given.seek(0)
-        running = subprocess.Popen(command, stdin=given, stdout=subprocess.PIPE, stderr=log, env=environment, text=True)
-        with running:
-            try:
-                yield from map(json.loads, running.stdout)
-            finally:
-                code = running.wait() if sys.exc_info()[0] is None else running.kill()
-        if code:
-            log.seek(0)
-            why = (log.read().strip().splitlines() or [f"exit code {code}"])[-1]
-            raise DfdError(f"Our own solutions of {part.stem} do not run here ({why}); `make test` says more.")
+    return json.dumps({"exercises": exercises, "tasks": tasks, "jobs": jobs, "limit": limit})
