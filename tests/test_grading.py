@@ -223,6 +223,7 @@ def test_the_class_in_tables_csv_and_pages(graded, tmp_path) -> None:
     assert [found.right(one) for one in found.exercises] == [8, 6, 8]
     feedback.write_csv(tmp_path / "points.csv", found)
     rows = list(csv.DictReader((tmp_path / "points.csv").read_text(encoding="utf-8").splitlines()))
+    assert {row["student"]: row["id"] for row in rows if row["id"]} == {"bela": "12345", "Cleo Ray": "123", "ivo": "77"}
     assert (
         len(rows) == 12 and rows[0] | {"student": "anna", "points": "3", "of": "3", "01.2 outcome": "right"} == rows[0]
     )

@@ -72,12 +72,14 @@ def write_csv(path: Path, graded: Graded) -> None:
     numbers = [exercise.number for exercise in graded.exercises]
     with disk.replacing(path, "name another file") as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["student", *numbers, "points", "of", *(f"{number} outcome" for number in numbers)])
+        writer.writerow(["student", "id", *numbers, "points", "of", *(f"{number} outcome" for number in numbers)])
         for student in graded.students:
             found = [student.outcomes[number] for number in numbers]
             scores = [points(*pair) for pair in zip(graded.exercises, found, strict=True)]
             name = f"'{student.name}" if student.name[0] in "=+-@" else student.name  # no formula in a spreadsheet
-            writer.writerow([name, *scores, sum(scores), len(scores), *(WORDS[outcome.status] for outcome in found)])
+            writer.writerow(
+                [name, student.id, *scores, sum(scores), len(scores), *(WORDS[outcome.status] for outcome in found)]
+            )
 
 
 def write_pages(folder: Path, graded: Graded) -> None:

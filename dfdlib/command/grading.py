@@ -34,9 +34,10 @@ class Outcome:
 
 @dataclass
 class Student:
-    """A student's outcomes by exercise."""
+    """A student's outcomes by exercise; `id` is the number that the learning platform gives, or ""."""
 
     name: str
+    id: str
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
 
@@ -94,7 +95,8 @@ def grade(folder: Path, jobs: int, limit: float, show: Callable, known: Sequence
     if not found:
         raise DfdError(f"{folder} holds no notebook of these exercises that names its student. {' '.join(others[:3])}")
     names = _names(found)
-    students = {name: Student(name) for name in sorted(names.values(), key=str.casefold)}
+    people = sorted(names.items(), key=lambda one: one[1].casefold())
+    students = {name: Student(name, id) for (_, id), name in people}
     used = [part for part in known if any(one.part is part for one in found)]
     shut = True
     for student in students.values():
@@ -147,7 +149,7 @@ def _checked(part: Part, tasks: dict[str, dict], jobs: int, limit: float) -> Ite
         given, log = Path(folder) / "work.json", Path(folder) / "log"
         given.write_text(_work(part, tasks, jobs, limit), encoding="utf-8")
         environment = os.environ | ENVIRONMENT | {"TMPDIR": folder}
-        with given.open() as work, log.open("w") as told:
+        with given.open(encoding="utf-8") as work, log.open("w", encoding="utf-8") as told:
             running = subprocess.Popen(command, stdin=work, stdout=subprocess.PIPE, stderr=told, env=environment)
         given.unlink()  # it is open, and nobody's answer is to read the others'
         with running:
@@ -157,7 +159,7 @@ def _checked(part: Part, tasks: dict[str, dict], jobs: int, limit: float) -> Ite
                 running.kill()
                 raise
         if running.returncode:
-            why = (log.read_text(errors="replace").strip().splitlines() or [f"exit code {running.returncode}"])[-1]
+            why = (log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [f"exit code {running.returncode}"])[-1]
             raise DfdError(f"Our own solutions of {part.stem} do not run here ({why}); `make test` says more.")
 
 
