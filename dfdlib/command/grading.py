@@ -159,7 +159,8 @@ def _checked(part: Part, tasks: dict[str, dict], jobs: int, limit: float) -> Ite
                 running.kill()
                 raise
         if running.returncode:
-            why = (log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [f"exit code {running.returncode}"])[-1]
+            lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            why = lines[-1] if lines else f"exit code {running.returncode}"
             raise DfdError(f"Our own solutions of {part.stem} do not run here ({why}); `make test` says more.")
 
 
