@@ -201,7 +201,7 @@ def test_each_of_the_twelve_gets_what_is_due(graded, name: str, expected: tuple,
 
 def test_hints_and_errors_say_what_and_where(graded) -> None:
     said = {one.name: [outcome.said for outcome in one.outcomes.values()] for one in graded[0].students}
-    assert said["bela"][0] == "'less' is not what was measured. Count again. It was 'more'."
+    assert "Count again." in said["bela"][0] and "It was 'more'." in said["bela"][0], "a hint's both levels"
     assert said["bela"][1:] == ["this is the square.", "NameError: name 'nothing' is not defined (line 2 of the cell)"]
     assert said["Cleo Ray"] == 3 * ["return it"] and said["gita"][1] == "no cell defines double"
     assert said["dora"][1] == "not done after 5 seconds"
