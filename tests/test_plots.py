@@ -13,6 +13,7 @@ from dfdlib.core.studies import Study
 from dfdlib.experiments import pose_factorial
 from dfdlib.headpose import pnp
 from dfdlib.plots import canvas, image_figures, pose_figures, pose_scores, score_figures
+from dfdlib.superres import networks
 
 
 @pytest.fixture(autouse=True)
@@ -54,8 +55,33 @@ def test_a_frame_shows_the_detectors_box_its_square_and_its_crop() -> None:
 def test_sizes_are_named_width_first() -> None:
     large, small = np.zeros((20, 12, 3), np.uint8), np.zeros((10, 6, 3), np.uint8)
     fig = image_figures.downsampled([large], [small], 2)
-    assert [axis.get_title() for axis in fig.axes] == ["12 x 20 px", "6 x 10 px (1/2)"]
-    assert [axis.images[0].get_array().shape for axis in fig.axes] == [(20, 12, 3), (10, 6, 3)]
+    assert [axis.get_title() for axis in fig.axes] == ["12 x 20 px", "its square", "at 6 x 10 px"]
+
+
+def test_the_square_is_where_the_lines_are_and_shows_the_same_at_both_sizes() -> None:
+    large = np.zeros((218, 178, 3), np.uint8)
+    large[100:116:4, 90:110] = 255
+    (rows, columns), small = image_figures.detailed(large), large[::2, ::2]
+    assert rows.start <= 100 and rows.stop >= 114 and columns.start <= 90 and columns.stop >= 110
+    fig = image_figures.downsampled([large], [small], 2)
+    square, shrunk = (np.asarray(axis.images[0].get_array()) for axis in fig.axes[1:])
+    assert (square[::2, ::2] == shrunk).all() and square.max() == 255
+
+
+def test_the_diagram_has_every_layer_with_its_weights() -> None:
+    model = networks.FSRCNN(2, m=2)
+    table = image_figures.layer_table(model)
+    assert table["weights"].sum() == networks.count_weights(model) and table["channels in"].tolist()[0] == 1
+    written = [text.get_text() for text in image_figures.layers(model).axes[0].texts]
+    assert sum("mapping" in text for text in written) == 2 and any(text.endswith("4,536") for text in written)
+
+
+def test_differences_are_taken_image_by_image() -> None:
+    rows = [("FSRCNN", "a", 31.0), ("FSRCNN", "b", 42.0), ("bicubic", "a", 30.0), ("bicubic", "b", 40.0)]
+    fig = image_figures.paired(pd.DataFrame(rows, columns=["way", "person", "psnr"]))
+    assert _legend(fig, 1) == ["mean +1.50 dB"]
+    counts = [patch.get_height() for patch in fig.axes[1].patches]
+    assert (counts[0], counts[-1], sum(counts)) == (1, 1, 2), "one image gains 1 dB, the other 2 dB"
 
 
 def test_a_learning_curve_is_in_decibels() -> None:
@@ -250,8 +276,8 @@ def test_error_maps_stand_below_their_image() -> None:
     small, large = _pictures(2)
     fig = image_figures.enlarged({"low": small, "bicubic": large}, {"bicubic": np.full((8, 8), -7.0)})
     titles = [axis.get_title() for axis in fig.axes]
-    assert titles[:2] == ["low", "bicubic"] and titles[2] == "" and "error" in titles[3]
-    assert (fig.axes[3].images[0].get_array() == 7).all() and not fig.axes[2].images
+    assert titles[:2] == ["low", "bicubic"] and titles[4] == "" and "error" in titles[5]
+    assert (fig.axes[5].images[0].get_array() == 7).all() and not fig.axes[4].images
 
 
 def test_the_shelf_shows_what_was_published_beside_ours() -> None:
@@ -260,8 +286,8 @@ def test_the_shelf_shows_what_was_published_beside_ours() -> None:
     rows += [(name, 2, 4000 + i, 2000 + i, 36.0, np.nan) for i, name in enumerate(("fsrcnn_s", "espcn", "srcnn"))]
     table = pd.DataFrame(rows, columns=["network", "scale", "weights", "operations", "psnr", "published"])
     fig = image_figures.shelf(table)
-    assert _legend(fig)[0] == "FSRCNN, 12464 weights" and _legend(fig)[-1] == "bicubic"
-    heights = [float(line.get_ydata()[0]) for line in fig.axes[0].lines]
+    assert _legend(fig)[0] == "FSRCNN, 12,464 weights" and _legend(fig)[-1] == "bicubic"
+    heights = [float(line.get_ydata()[0]) for line in fig.axes[0].lines if len(line.get_ydata())]
     assert heights == [36.9, 36.94, 36.0, 36.0, 36.0, 33.6]
 
 

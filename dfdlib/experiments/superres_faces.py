@@ -37,14 +37,12 @@ def estimates(table: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
     return found
 
 
-def record_quality(study: Study, table: pd.DataFrame) -> None:
-    """Record the `estimates` under ids such as fsrcnn.x2.celeba_psnr and print a line for each."""
-    images = "celeba" if study.dataset == "uadfv" else "stills"
+def record_quality(study: Study, table: pd.DataFrame) -> str:
+    """Record the `estimates` under ids such as fsrcnn.x2.celeba_psnr; returns their beginning, fsrcnn.x2.celeba."""
+    first = f"fsrcnn.x{study.superres.scale}.{'celeba' if study.dataset == 'uadfv' else 'stills'}"
     for name, found in estimates(table, study.bootstrap).items():
-        results.record(study.name, f"fsrcnn.x{study.superres.scale}.{images}_{name}", found)
-        digits, unit = (2, " dB") if "psnr" in name else (3, "")
-        value, low, high = (f"{number:.{digits}f}" for number in (found.value, found.low, found.high))
-        print(f"{name:13s} {value} [{low}, {high}]{unit}, n = {found.n} {found.unit}")
+        results.record(study.name, f"{first}_{name}", found)
+    return first
 
 
 FILTERS = {"scikit-image's resize": lr_hr.downsample, "antialiased bicubic": lr_hr.downsample_bicubic}

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from torch import nn
 
 from dfdlib.headpose import pnp
 from dfdlib.plots import canvas
 from dfdlib.plots.canvas import FAKE, FOURTH, REAL, THIRD
 from dfdlib.superres import lr_hr
-from dfdlib.superres.networks import NAMES
+from dfdlib.superres.networks import FSRCNN, NAMES
 
 # The pipeline as the code runs it: stages, and the dfdlib modules that compute them.
 STAGES = {
@@ -27,6 +29,9 @@ STAGES = {
     "SVM": "headpose.pose_features",
     "Decision\nmaker": "evaluation.arbiter",
 }
+WAYS = {"bicubic": FOURTH, "FSRCNN": THIRD}  # not the colours of real and fake
+LINES = {"bicubic": "--", "FSRCNN": "-"}
+SHELF = {"fsrcnn": (THIRD, "D"), "fsrcnn_s": ("#56B4E9", "o"), "espcn": ("#E69F00", "s"), "srcnn": ("0.2", "^")}
 ERROR = 20  # grey levels of luminance at which an error map is black
 PANELS = {
     "psnr": "PSNR against bicubic (dB)\nmore is better",
@@ -114,32 +119,120 @@ def point_table(points: np.ndarray) -> pd.DataFrame:
 
 
 def downsampled(hr: Sequence[np.ndarray], lr: Sequence[np.ndarray], scale: int) -> Figure:
-    """Paper Fig. 4: originals above, the same images shrunk below, pixels as squares."""
-    fig, axes = canvas.grid(2, len(hr), 1.7 * len(hr), 4.4)
-    for column, (large, small) in enumerate(zip(hr, lr, strict=True)):
-        canvas.show_image(axes[0, column], large, f"{large.shape[1]} x {large.shape[0]} px")
-        canvas.show_image(axes[1, column], small, f"{small.shape[1]} x {small.shape[0]} px (1/{scale})")
+    """Paper Fig. 4: originals, each with a square; below it the square in the original and in the shrunk image."""
+    fig, axes = canvas.grid(3, len(hr), 1.9 * len(hr), 6.6)
+    for (above, middle, below), large, small in zip(axes.T, hr, lr, strict=True):
+        square = detailed(large)
+        canvas.show_image(above, large, f"{large.shape[1]} x {large.shape[0]} px")
+        _outline(above, square)
+        canvas.show_image(middle, large[square], "its square")
+        inner = tuple(slice(edge.start // scale, edge.stop // scale) for edge in square)
+        canvas.show_image(below, small[inner], f"at {small.shape[1]} x {small.shape[0]} px")
     return fig
 
 
+def detailed(image: np.ndarray, share: float = 0.25) -> tuple[slice, slice]:
+    """Rows and columns of the square with the finest detail in the middle of an image (H, W, 3), a share of W wide.
+
+    Its ends are multiples of 12, whole pixels at the scales 2, 3 and 4, where the image is large enough.
+    """
+    step = 12 if image.shape[1] >= 96 else 1
+    side = max(round(share * image.shape[1]) // step, 1) * step
+    lines = np.abs(cv2.Laplacian(image.mean(2), cv2.CV_64F))
+    rows, columns = (range(n // 4 // step * step, max(3 * n // 4 - side, n // 4) + 1, step) for n in lines.shape)
+    corners = [(y, x) for y in rows for x in columns]
+    y, x = max(corners, key=lambda at: lines[at[0] : at[0] + side, at[1] : at[1] + side].sum())
+    return slice(y, y + side), slice(x, x + side)
+
+
+def _outline(axis: Axes, square: tuple[slice, slice]) -> None:
+    (top, bottom), (left, right) = ((edge.start - 0.5, edge.stop - 0.5) for edge in square)
+    axis.plot([left, right, right, left, left], [top, top, bottom, bottom, top], color="white", lw=1.5)
+
+
 def enlarged(images: dict[str, np.ndarray], errors: dict[str, np.ndarray] | None = None) -> Figure:
-    """Images, each under its name (which may include the PSNR); below them maps of their luminance errors, if given."""
-    fig, axes = canvas.grid(2 if errors else 1, len(images), 2.3 * len(images), 5.2 if errors else 3.0)
+    """Images, each under its name (which may include the PSNR).
+
+    With maps of luminance errors there are two more rows: a square of each image, and the maps.
+    """
+    fig, axes = canvas.grid(3 if errors else 1, len(images), 2.3 * len(images), 8.0 if errors else 3.0)
     for axis, (name, image) in zip(axes[0], images.items(), strict=True):
         canvas.show_image(axis, image, name)
-    for axis, name in zip(axes[1] if errors else (), images, strict=bool(errors)):
-        axis.axis("off")
+    for (top, middle, below), name in zip(axes.T if errors else (), images, strict=bool(errors)):
+        square = _same_square(images, name)
+        _outline(top, square)
+        canvas.show_image(middle, images[name][square])
+        below.axis("off")
         if name in errors:
-            axis.imshow(np.abs(errors[name]), cmap="gray_r", vmin=0, vmax=ERROR, interpolation="nearest")
-            axis.set_title(f"error: white 0, black {ERROR}+", fontsize=9)
+            below.imshow(np.abs(errors[name]), cmap="gray_r", vmin=0, vmax=ERROR, interpolation="nearest")
+            below.set_title(f"error: white 0, black {ERROR}+", fontsize=9)
+    return fig
+
+
+def _same_square(images: dict[str, np.ndarray], name: str) -> tuple[slice, slice]:
+    """The square of the largest image, in the pixels of one that shows the same."""
+    largest = max(images.values(), key=len)
+    scale = len(largest) // len(images[name])
+    return tuple(slice(edge.start // scale, edge.stop // scale) for edge in detailed(largest))
+
+
+def layer_table(model: FSRCNN) -> pd.DataFrame:
+    """FSRCNN's layers: what each does, the side of its filters, its channels in and out, and its weights."""
+    convolutions = [layer for layer in model.features if isinstance(layer, nn.Conv2d)]
+    words = ["features", "shrinking", *["mapping"] * (len(convolutions) - 3), "expanding", "deconvolution"]
+    rows = [
+        (word, layer.kernel_size[0], layer.in_channels, layer.out_channels, layer.weight.numel())
+        for word, layer in zip(words, [*convolutions, model.deconvolution], strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["layer", "filter", "channels in", "channels out", "weights"])
+
+
+def layers(model: FSRCNN) -> Figure:
+    """FSRCNN from the small image to the large one: a block for each layer, higher with more channels."""
+    table = layer_table(model)
+    fig, axis = canvas.single(9.5, 3.4)
+    blocks = [("small\nimage", 0, 1, 0), *table[["layer", "filter", "channels out", "weights"]].itertuples(index=False)]
+    for x, (word, side, channels, weights) in enumerate(blocks):
+        last = x == len(blocks) - 1
+        height = 4.0 if last else 0.8 * channels**0.5
+        colour = canvas.THIRD if last else "0.85" if x == 0 else "#E8F1F8"
+        axis.add_patch(
+            FancyBboxPatch((x - 0.22, -height / 2), 0.44, height, boxstyle="round,pad=0.02", fc=colour, ec="0.3")
+        )
+        axis.text(x, 3.9, f"{word}\n{side} x {side}" if side else word, ha="center", va="center", fontsize=9)
+        size = f"{model.scale}H x {model.scale}W" if last else "H x W"
+        below = f"{channels} channel{'s' * (channels > 1)}\n{size}" + (f"\n{weights:,}" if weights else "")
+        axis.text(x, -3.3, below, ha="center", va="top", fontsize=8)
+        if x:
+            axis.annotate("", xy=(x - 0.26, 0), xytext=(x - 0.74, 0), arrowprops={"arrowstyle": "->", "color": "0.3"})
+    axis.set(xlim=(-0.6, len(blocks) - 0.4), ylim=(-5.2, 4.6))
+    axis.axis("off")
+    return fig
+
+
+def paired(table: pd.DataFrame) -> Figure:
+    """PSNR (columns way, psnr) of the same images by FSRCNN and bicubic: both distributions, and their differences."""
+    wide = {way: table.loc[table["way"] == way, "psnr"].to_numpy() for way in WAYS}
+    fig, ((left, right),) = canvas.grid(1, 2, 9.0, 3.4)
+    bins = np.histogram_bin_edges(np.concatenate(list(wide.values())), 24)
+    for way, values in wide.items():
+        left.hist(values, bins, histtype="step", lw=2, ls=LINES[way], color=WAYS[way], label=way)
+    left.set(xlabel="PSNR of an image (dB)", ylabel="images")
+    left.legend(fontsize=9)
+    gain = wide["FSRCNN"] - wide["bicubic"]
+    right.hist(gain, 24, color="0.75")
+    right.axvline(0, color="0.5", lw=1)
+    right.axvline(gain.mean(), color=WAYS["FSRCNN"], lw=2, label=f"mean {gain.mean():+.2f} dB")
+    right.set(xlabel="FSRCNN minus bicubic, same image (dB)", xlim=(min(0, gain.min()) - 0.1, None))
+    right.legend(fontsize=9)
     return fig
 
 
 def learning_curve(history: pd.DataFrame, bicubic_mse: float) -> Figure:
     """FSRCNN's PSNR (dB) on held-out images per epoch, with that of bicubic interpolation."""
     fig, axis = canvas.single(5.5, 3.6)
-    axis.plot(history["epoch"], lr_hr.decibels(history["test_mse"]), "o-", color=REAL, label="FSRCNN")
-    axis.axhline(lr_hr.decibels(bicubic_mse), color=FAKE, ls="--", label="bicubic")
+    axis.plot(history["epoch"], lr_hr.decibels(history["test_mse"]), "o-", color=WAYS["FSRCNN"], label="FSRCNN")
+    axis.axhline(lr_hr.decibels(bicubic_mse), color=WAYS["bicubic"], ls="--", label="bicubic")
     axis.set(xlabel="epoch", ylabel="PSNR of all held-out pixels (dB)", xticks=history["epoch"])
     axis.legend()
     return fig
@@ -149,12 +242,14 @@ def shelf(table: pd.DataFrame) -> Figure:
     """PSNR on Set5 at scale 2 over the operations per pixel: ours filled, published values hollow."""
     fig, axis = canvas.single(6.4, 4.2)
     bicubic, chosen = (table.query(f"scale == 2 and network {sign} 'bicubic'") for sign in ("==", "!="))
-    for row, colour, marker in zip(chosen.itertuples(), (FAKE, THIRD, FOURTH, REAL), "Dos^", strict=True):
-        label = f"{NAMES[row.network]}, {row.weights:.0f} weights"
+    for row in chosen.itertuples():
+        colour, marker = SHELF[row.network]
+        label = f"{NAMES[row.network]}, {row.weights:,.0f} weights"
         axis.plot(row.operations, row.psnr, marker, color=colour, label=label)
         if row.published > 0:
             axis.plot(row.operations, row.published, marker, color=colour, mfc="none", ms=10)
-    axis.axhline(bicubic["psnr"].item(), color="0.4", ls="--", label="bicubic")
+    axis.plot([], [], "o", color="0.4", mfc="none", ms=10, label="as published")
+    axis.axhline(bicubic["psnr"].item(), color=WAYS["bicubic"], ls="--", label="bicubic")
     axis.set(xscale="log", xlabel="operations for one pixel of the large image", ylabel="PSNR on Set5, x2 (dB)")
     axis.set_xticks([2000, 4000, 8000, 16000], ["2,000", "4,000", "8,000", "16,000"], minor=False)
     axis.minorticks_off()
@@ -180,7 +275,7 @@ def face_gains(tables: dict[str, pd.DataFrame]) -> Figure:
 
 def _gains(axis: Axes, table: pd.DataFrame, ways: Sequence[str]) -> None:
     axis.axvline(0, color="0.5", lw=1)
-    for offset, (scale, colour, marker) in enumerate(zip((2, 3, 4), (REAL, FAKE, THIRD), "osD", strict=True)):
+    for offset, (scale, colour, marker) in enumerate(zip((2, 3, 4), ("0.2", "#E69F00", THIRD), "osD", strict=True)):
         rows = table[table["scale"] == scale].set_index("way").reindex(ways).reset_index().dropna(subset="gain")
         y = [ways.index(way) + 0.22 * (offset - 1) for way in rows["way"]]
         half = np.stack([rows["gain"] - rows["low"], rows["high"] - rows["gain"]])
