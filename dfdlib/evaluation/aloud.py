@@ -45,18 +45,9 @@ class Reader:
         return f"{self.short(key)} ({estimate(row).counted}{synthetic})"
 
     def short(self, key: str) -> str:
-        """The number and its interval: accuracy in per cent, its gain in percentage points, AUC and others as such."""
+        """The number and its interval alone, as `number` writes them."""
         row = self.rows.get(key)
-        if row is None:
-            return MISSING
-        if unit := next((name for name in UNITS if key.removesuffix("_gain").endswith(name)), None):
-            return _measured(row, unit, "+" if key.endswith("gain") else "")
-        value, low, high = (row[end] for end in ("value", "low", "high"))
-        if re.search("(auc|_ap|_ece|_brier)(_gain)?$", key):
-            return f"{value:{'+' if key.endswith('gain') else ''}.3f} [{low:.3f}, {high:.3f}]"
-        value, low, high = (round(100 * end, 1) + 0.0 for end in (value, low, high))  # + 0.0: no "-0.0"
-        number = f"{value:+.1f} percentage points" if key.endswith("gain") else f"{value:.1f} %"
-        return f"{number} [{low:.1f}, {high:.1f}]"
+        return MISSING if row is None else number(key, estimate(row))
 
     def table(self, branches: dict[str, str]) -> str:
         """A Markdown table of SCORES with their intervals, a column a branch: its name in words, its name in ids."""
@@ -110,16 +101,28 @@ def table(readers: dict[str, Reader], rows: dict[str, str], columns: dict[str, s
     return "\n".join(lines)
 
 
-def _measured(row: dict, name: str, sign: str) -> str:
-    digits = 2 if UNITS[name] else 3
-    value, low, high = (round(row[end], digits) + 0.0 for end in ("value", "low", "high"))
-    return f"{value:{sign}.{digits}f}{UNITS[name]} [{low:.{digits}f}, {high:.{digits}f}]"
-
-
 def estimate(row: dict) -> Estimate:
     """The estimate that a row was recorded from, rounded as recorded."""
     names = ("value", "low", "high", "n", "unit", "people", "trainings")
     return Estimate(**{name: row[name] for name in names if name in row})
+
+
+def number(key: str, found: Estimate) -> str:
+    """A number and its interval: accuracy in per cent, its gain in percentage points, AUC and others as such.
+
+    The end of `key`, a row's id, says which of these it is.
+    """
+    value, low, high, gain = found.value, found.low, found.high, key.endswith("gain")
+    if unit := next((name for name in UNITS if key.removesuffix("_gain").endswith(name)), None):
+        digits = 2 if UNITS[unit] else 3
+        value, low, high = (round(end, digits) + 0.0 for end in (value, low, high))
+        return f"{value:{'+' if gain else ''}.{digits}f}{UNITS[unit]} [{low:.{digits}f}, {high:.{digits}f}]"
+    if re.search("(auc|_ap|_ece|_brier)(_gain)?$", key):
+        return f"{value:{'+' if gain else ''}.3f} [{low:.3f}, {high:.3f}]"
+    value, low, high = (round(100 * end, 1) + 0.0 for end in (value, low, high))  # + 0.0: no "-0.0"
+    return (
+        f"{value:+.1f} percentage points [{low:.1f}, {high:.1f}]" if gain else f"{value:.1f} % [{low:.1f}, {high:.1f}]"
+    )
 
 
 def say(text: str) -> None:

@@ -5,7 +5,6 @@ Everybody is scored by networks that have not seen them, and an AUC ranks the fr
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -220,20 +219,6 @@ def changed_verdicts(study_name: str, recipe: str, committed: bool = True) -> fl
     pairs = zip(*(tables(study_name, recipe, name, committed) for name in ("native", "fsrcnn first")), strict=True)
     fake = [[table["p_fake"] >= metrics.THRESHOLD for table in pair] for pair in pairs]
     return float(np.mean([before != after for before, after in fake]))
-
-
-def joined(study: Study, committed: bool = True) -> dict[tuple[str, str, str], Estimate]:
-    """What joining by each rule of the decision maker gains over the ResNet alone, in accuracy of frames.
-
-    By recipe, head pose ("paper" or "yang") and rule. The ResNet sees the crops after FSRCNN on both sides.
-    """
-    found = {}
-    for recipe, pose in itertools.product(RECIPES, ("paper", "yang")):
-        alone, table = tables(study.name, recipe, "fsrcnn first", committed), headpose(study.name, pose, committed)
-        for rule in (name for name in arbiter.RULES if name != "resnet"):
-            both = [arbiter.combine(scored, table, rule) for scored in alone]
-            found[recipe, pose, rule] = metrics.difference(both, alone, "acc", "frames", study.bootstrap)
-    return found
 
 
 def of_people(scored: Sequence[pd.DataFrame]) -> pd.Series:

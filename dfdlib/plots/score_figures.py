@@ -147,9 +147,10 @@ def forest(rows: pd.DataFrame) -> Figure:
             "AUC": "AUC",
             "gain": "gain, points of accuracy or hundredths of AUC",
         }
-        axis.set_xlabel(labels[kind])
+        axis.set_xlabel(labels[kind], loc="right")
         axis.axvline({"accuracy": 50, "AUC": 0.5, "gain": 0}[kind], color="0.6", lw=1)
-    axes[0, 0].legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+    marks = {label: mark for axis in axes[:, 0] for mark, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    fig.legend(marks.values(), marks.keys(), fontsize=9, loc="outside upper right", ncols=3)  # wider than the axes
     return fig
 
 
