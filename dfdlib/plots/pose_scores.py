@@ -14,7 +14,7 @@ from dfdlib.plots.canvas import FAKE, FOURTH, REAL, THIRD
 
 UADFV, OTHER = ("black", "o"), ("0.55", "s")  # colour and mark of the data that the numbers come from
 WORDS = {  # for levels of the experiment and names of results
-    "v_c, v_a": "both directions, v_c and v_a (the paper)",
+    "v_c, v_a": "both directions, $v_c$ and $v_a$ (the paper)",
     "v_a - v_c": "difference of the directions",
     "r_a - r_c": "difference of the rotation vectors",
     "R_a - R_c": "difference of the rotation matrices",
@@ -64,11 +64,11 @@ def factorial(studies: dict[str, pd.DataFrame], score: str, xlabel: str, paper: 
             _levels(axis, cells, factor, found, score)
             axis.axvline(paper, color=FAKE, lw=1.2, ls="--", label=f"the paper: {100 * paper:.1f} %")
     for axis, (factor, found) in zip(axes[:, 0], levels.items(), strict=True):
-        axis.set_yticks(range(len(found)), [WORDS.get(level, level) for level in found])
+        axis.set_yticks(range(len(found)), [WORDS.get(level, level.replace("%", " %")) for level in found])
         axis.set(ylim=(len(found) - 0.5, -0.5), ylabel={"svm": "SVM", "model": "world model"}.get(factor, factor))
     axes[-1, 0].set_xlabel(xlabel, loc="left")
     fig.align_ylabels(axes[:, 0])
-    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower right", ncols=4, fontsize=9)
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=4, fontsize=9)
     return fig
 
 

@@ -18,6 +18,7 @@ DATA = {  # studies in words
     "photographs": "CelebA photographs\n(all real)",
     "yours": "one FaceForensics++\nvideo and its fake",
 }
+WORDS = {name: words.replace("\n", " ") for name, words in DATA.items()}
 
 
 def matrix(table: pd.DataFrame) -> Figure:
@@ -39,7 +40,7 @@ def matrix(table: pd.DataFrame) -> Figure:
     axes[0, 0].set_ylim(max(y.values()) + 0.6, -1.0)
     for learned in dict.fromkeys(learned for learned, _ in rows):
         first = min(place for row, place in y.items() if row[0] == learned)
-        words = f"learned on {DATA.get(learned, learned)}".replace("\n", " ")
+        words = f"learned on {WORDS.get(learned, learned)}"
         place = axes[0, 0].get_yaxis_transform()
         axes[0, 0].text(-0.04, first - 0.75, words, transform=place, ha="right", va="center", weight="bold", fontsize=9)
     return fig
