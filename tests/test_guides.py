@@ -49,7 +49,7 @@ def test_the_guides_are_those_that_run() -> None:
 
 @pytest.mark.parametrize("name", WITH_CODE)
 def test_a_guides_code_runs_as_written(name: str, tmp_path: Path) -> None:
-    """In a process of its own, since guides add to the library's tables, and in an empty folder; warnings are errors."""
+    """In a process of its own, as guides add to the library's tables, and in an empty folder; warnings are errors."""
     text = (paths.root() / "docs" / f"{name}.md").read_text(encoding="utf-8")
     (tmp_path / f"{name}.py").write_text(script(text), encoding="utf-8")
     own = {f"DFD_{kind}": str(tmp_path / kind.lower()) for kind in ("CACHE", "RUNS", "RESULTS", "FIGURES")}
