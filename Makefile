@@ -45,7 +45,7 @@ conda: ## write the lock's versions into environment.yml (`make lock` does so to
 	@sed -n 's/^\([a-z0-9-]*\)==\(.*\)/s|- \1==[^ ]*|- \1==\2|/p' requirements.txt > versions.sed
 	@sed -n 's/^dlib-bin==\([0-9.]*[0-9]\).*/s|- dlib=[^ ]*|- dlib=\1|/p' requirements.txt >> versions.sed
 	@sed -n 's/^dlib-bin==\(.*\)/s|^version = .*|version = "\1"|/p' requirements.txt >> versions.sed
-	@sed -i -f versions.sed environment.yml tools/conda/pyproject.toml && rm versions.sed
+	@sed -i -f versions.sed environment.yml .binder/environment.yml tools/conda/pyproject.toml && rm versions.sed
 
 # A process for each core; tests of one file share what they prepare, and the longest files come first.
 LONGEST := $(addprefix tests/test_,notebooks_run.py notebooks_twice.py every_layout.py)
@@ -76,8 +76,8 @@ publish: study ## maintainers: run a study and put its numbers, figures and note
 exercises: $(VENV)/installed ## make notebooks/exercises/ from notebooks/solutions/
 	@$(BIN)/python tools/exercises.py
 
-readme: $(VENV)/installed ## fill README's tables from results/*.json
-	@$(BIN)/dfd readme
+readme: $(VENV)/installed ## fill README's tables from results/*.json, its Binder badge from CITATION.cff
+	@$(BIN)/dfd readme && $(BIN)/python tools/launch.py
 
 site: $(VENV)/installed ## build build/site: notebooks, figures and tables as pages that need no network; ADDRESS=https://... adds a sitemap
 	@$(BIN)/dfd site $(if $(ADDRESS),build/site $(ADDRESS))

@@ -7,7 +7,6 @@ import hashlib
 import itertools
 import re
 import shutil
-import sys
 import types
 import warnings
 
@@ -15,7 +14,6 @@ import cv2
 import numpy as np
 import pytest
 
-import dfdlib.data
 from dfdlib.command import check
 from dfdlib.core import disk, paths, studies
 from dfdlib.core.errors import DfdError
@@ -255,19 +253,12 @@ def test_the_published_uadfv_split(tmp_path, monkeypatch) -> None:
 
 @pytest.fixture
 def my_set(tmp_path, monkeypatch) -> Study:
-    """A data set added by the very lines of CONTRIBUTING.md, with six people's videos in its folder."""
-    section = (paths.root() / "CONTRIBUTING.md").read_text().split("## A data set")[1].split("\n## ")[0]
-    adapter, entry = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    """A data set added by the very lines of docs/your-own-data.md, with six people's videos in its folder."""
+    guide = (paths.root() / "docs" / "your-own-data.md").read_text(encoding="utf-8")
+    adapter, entry, *_ = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
     assert len([line for line in (adapter + entry).splitlines() if line]) <= 12
-    mine = types.ModuleType("dfdlib.data.mine")
-    exec(adapter, vars(mine))
-    monkeypatch.setitem(sys.modules, "dfdlib.data.mine", mine)
-    monkeypatch.setattr(dfdlib.data, "mine", mine, raising=False)
-    lines, row = entry.rsplit("\n\n", 1)
-    names = {"DataSet": sources.DataSet}
-    exec(lines, names)
-    added = eval(f"{{{row}}}", names)
-    monkeypatch.setattr(sources, "DATA_SETS", sources.DATA_SETS | added)
+    monkeypatch.setattr(sources, "DATA_SETS", dict(sources.DATA_SETS))
+    exec(adapter + entry, {})
     for kind, name in itertools.product(("real", "fake"), ("anna", "bert", "cora", "dora", "elsa", "fritz")):
         path = tmp_path / "set" / kind / f"{name}.mp4"
         path.parent.mkdir(parents=True, exist_ok=True)

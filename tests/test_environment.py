@@ -95,7 +95,13 @@ def test_every_conda_line_says_what_it_is_for() -> None:
 
 
 def test_make_conda_brings_the_locks_versions(tmp_path: Path) -> None:
-    for name in ("Makefile", "environment.yml", "requirements.txt", "tools/conda/pyproject.toml"):
+    for name in (
+        "Makefile",
+        "environment.yml",
+        ".binder/environment.yml",
+        "requirements.txt",
+        "tools/conda/pyproject.toml",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(paths.root() / name, tmp_path / name)
     lock = tmp_path / "requirements.txt"
@@ -106,8 +112,9 @@ def test_make_conda_brings_the_locks_versions(tmp_path: Path) -> None:
     assert "dlib=99.1" in conda and {"torch==99.1.post7", "nbval==99.1.post7"} < set(pip)
     assert 'version = "99.1.post7"' in (tmp_path / "tools/conda/pyproject.toml").read_text(encoding="utf-8")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        *("Makefile", "environment.yml", "requirements.txt", "tools"),
+        *(".binder", "Makefile", "environment.yml", "requirements.txt", "tools"),
     ]
+    assert "dlib=99.1" in yaml.safe_load((tmp_path / ".binder/environment.yml").read_text())["dependencies"]
 
 
 def test_the_lock_installs_on_every_python_3_11_and_on_no_other() -> None:

@@ -337,12 +337,12 @@ def test_a_download_with_another_hash_is_a_sentence(offline, monkeypatch) -> Non
         architectures.build(ResNetParams("resnet18", weights="imagenet"))
 
 
-def test_contributings_lines_add_a_network(monkeypatch, tmp_path) -> None:
-    """The ten lines as they are written there, then what a study does with a network."""
-    section = (paths.root() / "CONTRIBUTING.md").read_text().split("## A network")[1].split("\n## ")[0]
-    lines = re.search(r"```python\n(.*?)```", section, re.DOTALL)[1]
+def test_the_guides_lines_add_a_network(monkeypatch, tmp_path) -> None:
+    """The lines as they are written there, then what a study does with a network."""
+    guide = (paths.root() / "docs" / "your-own-network.md").read_text(encoding="utf-8")
+    lines = re.search(r"```python\n(.*?)```", guide, re.DOTALL)[1]
     monkeypatch.setattr(architectures, "ARCHITECTURES", dict(architectures.ARCHITECTURES))
-    exec(lines, vars(architectures) | {"ARCHITECTURES": architectures.ARCHITECTURES})
+    exec(lines, {"__name__": "guide"})
     params = ResNetParams("tiny", input_size=32, weights="imagenet", batch=4)
     assert architectures.parameters_and_gmacs("tiny", 32)[0] == architectures.ARCHITECTURES["tiny"].parameters
 

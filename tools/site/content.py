@@ -26,7 +26,8 @@ from dfdlib.core import paths
 from dfdlib.evaluation import claims, results
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-DOCUMENTS = ("*.md", "data/README.md", "studies/*.md", "benchmarks/*.md", "dfdlib/assets/**/*.md", "notebooks/**/*.md")
+DOCUMENTS = ("*.md", "docs/*.md", "data/README.md", "studies/*.md", "benchmarks/*.md", "dfdlib/assets/**/*.md")
+DOCUMENTS += ("notebooks/**/*.md",)
 DOCUMENT_GROUPS = {"notebooks/exercises/README.md": "Exercises"}
 PAPERMILL = re.compile(r"^# papermill_description=.*\n", re.MULTILINE)
 MOST_ROWS = 400  # of a table on its page; the file has all
