@@ -351,7 +351,7 @@ def test_the_guides_lines_add_a_network(monkeypatch, tmp_path) -> None:
     crops = np.random.default_rng(0).integers(0, 255, (4, 36, 36, 3)).astype(np.uint8)
     recipe = finetune.Recipe(0.05, 1, *classifier.epochs_of(crops, np.array([0, 1, 0, 1]), params, 0))
     history = finetune.descend(model, recipe, params, lambda model: ({}, {}), tmp_path)
-    assert "random weights" in origin and len(history) == recipe.steps == 1
+    assert architectures.RANDOM in origin and len(history) == recipe.steps == 1
     assert not any(torch.equal(values, model.state_dict()[name]) for name, values in before.items())
     assert classifier.logits(model, crops, params).shape == (4, 2)
     assert gradcam.grad_cam(model, crops, params).shape == (4, 32, 32)

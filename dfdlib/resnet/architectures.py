@@ -22,6 +22,9 @@ from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import ResNetParams
 
 
+RANDOM = "randomly initialised"  # how the origin of initial weights begins where none were loaded
+
+
 @dataclass(frozen=True)
 class Public:
     """Published weights of a network."""
@@ -274,12 +277,12 @@ def build(params: ResNetParams, outputs: int = 2) -> tuple[nn.Module, str]:
 def _load_first_weights(model: nn.Module, params: ResNetParams) -> str:
     public = architecture(params.arch).imagenet
     if params.weights == "":
-        return "random weights, as the study asks"
+        return f"{RANDOM}, as the study asks"
     if params.weights == "imagenet" and public is None:
-        return "randomly initialised: nobody published ImageNet weights of this network"
+        return f"{RANDOM}: nobody published ImageNet weights of this network"
     path = _fetched(public) if params.weights == "imagenet" else weight_files.named(params.weights)
     if path is None:
-        return "randomly initialised: ImageNet weights were not available"
+        return f"{RANDOM}: ImageNet weights were not available"
     sha256 = public.sha256 if params.weights == "imagenet" else params.weights_sha256
     found = weight_files.read_state(path, sha256)
     if params.weights == "imagenet" and public.other_names:

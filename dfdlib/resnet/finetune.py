@@ -201,7 +201,7 @@ def _evaluate(model: nn.Module, held_out: FrameSet, study: Study) -> tuple[dict,
 def _key(study: Study, frames: FrameSet, recipe: Recipe, origin: str) -> str:
     # A run depends on its own rate, not on others that the study names, and on the initial weights actually found.
     network = replace(study.resnet, learning_rates=(), weights="")
-    first = "random weights" if origin.startswith("random weights") else origin
+    first = "random weights" if origin.startswith(architectures.RANDOM) else origin
     if study.resnet.weights not in ("", "imagenet"):
         first = cache.sha256(weight_files.named(study.resnet.weights))
     how = recipe.lr, recipe.epochs, recipe.cycle, recipe.decay, recipe.weight_decay, *recipe.more
