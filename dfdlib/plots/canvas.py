@@ -54,6 +54,11 @@ def stills_mark(study: Study) -> str:
     return "" if study.dataset == "uadfv" else SYNTHETIC
 
 
+def beside_uadfv(study: Study) -> str:
+    """`save_figure`'s `data` for figures that show a study's numbers beside the committed ones of UADFV."""
+    return f"{SYNTHETIC}; UADFV: real" if study.dataset == "embedded" else "UADFV: real"
+
+
 def grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
     """A figure, width x height inches, and its axes (rows, columns)."""
     with plt.rc_context(STYLE):
