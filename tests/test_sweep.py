@@ -23,7 +23,7 @@ from dfdlib.evaluation import results
 from dfdlib.experiments import resolution
 from dfdlib.experiments.resolution import Cell
 from dfdlib.faces import detection, geometry
-from dfdlib.plots import score_figures
+from dfdlib.plots import canvas, score_figures
 from dfdlib.superres import lr_hr, networks
 
 STUDY = Study("tiny", bootstrap=50, sweep=SweepParams(heights=(16, 32), qualities=(0, 40)))
@@ -174,23 +174,36 @@ def test_agreement_of_psnr_and_auc_is_counted() -> None:
 
 def test_curves_hold_every_way_and_the_own_height() -> None:
     fig = score_figures.resolution(_table())
-    assert len(fig.axes) == 6
-    assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == list(resolution.WAYS)
-    curves = [c for c in fig.axes[0].containers if len(c[0].get_xdata()) == 3]
-    assert len(curves) == 4
-    for curve in curves:
-        assert curve[0].get_xdata() == pytest.approx([16, 32, 128], rel=0.05)
-    fsrcnn_curve = next(c for c in curves if c.get_label() == "FSRCNN")
-    assert list(fsrcnn_curve[0].get_ydata()) == pytest.approx([0.7, 0.6, 0.6])
+    assert len(fig.axes) == 6 and fig.axes[0].get_title() == "network as trained, no JPEG"
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == list(resolution.WAYS)
+    curves = {line.get_label(): line for line in fig.axes[0].lines if len(line.get_xdata()) == 3}
+    assert list(curves) == list(resolution.WAYS)
+    for curve in curves.values():
+        assert curve.get_xdata() == pytest.approx([16, 32, 128], rel=0.05)
+    assert list(curves["FSRCNN"].get_ydata()) == pytest.approx([0.7, 0.6, 0.6])
+    bands = [band.get_paths()[0].vertices[:, 1] for band in fig.axes[0].collections]
+    assert len(bands) == 2 and bands[1].min() == pytest.approx(0.5) and bands[1].max() == pytest.approx(0.8)
     plt.close(fig)
 
 
-def test_the_heat_map_writes_each_gain_and_marks_clear_ones() -> None:
-    rows = [(16, 0, "test only", 0.1, 0.05, 0.15, 0.1), (16, 0, "train and test", -0.02, -0.1, 0.06, 0.1)]
-    table = pd.DataFrame(rows, columns=["height", "quality", "trained", "gain", "low", "high", "detectable"])
-    fig = score_figures.gains(table)
-    texts = [(t.get_text(), t.get_weight()) for axis in fig.axes for t in axis.texts]
-    assert texts == [("+0.100", "bold"), ("-0.020", "normal")]
+def test_each_gain_is_drawn_with_its_interval_and_jpeg_is_hollow() -> None:
+    rows = [
+        (height, quality, trained, height / 100 - quality / 1000, height / 100 - 0.1, height / 100 + 0.1)
+        for trained in ("test only", "train and test")
+        for height in (16, 24)
+        for quality in (0, 40)
+    ]
+    table = pd.DataFrame(rows, columns=["height", "quality", "trained", "gain", "low", "high"])
+    fig = score_figures.gains({"UADFV": table})
+    assert [axis.get_title() for axis in fig.axes] == [
+        "UADFV: network as trained",
+        "UADFV: last layer trained on such crops",
+    ]
+    plain, jpeg = (drawn[0] for drawn in fig.axes[0].containers)
+    assert plain.get_xdata() == pytest.approx([0.16, 0.24]) and jpeg.get_xdata() == pytest.approx([0.12, 0.2])
+    assert (plain.get_markerfacecolor(), jpeg.get_markerfacecolor()) == (canvas.THIRD, "white")
+    segments = fig.axes[0].containers[0][2][0].get_segments()
+    assert segments[1][:, 0] == pytest.approx([0.14, 0.34])
     plt.close(fig)
 
 

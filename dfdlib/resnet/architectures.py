@@ -21,7 +21,6 @@ from dfdlib.core import weight_files
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import ResNetParams
 
-
 RANDOM = "randomly initialised"  # how the origin of initial weights begins where none were loaded
 
 
