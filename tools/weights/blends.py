@@ -7,6 +7,7 @@ show the mouth or the eyes alone. Shrinking, blur, noise and JPEG then meet a re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -45,11 +46,13 @@ Donor = Callable[[np.random.Generator], Pair]  # another face
 def pair(face: Pair, donor: Donor, rng: np.random.Generator, how: How) -> tuple[np.ndarray, np.ndarray]:
     """A real crop (S, S, 3) and a fake one made from it, with the same crop, mirroring and later losses."""
     square, points = _resized(face, rng.uniform(0.4, 1)) if rng.random() < how.shrunk_first else face
-    real, fake = blended(square, points, donor, rng, how)
-    if rng.random() < how.soft_real:
-        real = _coarse(real, rng.uniform(0.3, 0.8))
     box = _box(points, rng, how)
-    crops = [geometry.crop(image, box, how.size)[0] for image in (real, fake)]
+    square = geometry.crop(square, box, math.ceil(box[2] - box[0]))[0]  # at its own resolution
+    crops = blended(square, points - np.floor(box[:2]), donor, rng, how)
+    if rng.random() < how.soft_real:
+        crops = (_coarse(crops[0], rng.uniform(0.3, 0.8)), crops[1])
+    small = cv2.INTER_AREA if len(square) > how.size else cv2.INTER_CUBIC
+    crops = [cv2.resize(crop, (how.size, how.size), interpolation=small) for crop in crops]
     if rng.random() < 0.5:
         crops = [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
     return tuple(_lost(crops, rng, how))

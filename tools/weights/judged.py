@@ -1,4 +1,4 @@
-"""What the shipped detector is chosen on (validation) and tested on: faces by source, with the same changes for both."""
+"""What the shipped detector is chosen on (validation part) and tested on (test part): faces by source."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,7 @@ class Recipe:
     peak: float = 1e-3
     weight_decay: float = 0.01
     kept: float = 0.995  # of the moving average, per step
+    frozen: tuple[str, ...] = ()  # layers that stay as ImageNet left them, by the beginnings of their names
 
 
 class Averaged(nn.Module):
@@ -68,8 +69,11 @@ def train(
     repro.start(seed, torch.get_num_threads())
     network, origin = architectures.build(recipe.network)
     on_epoch({"first_weights": origin})
+    learning = [values for name, values in network.named_parameters() if not name.startswith(recipe.frozen)]
+    for values in {*network.parameters()} - {*learning}:
+        values.requires_grad_(False)
     model = Averaged(network, recipe.kept)
-    optimizer = torch.optim.AdamW(model.live.parameters(), recipe.peak, weight_decay=recipe.weight_decay)
+    optimizer = torch.optim.AdamW(learning, recipe.peak, weight_decay=recipe.weight_decay)
     rate = training.one_cycle(optimizer, recipe.peak, recipe.epochs * recipe.steps)
     code = cache.code_version("tools.weights.learning")
     what = cache.key("dfdlib.core.training", recipe, seed, origin, code, [f.points for f in faces])[:12]
@@ -119,8 +123,3 @@ def _shapes(points: np.ndarray) -> np.ndarray:
     """Landmarks (N, 68, 2) without place and size: (N, 136), so that faces can be compared."""
     centred = points - points.mean(1, keepdims=True)
     return (centred / np.linalg.norm(centred, axis=(1, 2), keepdims=True)).reshape(len(points), -1)
-
-
-def at_size(recipe: Recipe, size: int) -> Recipe:
-    """The recipe for crops of another size in pixels."""
-    return replace(recipe, how=replace(recipe.how, size=size), network=replace(recipe.network, input_size=size))
