@@ -330,7 +330,8 @@ TOOLS = [
     path
     for folder in ("tools", "benchmarks")
     for path in sorted((paths.root() / folder).rglob("*.py"))
-    if "from dfdlib" in path.read_text() and "import atheris" not in path.read_text()  # which the study does without
+    if "from dfdlib" in path.read_text() and "__main__" in path.read_text()  # the others are parts of these
+    if "import atheris" not in path.read_text()  # which the study does without
 ]
 
 

@@ -52,7 +52,9 @@ def test_a_picture_gets_the_scores_of_its_face(portrait) -> None:
     found = predict.judge(portrait, PARAMS)
     assert found.verdict in ("real", "unsure") and found.face.used == found.face.looked_at == 1
     again = shipped.scores(found.face.crops, found.face.points)
-    assert found.face.p_fake == pytest.approx((again["resnet"][0] + again["headpose"][0]) / 2)
+    assert found.face.p_fake == found.face.resnet == pytest.approx(again["resnet"][0])
+    mean = predict.judge(portrait, PredictParams(rule="mean")).face.p_fake
+    assert mean == pytest.approx((again["resnet"][0] + again["headpose"][0]) / 2), "the pose counts if asked for"
     assert np.isnan(found.face.low), "one picture has no interval"
     inside = found.face.points[0]
     assert inside.min() > 0 and inside.max() < 128, "landmarks lie in the crop's pixels"
@@ -299,7 +301,7 @@ def test_the_report_stands_alone_and_shows_what_it_says(clip, tmp_path, monkeypa
     parser.feed(text)
     assert all(link.startswith(("data:image/png;base64,", "#")) for link in parser.loaded)
     assert sum(link.startswith("data:") for link in parser.loaded) == 2, "timeline and telling frames of the one clip"
-    assert cache.sha256(shipped.resnet_path()) in text and 'rule "mean"' in text
+    assert cache.sha256(shipped.resnet_path()) in text and 'rule "resnet"' in text
     assert parser.ids == ["f1", "f2"] and {"#f1", "#f2"} <= set(parser.loaded)
     bad = "bad.mp4 is neither a picture nor a video"
     for word in ("A score is not evidence", "Grad-CAM", "8 of 8 frames", "not judged", bad):
@@ -355,7 +357,7 @@ IMPORTED = """
 import sys
 from pathlib import Path
 from dfdlib.command import verdicts
-code = verdicts.predict_all([Path(sys.argv[1])], "json", None, 8, "mean")
+code = verdicts.predict_all([Path(sys.argv[1])], "json", None, 8, "resnet")
 print(code, *sys.modules, file=sys.stderr)
 """
 
@@ -409,7 +411,7 @@ def test_a_verdict_takes_four_frames_and_a_quarter_of_those_looked_at() -> None:
     assert [judging.needed(n) for n in (1, 2, 4, 16, 17, 32)] == [1, 4, 4, 4, 5, 8]
     table = pd.DataFrame({"frame": range(16), "used": [True] + [False] * 15, "why": [""] + ["no face"] * 15})
     scores = pd.DataFrame({"resnet": [0.01], "headpose": [0.01], "p_fake": [0.01]})
-    found = judging.of_face(table, scores, record.known_spread("mean"))
+    found = judging.of_face(table, scores, record.known_spread("resnet"))
     assert (found.verdict, found.not_used) == ("unsure", {"no face": 15})
     assert found.note == "1 of 16 frames could be judged; a verdict takes 4"
 
@@ -444,11 +446,11 @@ def test_what_is_printed_beside_a_verdict_is_what_the_committed_tables_say() -> 
     made = json.loads(json.dumps(record.measure(*tables)))
     assert made == json.loads(record.asset_path().read_text())
     test = tables[1][tables[1]["tested"] == "uadfv"]
-    clips = test.groupby(["clip_id", "label"])["p_fake"].mean().reset_index()
-    high = record.known_spread("mean").edges(32)[1]  # no interval of these clips, 31 or 32 frames each, reaches 0.5
+    clips = test.groupby(["clip_id", "label"])["resnet"].mean().rename("p_fake").reset_index()
+    high = record.known_spread("resnet").edges(32)[1]  # no interval of these clips, 31 or 32 frames each, reaches 0.5
     found = [int((clips[clips["label"] == label]["p_fake"] >= high).sum()) for label in (1, 0)]
     assert (
-        record.beside(False, "mean")
+        record.beside(False, "resnet")
         == f"this detector finds signs in {found[0]} of 14 unseen swaps and {found[1]} of 14 real clips (UADFV)"
     )
 
@@ -465,7 +467,7 @@ def test_a_clip_without_a_word_that_it_is_turned_gets_the_upright_verdict(
 ) -> None:
     path = write_video(tmp_path / "turned.mp4", [np.rot90(image, quarters) for image in _frames("p00_fake")])
     upright, found = (predict.judge(name, PARAMS) for name in (CLIPS / "p00_fake.mp4", path))
-    assert found.verdict == upright.verdict and found.face.p_fake == pytest.approx(upright.face.p_fake, abs=0.02)
+    assert found.verdict == upright.verdict and found.face.p_fake == pytest.approx(upright.face.p_fake, abs=0.05)
     assert found.turned == degrees and "no face was found upright" in found.note
     assert f"judged after turning it by {degrees} degrees" in found.note and not upright.turned
 
@@ -598,5 +600,5 @@ def test_the_report_shows_each_face_and_the_measured_counts(tmp_path, monkeypatc
     text, parser = page.read_text(), _Page()
     parser.feed(text)
     assert text.count("<h3>Face") == 2 and sum(link.startswith("data:") for link in parser.loaded) == 4
-    for row in record.lines("mean", {False}):
+    for row in record.lines("resnet", {False}):
         assert f"<td>{row[0]}</td><td>{row[1]}</td><td>{row[2]}</td><td>{row[3]}</td>" in text

@@ -119,7 +119,7 @@ def predict(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a page with pictures.")] = None,
     frames: Annotated[int, typer.Option(min=1, max=1000, help="Frames of a video to look at.")] = 32,
-    rule: Annotated[str, typer.Option(help="The decision maker's rule: mean, either, both or resnet.")] = "mean",
+    rule: Annotated[str, typer.Option(help="resnet (the network), mean, either or both.")] = "resnet",
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask, however many files there are.")] = False,
 ) -> None:
     """Judge the faces in pictures and videos, offline. A score is not evidence: do not accuse anybody with it.

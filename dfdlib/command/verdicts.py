@@ -124,7 +124,7 @@ def _table(found: Sequence[Prediction], rule: str) -> None:
     table, wide = Table(show_lines=True), console.width >= WIDE
     table.add_column("File", overflow="fold", min_width=12)
     table.add_column("Verdict", overflow="fold", width=36 if wide else 24)
-    for column in ("p_fake", "Varies\nover frames", *(("ResNet", "Head pose") if wide else ()), "Frames"):
+    for column in ("p_fake", "Varies\nover frames", *(("Network", "Head pose") if wide else ()), "Frames"):
         table.add_column(column, no_wrap=True)
     for p in found:
         table.add_row(

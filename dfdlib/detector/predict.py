@@ -35,7 +35,7 @@ class Prediction:
     note: str = ""  # why a file is unusable, and what else to know
     faces: tuple[Face, ...] = ()  # that which decides first; empty where no frame was decoded
     turned: int = 0  # degrees against the clock, by which the frames were turned before they were judged
-    rule: str = "mean"
+    rule: str = "resnet"
 
     @property
     def face(self) -> Face:

@@ -60,7 +60,7 @@ def _about_face(face: Face) -> dict[str, object]:
     varies = f", varies over frames {face.low:.2f} to {face.high:.2f}" if np.isfinite(face.low) else ""
     about |= {"verdict": WORDS[face.verdict], "note": face.note, "shown": face.shown}
     about |= {"scores": f"p_fake {face.p_fake:.2f}{varies}", "edges": "{:.2f} and {:.2f}".format(*face.edges)}
-    about["branches"] = f"ResNet {face.resnet:.2f}, head pose {face.headpose:.2f}"
+    about["branches"] = f"network {face.resnet:.2f}, head pose {face.headpose:.2f}"
     return about | {"timeline": _data(timeline(face)), "telling": _data(telling_frames(face))}
 
 
@@ -70,7 +70,7 @@ def timeline(found: Face) -> Figure:
     axis, used = axes[0, 0], found.frames[found.frames["used"]]
     for name, label, colour, style in (
         ("p_fake", "combined", "black", "o-"),
-        ("resnet", "ResNet", canvas.REAL, ".--"),
+        ("resnet", "network", canvas.REAL, ".--"),
         ("headpose", "head pose", canvas.FAKE, ".:"),
     ):
         axis.plot(used["frame"], used[name].astype(float), style, color=colour, label=label, ms=4, lw=1.2)
@@ -100,7 +100,7 @@ def telling_frames(found: Face) -> Figure:
         about = used.iloc[column]
         canvas.show_image(axes[0, column], found.crops[row], f"frame {about['frame']}: p_fake {about['p_fake']:.2f}")
         _draw_poses(axes[0, column], found.points[row])
-        canvas.show_image(axes[1, column], found.crops[row], f"ResNet {about['resnet']:.2f}")
+        canvas.show_image(axes[1, column], found.crops[row], f"network {about['resnet']:.2f}")
         edge = (found.crops.shape[1] - len(cam)) / 2 - 0.5
         extent = (edge, edge + len(cam), edge + len(cam), edge)
         axes[1, column].imshow(cam, cmap="inferno", alpha=0.45, extent=extent, vmin=0, vmax=1)

@@ -1,4 +1,4 @@
-"""The shipped detector: a small ResNet that never saw a deepfake, the head-pose SVM, and the decision maker.
+"""The shipped detector: a network that never saw a deepfake, the head-pose SVM, and the decision maker.
 
 Both weight files are in dfdlib/assets with their cards, which say what they were trained and measured on.
 """
@@ -22,7 +22,7 @@ from dfdlib.headpose import pnp, pose_features, worldmodel
 if TYPE_CHECKING:
     from torch import nn
 
-NETWORK = ResNetParams(arch="resnet18_slim", input_size=network.SIDE, weights="", learning_rates=(), batch=32)
+NETWORK = ResNetParams("efficientnet_lite0", network.SIDE, weights="", learning_rates=(), batch=32, bfloat16=False)
 # The SVM was trained on UADFV's crops: 256 pixels, aligned on the eyes; these are their mean centres (train part).
 SVM_SIDE = 256
 SVM_EYES = np.array([[98.0, 124.1], [154.6, 121.5]])
@@ -30,7 +30,7 @@ EYES = (slice(36, 42), slice(42, 48))  # landmarks of the left and of the right 
 
 
 def resnet_path() -> Path:
-    """The path of the shipped ResNet."""
+    """The path of the shipped network's weights."""
     return paths.assets() / "detector.safetensors"
 
 
@@ -52,10 +52,10 @@ def load_resnet(path: Path | None = None) -> nn.Module:
     return model.eval()
 
 
-def scores(crops: np.ndarray, points: np.ndarray, rule: str = "mean", weights: Path | None = None) -> pd.DataFrame:
+def scores(crops: np.ndarray, points: np.ndarray, rule: str = "resnet", weights: Path | None = None) -> pd.DataFrame:
     """p_fake of N faces in [0, 1]: columns resnet, headpose and p_fake, both combined by a rule of arbiter.RULES.
 
-    crops: uint8 RGB (N, S, S, 3), S >= 112; points: landmarks (N, 68, 2) in pixels of any picture.
+    crops: uint8 RGB (N, S, S, 3), S >= 128; points: landmarks (N, 68, 2) in pixels of any picture.
     Raises DfdError for an unknown rule, and as `pnp.check_landmarks` does.
     """
     join = arbiter.rule_of(rule)

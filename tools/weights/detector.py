@@ -1,20 +1,19 @@
-"""How the shipped classifier was trained: DFD_UADFV=... DFD_CELEBA=... python tools/weights/detector.py uadfv
+"""How the shipped detector's network was made: python tools/weights/detector.py uadfv, with three folders set.
 
-The classifier learns real faces against blends of them and never sees a deepfake; it is then tested on data that it
-never saw. dfdlib/assets/detector.md is its model card. The recipe was fixed before any test, and no choice depends on a
-score. An interrupted run resumes; a complete run takes some hours.
+DFD_UADFV, DFD_CELEBA and DFD_LFW name the data, see faces.py; DFD_VIDEOS may name more clips to test on. The network
+learns real faces against fakes made from them (blends.py) and never sees a deepfake. Of SEEDS networks that with the
+median of the mean AUC on validation is calibrated there and tested once. A stopped run resumes. Two more arguments,
+numbers of seeds and of epochs, make it longer: `detector.py uadfv 5 60` takes a night. `detector.py uadfv compare`
+trains each of RECIPES and compares them on validation alone.
 """
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -22,124 +21,106 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
 from dfdlib.core import cache, errors, paths, repro, studies, training, weight_files
 from dfdlib.core.errors import DfdError
-from dfdlib.core.studies import OneCycleParams, Study
-from dfdlib.detector import shipped
+from dfdlib.core.studies import Study
+from dfdlib.detector import looking, shipped
 from dfdlib.detector.shipped import NETWORK
 from dfdlib.evaluation import results
 from dfdlib.experiments import transfer
-from dfdlib.faces import frames, geometry, video
 from dfdlib.faces.frames import FrameSet
-from dfdlib.resnet import classifier, finetune, selfblend
-from dfdlib.resnet.finetune import Run
+from dfdlib.resnet import classifier
+from tools.weights import faces, judged, learning
+from tools.weights.learning import Recipe
+
+SEEDS = 1
+EVERY = 4  # one validation frame in so many is scored after each epoch
+OURS = Recipe(replace(NETWORK, weights="imagenet"), epochs=8, steps=100)
+FIRST = ("conv_stem", "bn1", "blocks.0.", "blocks.1.")  # layers that take half of the time
+RECIPES = {"all layers": OURS, "first stages fixed": replace(OURS, frozen=FIRST, steps=150)}
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Data and changes of the crops; the blends are those of selfblend.Blend."""
+class Trained:
+    """A network of one seed, and its scores of validation: columns source, label, p_fake and frames.COLUMNS."""
 
-    photographs: int = 3000  # of CelebA, after the first transfer.PRESS, which are kept for tests
-    every: int = 2  # of UADFV's real frames; neighbours hardly differ
-    cycle: OneCycleParams = OneCycleParams(peak=0.05, epochs=16)
-    coarse: tuple[float, float] = (0.35, 1.0)  # size to which the window is reduced, the same for a face and its blend
-    coarse_chance: float = 0.5
-    quality: tuple[int, int] = (40, 100)  # of JPEG, the same for a face and its blend
+    seed: int
+    network: nn.Module
+    validation: pd.DataFrame
 
 
-def train(study: Study, recipe: Recipe, on_epoch: training.OnEpoch = lambda row: None) -> Run:
-    """Train on the real frames of a study's training and validation parts and on photographs; one cycle, last epoch."""
-    study = replace(study, resnet=NETWORK, one_cycle=recipe.cycle)
-    own = frames.of_study(study)
-    crops, points = real_faces(study, own, recipe)
-    steps = math.ceil(len(crops) / (NETWORK.batch // 2))
+def train(study: Study, recipe: Recipe, seed: int, on_epoch: training.OnEpoch = lambda row: None) -> Trained:
+    """Train, or resume; nothing of the test part is read."""
+    found = judged.sources(study, "val", looking.FACE, EVERY)
 
-    def ahead(epoch: int) -> Iterator:
-        return video.ahead(face_batches(crops, points, recipe, epoch, study.seed))  # blended while the network learns
+    def evaluate(model: nn.Module) -> tuple[dict, dict]:
+        return judged.summary(scored(model, found)), {}
 
-    what = finetune.cycle_recipe(
-        study, (ahead, steps), "detector", recipe, cache.code_version("tools.weights.detector")
-    )
-    return finetune.run_recipe(study, own, own.part("test"), what, on_epoch)
+    network = learning.train(recipe, faces.real_faces(study, "train"), evaluate, seed, on_epoch)[0]
+    return Trained(seed, network, scored(network, judged.sources(study, "val", looking.FACE)))
 
 
-def real_faces(study: Study, own: FrameSet, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
-    """Crops (N, S, S, 3) and landmarks (N, 68, 2) in their pixels: nobody of the test part, no fake, no test photo."""
-    part = own.part("train", "val")
-    chosen = np.flatnonzero(part.labels == 0)[:: recipe.every]
-    files = sorted(paths.celeba().glob("*.jpg"))[transfer.PRESS :][: recipe.photographs]
-    points, crops, _ = transfer.found_on(tuple(files), study.faces)
-    every = np.concatenate([part.points[chosen], points])
-    return np.concatenate([part.crops[chosen], crops]), geometry.in_crop(every, study.faces)
+def scored(model: nn.Module, found: dict[str, FrameSet]) -> pd.DataFrame:
+    """The score table of every source, with the column source."""
+    tables = [
+        part.scored(classifier.p_fake(classifier.logits(model, part.crops, NETWORK))).assign(source=name)
+        for name, part in found.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
-def face_batches(crops: np.ndarray, points: np.ndarray, recipe: Recipe, epoch: int, seed: int) -> Iterator:
-    """One epoch: batches of faces and a blend of each; random numbers follow from (seed, epoch, index)."""
-    order, half = repro.rng(seed, epoch).permutation(len(crops)), NETWORK.batch // 2
-    for start in range(0, len(order), half):
-        made = [pair(crops[i], points[i], recipe, epoch, seed, i) for i in order[start : start + half].tolist()]
-        images = np.stack([image for both in made for image in both])
-        yield classifier.to_tensor(images), torch.tensor([0, 1]).repeat(len(made))
+def median(trained: list[Trained]) -> Trained:
+    """That with the median of the mean AUC on validation; of an even number the lower of the middle two."""
+    order = sorted(trained, key=lambda one: judged.summary(one.validation)["macro_auc"])
+    return order[(len(order) - 1) // 2]
 
 
-def pair(crop: np.ndarray, points: np.ndarray, recipe: Recipe, epoch: int, seed: int, i: int) -> list[np.ndarray]:
-    """A face (s, s, 3) and a blend of it, with equal window, mirroring, brightness, resolution and JPEG quality."""
-    fake = selfblend.blended(crop, points, repro.rng(seed, epoch, i, 1), selfblend.Blend())
-    rng = repro.rng(seed, epoch, i, 2)
-    share = rng.uniform(*recipe.coarse) if rng.random() < recipe.coarse_chance else 1.0
-    quality = int(rng.integers(*recipe.quality))
-    windows = (
-        classifier.augmented(image, NETWORK.input_size, repro.rng(seed, epoch, i), classifier.Augment(seed))
-        for image in (crop, fake)
-    )
-    return [geometry.jpeg(_coarse(window, share), quality) for window in windows]
+def calibrate(one: Trained) -> nn.Module:
+    """The network with its logits scaled and shifted so that p_fake is 0.5 at validation's threshold.
+
+    Their scale is the one that minimizes the cross-entropy on validation, each source and label counting the same.
+    """
+    offset, slope = judged.calibration(one.validation)
+    last = one.network.get_submodule("classifier")
+    with torch.no_grad():
+        last.weight *= slope
+        last.bias *= slope
+        last.bias += torch.tensor([-0.5, 0.5]) * slope * offset
+    return one.network
 
 
-def _coarse(window: np.ndarray, share: float) -> np.ndarray:
-    if share == 1:
-        return window
-    side = round(window.shape[0] * share)
-    small = cv2.resize(window, (side, side), interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, window.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-
-
-NAMES = {"resnet": "ResNet", "headpose": "head pose", "p_fake": "combined system"}
+NAMES = {"resnet": "network", "headpose": "head pose", "p_fake": "mean of both"}
 ABOUT = {
     "uadfv": "UADFV, the published test part",
     "embedded": "rendered people, hard fakes, test part (synthetic)",
     "embedded-easy": "rendered people, easy fakes, test part (synthetic)",
-    "photographs": "photographs of CelebA, all real",
+    "lfw": "Labeled Faces in the Wild, other people, all real",
+    "celeba": "photographs of CelebA, all real",
+    "blurred": "every second one of these people's photographs, blurred",
+    "jpeg30": "UADFV's test part after JPEG of quality 30",
+    "super-resolved": "real frames of UADFV's test part, shrunk to 32 px and enlarged by FSRCNN",
     "yours": "clips of DFD_VIDEOS",
 }
 
 
-def train_and_measure(study: Study, on_epoch: training.OnEpoch = lambda row: None) -> Iterator[str]:
-    """Train the ResNet, write it to the runs' folder, test it with the shipped SVM; yields the table's lines."""
-    run = train(study, Recipe(), on_epoch)
-    network = finetune.network(run.weights, NETWORK)
-    path = save_resnet(network, paths.runs() / study.name / "detector.safetensors")
-    yield f"weights: {path} (sha256 {cache.sha256(path)})"
-    scores = results.write_table(study.name, "detector_scores", scored(study, path))
-    table = results.write_table(study.name, "detector", measure(scores, study.bootstrap))
-    yield from table.round(3).to_string(index=False).splitlines()
-
-
-def scored(study: Study, weights: Path | None = None) -> pd.DataFrame:
+def tested(study: Study, weights: Path | None = None) -> pd.DataFrame:
     """Scores of every test frame by each branch and by both, four decimals: tested, frames.COLUMNS, p_fake of each.
 
-    No training data show the people of the tests, except that CelebA may have several photographs of one person. The
-    head-pose SVM learned UADFV's fakes (of the training part); the ResNet learned no fake.
+    Nobody of UADFV and LFW is in the training; CelebA may have several photographs of one person. The head-pose SVM
+    learned UADFV's fakes (of the training part); the network learned no fake.
     """
+    found = judged.sources(study, "test", looking.FACE)
+    yours = transfer.elsewhere(study, found["uadfv"]).get("yours")
     tables = []
-    for name, found in transfer.elsewhere(study, frames.of_study(study)).items():
-        scores = shipped.scores(found.crops, found.points, weights=weights).round(4)
-        tables.append(pd.concat([found.table.assign(tested=name), scores], axis=1))
+    for name, part in (found | ({} if yours is None else {"yours": yours})).items():
+        scores = shipped.scores(part.crops, part.points, "mean", weights).round(4)
+        tables.append(pd.concat([part.table.assign(tested=name), scores], axis=1))
     return pd.concat(tables, ignore_index=True)
 
 
 def measure(scores: pd.DataFrame, resamples: int) -> pd.DataFrame:
-    """Each branch, and both, on every test of `scored`: columns tested, branch and those of transfer.test_row."""
+    """Each branch, and both, on every test of `tested`: columns tested, branch and those of transfer.test_row."""
     rows = [
-        {"tested": tested, "branch": title} | transfer.test_row(part.assign(p_fake=part[branch]), resamples)
-        for tested, part in scores.groupby("tested", sort=False)
+        {"tested": name, "branch": title} | transfer.test_row(part.assign(p_fake=part[branch]), resamples)
+        for name, part in scores.groupby("tested", sort=False)
         for branch, title in NAMES.items()
     ]
     return pd.DataFrame(rows)
@@ -160,7 +141,7 @@ def _row(row: dict) -> tuple[str, ...]:
     return ABOUT.get(row["tested"], row["tested"]), row["branch"], counted, *found
 
 
-def save_resnet(model: nn.Module, path: Path) -> Path:
+def save_network(model: nn.Module, path: Path) -> Path:
     """Write a network's tensors with numbers in 16 bits, which halves the file; returns `path`."""
     state = model.state_dict()
     return weight_files.write(
@@ -168,13 +149,53 @@ def save_resnet(model: nn.Module, path: Path) -> Path:
     )
 
 
+def made(study: Study, recipe: Recipe, seeds: int, on_epoch: training.OnEpoch) -> Iterator[str]:
+    """Train, choose, calibrate, write the weights to the runs' folder, and test; yields the lines to print."""
+    trained = [train(study, recipe, seed, on_epoch) for seed in range(1, seeds + 1)]
+    rows = [{"seed": one.seed} | judged.summary(one.validation) for one in trained]
+    yield results.write_table(study.name, "detector_seeds", pd.DataFrame(rows)).round(3).T.to_string()
+    path = save_network(calibrate(median(trained)), paths.runs() / study.name / "detector.safetensors")
+    yield f"weights: {path} (sha256 {cache.sha256(path)})"
+    scores = results.write_table(study.name, "detector_scores", tested(study, path))
+    yield markdown(results.write_table(study.name, "detector", measure(scores, study.bootstrap)))
+
+
+def compared(study: Study, on_epoch: training.OnEpoch) -> Iterator[str]:
+    """Each of RECIPES on validation, alone and in the mean with the head pose; yields the lines to print."""
+    by_pose = pd.concat(
+        found.scored(shipped.by_pose(found.points)).assign(source=name)
+        for name, found in judged.sources(study, "val", looking.FACE).items()
+    )
+    rows = [{"recipe": "head pose alone"} | judged.summary(by_pose)]
+    for name, recipe in RECIPES.items():
+        scores = train(study, recipe, 1, on_epoch).validation
+        both = scores.assign(p_fake=(scores["p_fake"] + by_pose["p_fake"].to_numpy()) / 2)
+        about = {"pairs": recipe.epochs * recipe.steps * recipe.pairs}
+        rows.append({"recipe": name} | about | judged.summary(scores))
+        rows.append({"recipe": f"{name}, mean with head pose"} | about | judged.summary(both))
+    yield results.write_table(study.name, "detector_recipes", pd.DataFrame(rows)).round(3).T.to_string()
+
+
 def main() -> None:
     """Train and test for the study that the command line names."""
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         raise DfdError("The study is missing; name one with real faces: python tools/weights/detector.py uadfv")
-    study = studies.load(sys.argv[1])
+    study, more = studies.load(sys.argv[1]), sys.argv[2:]
+    if more not in ([], ["compare"]) and not (len(more) == 2 and all(word.isdigit() and int(word) for word in more)):
+        raise DfdError(
+            f"{' '.join(more)} means nothing after the study; give seeds and epochs, such as 5 60, or compare."
+        )
     repro.start(study.seed, study.threads)
-    for line in train_and_measure(study, lambda row: print(*(f"{name} {value:g}" for name, value in row.items()))):
+
+    def on_epoch(row: dict) -> None:
+        print(*(f"{name} {value}" for name, value in row.items()), flush=True)
+
+    if more == ["compare"]:
+        lines = compared(study, on_epoch)
+    else:
+        seeds, epochs = map(int, more or (SEEDS, OURS.epochs))
+        lines = made(study, replace(OURS, epochs=epochs), seeds, on_epoch)
+    for line in lines:
         print(line)
 
 

@@ -29,14 +29,14 @@ def validated(study: Study) -> pd.DataFrame:
     return pd.concat([part.table.reset_index(drop=True), scores], axis=1)
 
 
-def markdown(rule: str = "mean") -> str:
+def markdown(rule: str = "resnet") -> str:
     """The table of the counts for the card."""
     head = ("tested on", "signs of a swap found", "inconclusive", "no sign of a swap found")
     rows = [head, ("---",) * len(head), *record.lines(rule, (False, True))]
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
 
 
-def sentence(rule: str = "mean") -> str:
+def sentence(rule: str = "resnet") -> str:
     """The spread and the edges for the card."""
     known = record.known_spread(rule)
     counts = f"{known.frames} frames of {known.clips} clips of {known.people} people"
