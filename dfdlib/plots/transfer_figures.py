@@ -19,6 +19,13 @@ DATA = {  # studies in words
     "yours": "one FaceForensics++\nvideo and its fake",
 }
 WORDS = {name: words.replace("\n", " ") for name, words in DATA.items()}
+WORDS |= {
+    "lfw": "photographs of LFW, all real",
+    "celeba": "photographs of CelebA, all real",
+    "blurred": "blurred photographs, all real",
+    "jpeg30": "UADFV after JPEG 30",
+    "super-resolved": "UADFV's real frames, super-resolved",
+}
 
 
 def matrix(table: pd.DataFrame) -> Figure:
