@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -198,6 +200,16 @@ def test_landmarks_are_numbered_from_one_in_the_table_too() -> None:
     points = np.arange(136.0).reshape(68, 2)
     table = image_figures.point_table(points)
     assert table["number"].tolist() == list(range(1, 69)) and table.loc[0, ["x", "y"]].tolist() == [0, 1]
+
+
+def test_a_picture_for_print_is_the_same_twice_and_keeps_its_parts() -> None:
+    numbers, texts = pd.DataFrame({"a": [1]}), []
+    for name in ("one", "two"):
+        fig = score_figures.two_histograms(np.array([0.2, 0.7]), np.array([0, 1]), "x", np.linspace(0, 1, 21))
+        canvas.save_figure(fig, Study("embedded"), name, numbers)
+        texts.append((paths.figures("embedded") / f"{name}.svg").read_text())
+    used = set(re.findall(r'(?:url\(|href=")#(\w+)', texts[0]))
+    assert texts[0] == texts[1] and used <= set(re.findall(r'id="(\w+)"', texts[0])) and "part1" in used
 
 
 def test_a_picture_says_what_its_numbers_come_from() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -45,8 +48,18 @@ def save_figure(fig: Figure, study: Study, name: str, numbers: pd.DataFrame, dat
         folder.mkdir(parents=True, exist_ok=True)
         with plt.rc_context(STYLE):  # without versions and dates, the same bytes every time
             fig.savefig(folder / f"{name}.png", metadata={"Software": None})
-            fig.savefig(folder / f"{name}.svg", metadata={"Creator": None, "Date": None})
+            (folder / f"{name}.svg").write_text(_svg(fig), encoding="utf-8")
         numbers.to_csv(folder / f"{name}.csv", index=False, float_format="%.4f")
+
+
+def _svg(fig: Figure) -> str:
+    """A figure as SVG, its clip paths and marks numbered: Matplotlib names them by floats, which may round."""
+    file = io.StringIO()
+    fig.savefig(file, format="svg", metadata={"Creator": None, "Date": None})
+    text = file.getvalue()
+    for number, known in enumerate(dict.fromkeys(re.findall(r'id="([pm][0-9a-f]{10})"', text)), 1):
+        text = text.replace(known, f"part{number}")
+    return text
 
 
 def stills_mark(study: Study) -> str:
