@@ -80,7 +80,7 @@ readme: $(VENV)/installed ## fill README's tables from results/*.json, its Binde
 	@$(BIN)/dfd readme && $(BIN)/python tools/launch.py
 
 site: $(VENV)/installed ## build build/site: notebooks, figures and tables as pages that need no network; ADDRESS=https://... adds a sitemap
-	@$(BIN)/dfd site $(if $(ADDRESS),build/site $(ADDRESS))
+	@$(BIN)/dfd site$(if $(ADDRESS), build/site $(ADDRESS))
 
 benchmarks: $(VENV)/installed ## measure speed as ratios; writes benchmarks/*.md (processors.py takes an hour)
 	@for file in benchmarks/*.py; do $(BIN)/python $$file; done

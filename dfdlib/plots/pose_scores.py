@@ -69,6 +69,7 @@ def factorial(studies: dict[str, pd.DataFrame], score: str, xlabel: str, paper: 
     axes[-1, 0].set_xlabel(xlabel, loc="left")
     fig.align_ylabels(axes[:, 0])
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=4, fontsize=9)
+    fig.set_dpi(75)  # thousands of dots make a large file of a notebook
     return fig
 
 
