@@ -41,8 +41,8 @@ def one_verdict() -> str:
         "millimetres or pixels with scikit-learn's former default kernel width learns its training frames by heart "
         f"({len(fitted)} of {len(tried)} setups: at least {100 * fitted['train_acc'].min():.2f} %) and then gives "
         f"every test frame one verdict: ours says fake, right for {right} of {constant['n']} frames of 7 people, and "
-        "real is right for all others. This is the best explanation found. It is not a proof, since the paper's code is "
-        "not public."
+        "real is right for all others. This is the best explanation found. It is not a proof, since the paper's code "
+        "is not public."
     )
 
 
