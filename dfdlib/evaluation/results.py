@@ -55,12 +55,6 @@ def row_of(study_name: str, key: str, estimate: Estimate, digits: int = 6) -> di
     }
 
 
-def record_all(study_name: str, branch: str, estimates: dict[str, Estimate]) -> None:
-    """Record the numbers of `metrics.evaluate` under `<branch>.<name>` and print a line for each."""
-    for name, estimate in estimates.items():
-        print(f"{branch}.{name:12s} {record(study_name, f'{branch}.{name}', estimate)}")
-
-
 def write_curves(study_name: str, curves: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Put training histories into `results/curves/<study>.csv`, one block of rows per run; returns that table."""
     table = pd.concat([history.assign(run=name) for name, history in curves.items()], ignore_index=True)
