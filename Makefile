@@ -47,9 +47,8 @@ conda: ## write the lock's versions into environment.yml (`make lock` does so to
 	@sed -n 's/^dlib-bin==\(.*\)/s|^version = .*|version = "\1"|/p' requirements.txt >> versions.sed
 	@sed -i -f versions.sed environment.yml .binder/environment.yml tools/conda/pyproject.toml && rm versions.sed
 
-# A process for each core; tests of one file share what they prepare, and the longest files come first.
-LONGEST := $(addprefix tests/test_,notebooks_run.py notebooks_twice.py every_layout.py)
-WORKERS := -n auto --dist loadfile --no-loadscope-reorder $(LONGEST) tests
+# A process for each core; tests of one file share what they prepare, in the order of tests/conftest.py.
+WORKERS := -n auto --dist loadfile --no-loadscope-reorder tests
 study: $(VENV)/installed ## run the notebooks and print the claim table (STUDY=embedded)
 	@$(BIN)/dfd run $(STUDY)
 

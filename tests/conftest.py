@@ -16,8 +16,14 @@ import pytest
 from dfdlib.core import paths, repro
 
 matplotlib.use("agg")  # here and not in MPLBACKEND, which kernels would inherit: then they show no figure
+LONGEST = [f"test_{name}.py" for name in ("notebooks_twice", "notebooks_run", "browser", "every_layout", "site")]
 NUMBER = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?|\bnan\b")
 repro.limit(1)  # before PyTorch computes anything, so that this process rounds as those that a test starts
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that no process is left with one of them when the others have finished."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
