@@ -199,6 +199,17 @@ def test_each_of_the_twelve_gets_what_is_due(graded, name: str, expected: tuple,
     assert graded[0].points(student) == points
 
 
+def test_a_prediction_earns_its_point_by_being_one_of_the_answers(tmp_path, notebooks) -> None:
+    made = Class(tmp_path, notebooks)
+    said = {"wrong": "return 'LESS'", "printed": "print('more')", "nothing": "pass", "other": "return 'both'"}
+    for name, body in said.items():
+        made.hand_in(f"{name}/ex01.ipynb", {GUESS: f"def guess():\n    {body}"})
+    found = grading.grade(made.folder, 2, LIMIT, lambda items, total: items, answers.parts(notebooks))
+    earned = {one.name: (one.outcomes["01.1"].status, found.points(one)) for one in found.students}
+    none = ("unusable", 0)
+    assert earned == {"wrong": ("hint", 1), "printed": none, "nothing": none, "other": none}
+
+
 def test_hints_and_errors_say_what_and_where(graded) -> None:
     said = {one.name: [outcome.said for outcome in one.outcomes.values()] for one in graded[0].students}
     assert "Count again." in said["bela"][0] and "It was 'more'." in said["bela"][0], "a hint's both levels"
