@@ -158,6 +158,7 @@ def graded(tmp_path_factory, notebooks: Path) -> tuple[grading.Graded, Path]:
     (folder / "jana_ex01_counting (2).ipynb").write_text('{"cells": [')
     older = made.notebook(SOLUTIONS)
     (folder / "kim").mkdir()
+    (folder / "nora").mkdir()
     nbformat.write(nbformat.convert(older, 3), folder / "kim" / "ex01.ipynb", version=nbformat.NO_CONVERT)
     other = made.notebook(SOLUTIONS)
     other.cells = other.cells[::-1]
@@ -222,7 +223,8 @@ def test_hints_and_errors_say_what_and_where(graded) -> None:
 
 def test_what_is_not_graded_is_named(graded) -> None:
     others = "\n".join(graded[0].others)
-    assert len(graded[0].others) == 4
+    assert len(graded[0].others) == 5
+    assert "nora: not graded: an empty folder, or" in others
     assert "ivo_77_100_ex01_counting.ipynb: an older version; ivolate_77_101_ex01_counting-1.ipynb is graded" in others
     assert "anna/notes.txt: not graded: no notebook (.ipynb)" in others
     assert "ex01_counting.ipynb: not graded: nobody knows whose it is; put it into a folder" in others
