@@ -38,6 +38,10 @@ class Hint(Exception):
         return [f"{self.name} not yet: {self.nudge}" + " (`checks.more()` says more.)" * bool(self.more)]
 
 
+class Unusable(Hint):
+    """A hint on what is no answer at all: nothing, a bool, another type, or none of the options."""
+
+
 def more(name: str = "") -> None:
     """Print the rest of the last hint, or of that of one exercise, such as "04.2"."""
     hint = _waiting.get(name) if name else next(reversed(_waiting.values()), None)
@@ -52,11 +56,11 @@ def ask(name: str, function: Callable, *given: Any, parts: int = 0) -> Any:
     """
     found = function(*copy.deepcopy(given))
     if found is None and "print" in getattr(getattr(function, "__code__", None), "co_names", ()):
-        raise _hint(name, "your function prints, and what it returns is None. Who sees what is only printed?")
+        raise _unusable(name, "your function prints, and what it returns is None. Who sees what is only printed?")
     if found is None:
         raise _nothing(name)
     if isinstance(found, bool | np.bool_):
-        raise _hint(name, f"the answer is {found}. Which type does the first line of the function promise?")
+        raise _unusable(name, f"the answer is {found}. Which type does the first line of the function promise?")
     if parts and not (isinstance(found, tuple | list) and len(found) == parts):
         raise _wrong_type(name, found, f"{parts} results, in this order, were")
     return found
@@ -69,7 +73,8 @@ def choice(name: str, said: Any, measured: str, right: str, because: Mapping[str
         raise _nothing(name)
     chosen = options.get(said.strip().casefold()) if isinstance(said, str) else None
     if chosen is None:
-        raise _hint(name, f"{said!r} is none of the answers; return one of {', '.join(map(repr, options.values()))}.")
+        listed = ", ".join(map(repr, options.values()))
+        raise _unusable(name, f"{said!r} is none of the answers; return one of {listed}.")
     if chosen != measured:
         raise _hint(name, f"{chosen!r} is not what was measured: {because[chosen]} It was {measured!r}.")
     _right(name, right)
@@ -150,19 +155,23 @@ def _right(name: str, sentence: str) -> None:
     print(f"{name} right: {sentence}")
 
 
-def _hint(name: str, sentences: str) -> Hint:
+def _hint(name: str, sentences: str, kind: type[Hint] = Hint) -> Hint:
     _waiting.pop(name, None)
-    _waiting[name] = Hint(name, *re.split(r"(?<=[.?]) ", sentences, maxsplit=1))
+    _waiting[name] = kind(name, *re.split(r"(?<=[.?]) ", sentences, maxsplit=1))
     return _waiting[name]
 
 
+def _unusable(name: str, sentences: str) -> Hint:
+    return _hint(name, sentences, Unusable)
+
+
 def _nothing(name: str) -> Hint:
-    return _hint(name, "the answer is None. Does your function return its result, on every path?")
+    return _unusable(name, "the answer is None. Does your function return its result, on every path?")
 
 
 def _wrong_type(name: str, found: Any, wanted: str) -> Hint:
     shown = repr(found) if isinstance(found, Number | np.generic) else f"a {type(found).__name__}"
-    return _hint(name, f"the answer is {shown}; {wanted} asked for.")
+    return _unusable(name, f"the answer is {shown}; {wanted} asked for.")
 
 
 def _names(given: str | Iterable[str]) -> set[str]:

@@ -158,6 +158,7 @@ def graded(tmp_path_factory, notebooks: Path) -> tuple[grading.Graded, Path]:
     (folder / "jana_ex01_counting (2).ipynb").write_text('{"cells": [')
     older = made.notebook(SOLUTIONS)
     (folder / "kim").mkdir()
+    (folder / "nora").mkdir()
     nbformat.write(nbformat.convert(older, 3), folder / "kim" / "ex01.ipynb", version=nbformat.NO_CONVERT)
     other = made.notebook(SOLUTIONS)
     other.cells = other.cells[::-1]
@@ -199,6 +200,17 @@ def test_each_of_the_twelve_gets_what_is_due(graded, name: str, expected: tuple,
     assert graded[0].points(student) == points
 
 
+def test_a_prediction_earns_its_point_by_being_one_of_the_answers(tmp_path, notebooks) -> None:
+    made = Class(tmp_path, notebooks)
+    said = {"wrong": "return 'LESS'", "printed": "print('more')", "nothing": "pass", "other": "return 'both'"}
+    for name, body in said.items():
+        made.hand_in(f"{name}/ex01.ipynb", {GUESS: f"def guess():\n    {body}"})
+    found = grading.grade(made.folder, 2, LIMIT, lambda items, total: items, answers.parts(notebooks))
+    earned = {one.name: (one.outcomes["01.1"].status, found.points(one)) for one in found.students}
+    none = ("unusable", 0)
+    assert earned == {"wrong": ("hint", 1), "printed": none, "nothing": none, "other": none}
+
+
 def test_hints_and_errors_say_what_and_where(graded) -> None:
     said = {one.name: [outcome.said for outcome in one.outcomes.values()] for one in graded[0].students}
     assert "Count again." in said["bela"][0] and "It was 'more'." in said["bela"][0], "a hint's both levels"
@@ -211,7 +223,8 @@ def test_hints_and_errors_say_what_and_where(graded) -> None:
 
 def test_what_is_not_graded_is_named(graded) -> None:
     others = "\n".join(graded[0].others)
-    assert len(graded[0].others) == 4
+    assert len(graded[0].others) == 5
+    assert "nora: not graded: an empty folder, or" in others
     assert "ivo_77_100_ex01_counting.ipynb: an older version; ivolate_77_101_ex01_counting-1.ipynb is graded" in others
     assert "anna/notes.txt: not graded: no notebook (.ipynb)" in others
     assert "ex01_counting.ipynb: not graded: nobody knows whose it is; put it into a folder" in others

@@ -107,6 +107,9 @@ def test_the_front_page_has_its_doors_and_a_picture(soups: dict[str, BeautifulSo
     main = soups["index.html"].main
     doors = {item.strong.get_text(): item.a["href"] for item in main.ul.find_all("li")}
     assert list(doors) == ["Read", "Run", "Try", "Teach", "Detect", "Cite"]
+    short = {a.get_text(): a["href"] for p in main.h2.find_previous_siblings("p") for a in p.find_all("a")}
+    assert short["where to go"] == "#where-to-go", "the table before the doors is long"
+    assert short["What came out, in two minutes"] == "notebooks/00_start_here.html#what-came-out-in-two-minutes"
     assert doors["Run"] == "README.html#run-it" and doors["Cite"] == "#cite"
     assert len(main.find_all("img")) == 1
 

@@ -159,8 +159,8 @@ def _result(exercise: dict, answer: Sequence[str], namespace: dict, before: dict
 def _told(error: BaseException, number: str) -> dict:
     said = error.msg if isinstance(error, SyntaxError) else str(error)
     name, said = type(error).__name__, " ".join(said.split())
-    if name == "Hint":
-        return {"status": "hint", "said": said.removeprefix(f"{number} not yet: ")[:TOLD]}
+    if name in ("Hint", "Unusable"):
+        return {"status": name.lower(), "said": said.removeprefix(f"{number} not yet: ")[:TOLD]}
     if name == "NotImplementedError":
         return {"status": "unanswered", "said": said[:TOLD]}
     line, trace = getattr(error, "lineno", None), error.__traceback__

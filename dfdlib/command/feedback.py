@@ -18,6 +18,7 @@ from dfdlib.core.errors import DfdError
 WORDS = {
     "right": "right",
     "hint": "not yet",
+    "unusable": "not yet",  # no answer in form, so that a prediction is not made
     "error": "an error",
     "time": "out of time",
     "died": "ended its process",

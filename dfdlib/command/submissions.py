@@ -43,7 +43,7 @@ class Submission:
 
 
 def collect(folder: Path, known: Sequence[Part]) -> tuple[list[Submission], list[str]]:
-    """The newest submission of each student and part below `folder`, and a sentence about each other file there.
+    """The newest submission of each student and part below `folder`, and a sentence about all else there.
 
     DfdError where there is no such folder.
     """
@@ -51,7 +51,7 @@ def collect(folder: Path, known: Sequence[Part]) -> tuple[list[Submission], list
         raise DfdError(f"There is no folder {folder}; name the one that holds the submissions.")
     newest: dict[tuple[str, str, str], Submission] = {}
     others = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()):
+    for path in sorted(path for path in folder.rglob("*") if not _holds_something(path)):
         found = _submission(path, path.relative_to(folder), known)
         if isinstance(found, str):
             others.append(f"{path.relative_to(folder)}: {found}")
@@ -64,8 +64,17 @@ def collect(folder: Path, known: Sequence[Part]) -> tuple[list[Submission], list
     return list(newest.values()), [errors.printable(sentence) for sentence in others]
 
 
+def _holds_something(path: Path) -> bool:
+    try:
+        return path.is_dir() and not path.is_symlink() and any(path.iterdir())
+    except OSError:  # a folder of somebody else's
+        return False
+
+
 def _submission(path: Path, relative: Path, known: Sequence[Part]) -> Submission | str:
     """The submission that a file is, or why it is none."""
+    if path.is_dir() and not path.is_symlink():
+        return "not graded: an empty folder, or one that can't be read"
     if path.is_symlink() or not path.is_file():
         return "not graded: a link or no file"
     if path.suffix.lower() in ARCHIVES:
