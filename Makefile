@@ -52,7 +52,7 @@ WORKERS := -n auto --dist loadfile --no-loadscope-reorder tests
 study: $(VENV)/installed ## run the notebooks and print the claim table (STUDY=embedded)
 	@$(BIN)/dfd run $(STUDY)
 
-test: $(VENV)/installed ## lint, unit tests, notebooks run and compared (some twelve minutes)
+test: $(VENV)/installed ## lint, unit tests, notebooks run and compared (some fourteen minutes)
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet . && $(BIN)/lint-imports --no-logo >/dev/null
 	@$(BIN)/python -m pytest $(WORKERS)
 
