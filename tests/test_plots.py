@@ -94,14 +94,6 @@ def test_a_learning_curve_is_in_decibels() -> None:
     assert _legend(fig) == ["FSRCNN", "bicubic"] and "dB" in fig.axes[0].get_ylabel()
 
 
-def test_histograms_are_shares_of_each_class() -> None:
-    values, labels = np.array([0.1, 0.1, 0.9, 0.9, 7.0]), np.array([0, 0, 0, 1, 1])
-    fig = score_figures.two_histograms(values, labels, "p_fake", np.array([0, 0.5, 1]))
-    heights = {patch.get_label(): patch.get_xy()[:, 1].max() for patch in fig.axes[0].patches}
-    assert heights == pytest.approx({"real": 2 / 3, "fake": 1}), "what lies beyond the last bin is counted in it"
-    assert sorted(_legend(fig)) == ["fake", "real"] and fig.axes[0].get_xlabel() == "p_fake"
-
-
 def test_a_perfect_branch_reaches_the_corner() -> None:
     perfect = pd.DataFrame({"label": [0, 0, 1, 1], "p_fake": [0.1, 0.2, 0.8, 0.9]})
     perfect = perfect.assign(person=["a", "a", "b", "b"])
@@ -202,10 +194,17 @@ def test_landmarks_are_numbered_from_one_in_the_table_too() -> None:
     assert table["number"].tolist() == list(range(1, 69)) and table.loc[0, ["x", "y"]].tolist() == [0, 1]
 
 
+def _drawn() -> Figure:
+    fig, axis = canvas.single(5.5, 3.6)
+    axis.plot([0, 1], [0.2, 0.7], label="a line")
+    axis.legend()
+    return fig
+
+
 def test_a_picture_for_print_is_the_same_twice_and_keeps_its_parts() -> None:
     numbers, texts = pd.DataFrame({"a": [1]}), []
     for name in ("one", "two"):
-        fig = score_figures.two_histograms(np.array([0.2, 0.7]), np.array([0, 1]), "x", np.linspace(0, 1, 21))
+        fig = _drawn()
         canvas.save_figure(fig, Study("embedded"), name, numbers)
         texts.append((paths.figures("embedded") / f"{name}.svg").read_text())
     used = set(re.findall(r'(?:url\(|href=")#(\w+)', texts[0]))
@@ -215,10 +214,10 @@ def test_a_picture_for_print_is_the_same_twice_and_keeps_its_parts() -> None:
 def test_a_picture_says_what_its_numbers_come_from() -> None:
     numbers = pd.DataFrame({"a": [1]})
     for data, words in ((None, "synthetic data: rendered faces"), ("real data: UADFV", "real data: UADFV")):
-        fig = score_figures.two_histograms(np.array([0.2, 0.7]), np.array([0, 1]), "x", np.linspace(0, 1, 21))
+        fig = _drawn()
         canvas.save_figure(fig, Study("embedded"), "fig", numbers, data)
         assert [text.get_text() for text in fig.texts] == [words]
-    fig = score_figures.two_histograms(np.array([0.2, 0.7]), np.array([0, 1]), "x", np.linspace(0, 1, 21))
+    fig = _drawn()
     canvas.save_figure(fig, Study("uadfv", dataset="uadfv"), "fig", numbers)
     canvas.save_figure(fig, Study("embedded"), "fig", numbers, data="")
     assert not fig.texts, "a diagram shows no data"

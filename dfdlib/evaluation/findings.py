@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dfdlib.evaluation import aloud, results
+from dfdlib.evaluation import aloud, judging, results
 
 STUDY = "uadfv"
 TITLES = (
@@ -16,14 +16,17 @@ def accuracies() -> str:
     """Finding 1: the ResNet, the combined system and what each addition gains."""
     read = aloud.reader(STUDY, committed=True)
     system, enlarged = "folds.system.paper.frame_acc_gain", "folds.sr.native.frame_acc_gain"
-    paper = read.side(system, 0.006, "more than", "less than", "compatible with")
+    paper = read.side(system, judging.PAPER[system], "more than", "less than", "compatible with")
     nothing = read.side(system, 0, "and more than nothing", "and a loss", "and with no gain at all")
     margin = "less than the two points that would matter"
     matters = margin if "less than" in read.verdict(enlarged) else read.verdict(enlarged)
     return (
-        f"The ResNet by the paper's recipe calls {read('folds.resnet.paper.frame_acc')} right; the paper has 94.9 %. "
-        f"The combined system calls {read.short('folds.system.paper.frame_acc')} right; the paper has 95.5 %. "
-        f"Joining the parts changes the accuracy by {read.short(system)}, {paper} the paper's +0.6 {nothing}. "
+        f"The ResNet by the paper's recipe calls {read('folds.resnet.paper.frame_acc')} right; the paper has "
+        f"{100 * judging.ACCURACIES['resnet']:.1f} %. "
+        f"The combined system calls {read.short('folds.system.paper.frame_acc')} right; the paper has "
+        f"{100 * judging.ACCURACIES['system']:.1f} %. "
+        f"Joining the parts changes the accuracy by {read.short(system)}, {paper} the paper's "
+        f"{100 * judging.PAPER[system]:+.1f} {nothing}. "
         f"Super-resolution first changes it by {read.short(enlarged)}, {matters}."
     )
 
@@ -32,6 +35,7 @@ def one_verdict() -> str:
     """Finding 2: what the head pose scores here, and what scores 50.1 %."""
     read = aloud.reader(STUDY, committed=True)
     setups = results.committed_table(STUDY, "headpose_one_verdict")
+    people = results.facts(STUDY, committed=True)["people_in_test_videos"]
     constant, tried = setups.iloc[0], setups.iloc[1:]
     fitted = tried[tried["called_fake"].isin([0, 1])]  # one verdict for every test frame
     right = ", ".join(f"{100 * share:.1f} %" for share in sorted(set(fitted["test_acc"].round(3))))
@@ -40,9 +44,9 @@ def one_verdict() -> str:
         f"A predictor that calls every frame real scores {100 * constant['test_acc']:.1f} %. An SVM on features in "
         "millimetres or pixels with scikit-learn's former default kernel width learns its training frames by heart "
         f"({len(fitted)} of {len(tried)} setups: at least {100 * fitted['train_acc'].min():.2f} %) and then gives "
-        f"every test frame one verdict: ours says fake, right for {right} of {constant['n']} frames of 7 people, and "
-        "real is right for all others. This is the best explanation found. It is not a proof, since the paper's code "
-        "is not public."
+        f"every test frame one verdict: ours says fake, right for {right} of {constant['n']} frames of {people} "
+        "people, and real is right for all others. This is the best explanation found. It is not a proof, since the "
+        "paper's code is not public."
     )
 
 

@@ -83,18 +83,6 @@ def score_histograms(tables: dict[str, pd.DataFrame], resamples: int = 1000) -> 
     return fig
 
 
-def two_histograms(values: np.ndarray, labels: np.ndarray, xlabel: str, bins: np.ndarray) -> Figure:
-    """Histograms of a quantity in real and in fake frames, as shares (Yang et al., Fig. 3)."""
-    fig, axis = canvas.single(5.5, 3.6)
-    for label, name, colour in [(0, "real", REAL), (1, "fake", FAKE)]:
-        chosen = np.clip(values[labels == label], bins[0], bins[-1])
-        weights = np.full(len(chosen), 1 / max(len(chosen), 1))
-        axis.hist(chosen, bins, weights=weights, histtype="step", lw=2, color=colour, label=name)
-    axis.set(xlabel=xlabel, ylabel="share of frames")
-    axis.legend()
-    return fig
-
-
 def roc(studies: dict[str, dict[str, pd.DataFrame]]) -> Figure:
     """ROC curves of score tables (columns label, p_fake): a panel per study, one line per branch, with its AUC."""
     from sklearn.metrics import roc_auc_score, roc_curve
