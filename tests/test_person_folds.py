@@ -117,6 +117,8 @@ def test_every_headline_number_is_recorded_with_its_trainings(scored) -> None:
     assert {row["id"] for row in results.rows("tiny")} == set(table.index)
     assert table.loc["folds.resnet.one_cycle.frame_acc", ["n", "people", "trainings"]].to_list() == [120, 20, 3]
     assert table.loc["folds.resnet.one_cycle.video_acc", "n"] == 40
+    choice = metrics.paired_choice(fold_scores.tables("tiny", "one_cycle", "native", committed=False), 2)
+    assert table.loc["folds.resnet.one_cycle.forced_choice", ["value", "n"]].to_list() == [choice.value, choice.n]
     native = fold_scores.tables("tiny", "paper", "native", False)[0]
     assert table.loc["folds.resnet.paper.frame_auc", "value"] == metrics.estimate(native, "auc", "frames", 2).value
     # The paper's head pose says 0.6 to all, so the mean's verdict is that of a ResNet with its threshold at 0.4.

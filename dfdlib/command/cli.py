@@ -183,22 +183,31 @@ def readme(
     claims.check_readme() if check else claims.write_readme()
 
 
-@app.command(cls=helptext.Command, no_args_is_help=True)
+@app.command(cls=helptext.Command)
 def recompute(
-    table: Annotated[Path, typer.Argument(metavar="TABLE", show_default=False, help="Scores, such as UADFV's.")],
+    table: Annotated[
+        Path | None, typer.Argument(metavar="TABLE", show_default=False, help="Every table with scores by default.")
+    ] = None,
     write: Annotated[bool, typer.Option("--write", help="Also put the numbers into results/, with verdicts.")] = False,
 ) -> None:
-    """Compute again every number that follows from a score table alone, in seconds and without images.
+    """Compute again every number that follows from the committed scores, in seconds and without images.
 
-    A number that differs from the recorded one has that beside it.
+    With a table: its numbers alone, each beside the recorded one if that differs.
 
     For example:
+
+    $ dfd recompute
 
     $ dfd recompute results/scores/uadfv.csv
     """
     from dfdlib.evaluation import recompute
 
-    recompute.tell(table, write)
+    if table is None:
+        from dfdlib.experiments import committed
+
+        committed.tell(write)
+    else:
+        recompute.tell(table, write)
 
 
 @app.command(cls=helptext.StudyCommand)

@@ -32,16 +32,16 @@ DIFFERENCES = {
 
 def recompute(path: Path) -> list[str]:
     """Every number recomputed from a score table alone: a line for each, with the recorded number if it differs."""
-    lines = []
-    for row, found in _recomputed(path):
-        if found:
-            same = all(round(getattr(found, name), 6) == row[name] for name in ("value", "low", "high"))
-            recorded = "" if same else f"   (recorded: {row['value']} [{row['low']}, {row['high']}])"
-            lines.append(f"{row['id']:44s} {found}{recorded}")
-    return lines
+    return [f"{row['id']:44s} {found}{recorded(row, found)}" for row, found in recomputed(path) if found]
 
 
-def _recomputed(path: Path) -> Iterator[tuple[dict, Estimate | None]]:
+def recorded(row: dict, found: Estimate) -> str:
+    """The recorded number in brackets if the one that was found differs; otherwise empty."""
+    same = all(round(getattr(found, name), 6) == row[name] for name in ("value", "low", "high"))
+    return "" if same else f"   (recorded: {row['value']} [{row['low']}, {row['high']}])"
+
+
+def recomputed(path: Path) -> Iterator[tuple[dict, Estimate | None]]:
     """The recorded rows, and each number anew where it follows from the score table alone."""
     numbers = path.parents[1] / f"{path.stem}.json"
     if not path.is_file() or not numbers.is_file():
@@ -59,16 +59,23 @@ def rewrite(path: Path) -> int:
 
     For a change of how intervals or verdicts are made: no image is needed.
     """
-    fields, rows = ("value", "low", "high", "n", "unit", "people", "trainings", "chance"), []
-    for row, found in _recomputed(path):
-        chance = {"chance": 0.5} if row["id"].endswith("_auc") else {}
-        kept = Estimate(**chance | {name: row[name] for name in fields if name in row})
-        rows.append(results.row_of(path.stem, row["id"], found or kept))
-    numbers = path.parents[1] / f"{path.stem}.json"
+    rows = [results.row_of(path.stem, row["id"], found or kept(row)) for row, found in recomputed(path)]
+    put(path.parents[1] / f"{path.stem}.json", rows)
+    return len(rows)
+
+
+def kept(row: dict) -> Estimate:
+    """The number of a row that does not follow from scores."""
+    fields = ("value", "low", "high", "n", "unit", "people", "trainings", "chance")
+    chance = {"chance": 0.5} if row["id"].endswith("_auc") else {}
+    return Estimate(**chance | {name: row[name] for name in fields if name in row})
+
+
+def put(numbers: Path, rows: list[dict]) -> None:
+    """Write the rows into results/<study>.json in place of its own."""
     document = json.loads(numbers.read_text(encoding="utf-8")) | {"rows": rows}
     with disk.replacing(numbers) as partial:
         partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    return len(rows)
 
 
 def _number(key: str, tests: dict[str, list[pd.DataFrame]], resamples: int) -> Estimate | None:

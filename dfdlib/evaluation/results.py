@@ -19,6 +19,7 @@ from dfdlib.evaluation import judging
 from dfdlib.evaluation.intervals import Estimate
 
 GROUPS = {"embedded": "embedded (synthetic)", "uadfv": "UADFV"}  # the studies' names in figures
+PRESENT_RULE = "present rule"  # in the column `intervals` of tables some of whose rows are from an earlier rule
 SCORE_COLUMNS = ["clip_id", "frame", "label", "pair", "person", "split", "branch", "p_fake"]
 
 

@@ -127,12 +127,21 @@ def text(found: Found, protocol: str) -> str:
     return shown.to_string(index=False)
 
 
-def record(study: Study, found: Found) -> None:
-    """Record the estimates under ids such as baselines.sharpness.frame_auc, baselines.by_person.sharpness.frame_auc.
+def by_id(found: Found) -> dict[str, Estimate]:
+    """The estimates by id, such as baselines.sharpness.frame_auc and baselines.by_person.sharpness.frame_auc.
 
     The distance is left out, as `identity.record` has it.
     """
-    for (name, protocol), both in found.items():
-        prefix = "baselines.by_person" if protocol == "by person" else "baselines"
-        for statistic, estimate in both.items() if name != DISTANCE else ():
-            results.record(study.name, f"{prefix}.{name.replace(' ', '_')}.{statistic}", estimate)
+    prefixes = {"published": "baselines", "by person": "baselines.by_person"}
+    return {
+        f"{prefixes[protocol]}.{name.replace(' ', '_')}.{statistic}": estimate
+        for (name, protocol), both in found.items()
+        for statistic, estimate in both.items()
+        if name != DISTANCE
+    }
+
+
+def record(study: Study, found: Found) -> None:
+    """Record `by_id`."""
+    for key, estimate in by_id(found).items():
+        results.record(study.name, key, estimate)

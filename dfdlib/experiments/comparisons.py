@@ -83,7 +83,7 @@ def comparison_rows(study: Study, frames: FrameSet) -> Iterator[dict]:
 def scores_row(study: Study, kind: str, name: str, found: Run | pd.DataFrame) -> dict:
     """A row of the comparisons: the scores of the test part with their intervals."""
     scores = test_scores(found)
-    columns = {"kind": kind, "name": name, "videos": scores["clip_id"].nunique()}
+    columns = {"kind": kind, "name": name, "videos": scores["clip_id"].nunique(), "intervals": results.PRESENT_RULE}
     for key, estimate in metrics.evaluate(scores, study.bootstrap).items():
         columns |= estimate.columns(key)
     return columns
@@ -194,7 +194,11 @@ def in_words(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def for_figure(found: pd.DataFrame, group: str = "kind") -> pd.DataFrame:
-    """The comparisons' AUC of frames as rows for `score_figures.intervals`, grouped by "kind" or by "name"."""
+    """The comparisons' AUC of frames as rows for `score_figures.intervals`, grouped by "kind" or by "name".
+
+    A star after a name: its interval is by an earlier rule.
+    """
     ends = {"frame_auc": "value", "frame_auc_low": "low", "frame_auc_high": "high"}
-    name = "name" if group == "kind" else "kind"
-    return in_words(found)[[group, name, *ends]].rename(columns={group: "group", name: "name"} | ends)
+    name, words = "name" if group == "kind" else "kind", in_words(found)
+    words[name] += np.where(found["intervals"].str.startswith(results.PRESENT_RULE), "", " *")
+    return words[[group, name, *ends]].rename(columns={group: "group", name: "name"} | ends)

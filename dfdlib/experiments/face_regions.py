@@ -106,8 +106,13 @@ def estimates(table: pd.DataFrame, resamples: int) -> dict[str, dict[str, Estima
     return found
 
 
+def by_id(table: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
+    """`estimates` by id, such as regions.face_hidden.frame_auc."""
+    ways = estimates(table, resamples).items()
+    return {f"regions.{way.replace(' ', '_')}.{key}": one for way, found in ways for key, one in found.items()}
+
+
 def record(study: Study, table: pd.DataFrame) -> None:
-    """Record `estimates` under ids such as regions.face_hidden.frame_auc."""
-    for way, found in estimates(table, study.bootstrap).items():
-        for key, estimate in found.items():
-            results.record(study.name, f"regions.{way.replace(' ', '_')}.{key}", estimate)
+    """Record `by_id`."""
+    for key, estimate in by_id(table, study.bootstrap).items():
+        results.record(study.name, key, estimate)

@@ -97,11 +97,12 @@ def branches(study_name: str, committed: bool = True) -> dict[str, list[pd.DataF
 
 
 def rows(study: Study, committed: bool = True) -> dict[str, Estimate]:
-    """The numbers by id: accuracy of frames and videos and AUC of frames of each branch, and the paired differences."""
+    """The numbers by id: accuracy of frames and videos, AUC of frames, forced choice, and the paired differences."""
     by_branch, found = branches(study.name, committed), {}
     for branch, scored in by_branch.items():
         if not branch.endswith(".sr"):
             found |= {f"folds.{branch}.{key}": _estimate(scored, key, study.bootstrap) for key in MEASURES}
+            found[f"folds.{branch}.forced_choice"] = metrics.paired_choice(scored, study.bootstrap)
     for key, (branch, other) in GAINS.items():
         if branch in by_branch:
             pair = by_branch[branch], by_branch[other]

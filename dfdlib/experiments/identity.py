@@ -118,14 +118,20 @@ def tables(study: Study, frames: FrameSet, found: np.ndarray) -> tuple[pd.DataFr
     )
 
 
-def record(study: Study, table: pd.DataFrame) -> dict[str, Estimate]:
-    """Record and return the rows identity.*: accuracy and AUC of frames and videos, on the test part and by person."""
+def estimates(table: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
+    """The rows identity.*: accuracy and AUC of frames and videos, on the test part and by person."""
     found = {}
     for protocol, prefix in {"published": "identity", "by person": "identity.by_person"}.items():
         scored = scores(table, protocol)
         if scored["label"].nunique() == 2:
-            every = metrics.evaluate(scored, study.bootstrap)
+            every = metrics.evaluate(scored, resamples)
             found |= {f"{prefix}.{key}": every[key] for key in ("frame_auc", "frame_acc", "video_auc", "video_acc")}
+    return found
+
+
+def record(study: Study, table: pd.DataFrame) -> dict[str, Estimate]:
+    """Record and return `estimates`."""
+    found = estimates(table, study.bootstrap)
     return {key: results.record(study.name, key, estimate) for key, estimate in found.items()}
 
 

@@ -81,16 +81,7 @@ def experiment(points: np.ndarray, table: pd.DataFrame, model: np.ndarray, side:
     """
     seen = before_a_camera(points, table, side)
     sizes, test = np.tile(FRAME, (len(points), 1)), (table["split"] == "test").to_numpy()
-    share = table.loc[test, "label"].mean()
-    rows = [
-        _row(
-            ("constant predictor", "", ""),
-            float("nan"),
-            table[test],
-            np.full(test.sum(), float(share > 0.5)),
-            resamples,
-        )
-    ]
+    rows = [constant(table[test], resamples)]
     for off in OFF:
         placed = worldmodel.hand_placed(model, off, 0) if off else model
         poses = pnp.whole_and_central(seen, sizes, placed, "iterative")
@@ -102,6 +93,12 @@ def experiment(points: np.ndarray, table: pd.DataFrame, model: np.ndarray, side:
                 _row((name, gamma, f"{off:.0%} off"), learned, table[test], svm.predict(features[test]), resamples)
             )
     return pd.DataFrame(rows)
+
+
+def constant(test: pd.DataFrame, resamples: int) -> dict:
+    """The row of the constant predictor: it calls every frame what most of the test part are."""
+    verdicts = np.full(len(test), float(test["label"].mean() > 0.5))
+    return _row(("constant predictor", "", ""), float("nan"), test, verdicts, resamples)
 
 
 def _row(names: tuple[str, str, str], learned: float, test: pd.DataFrame, verdicts: np.ndarray, resamples: int) -> dict:

@@ -132,3 +132,9 @@ def summary(table: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
         seen = np.isfinite(values)
         found[name] = metrics.mean_over_people(values[seen].to_numpy(), table["person"][seen], "frames", resamples)
     return found
+
+
+def by_id(table: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
+    """`summary` by id, such as gradcam.real.own.excess."""
+    found = summary(table, resamples).items()
+    return {f"gradcam.real.{name}" + ("" if "minus" in name else ".excess"): gain for name, gain in found}

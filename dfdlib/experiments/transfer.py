@@ -116,12 +116,13 @@ def _shape_expert(learned: FrameSet) -> Expert:
 def matrix(study: Study, tests: dict[str, FrameSet]) -> pd.DataFrame:
     """Every classifier trained on the study's data or on the embedded ones, on every test; one row per combination.
 
-    Columns network, learned, tested and those of `test_row`.
+    Columns network, learned, tested, intervals and those of `test_row`.
     """
     learned_from = (study,) if study.dataset == "embedded" else (study, studies.load(EASY))
     trained = {found.name: experts(found) for found in learned_from}
     rows = [
-        {"network": name, "learned": learned, "tested": tested} | test_row(expert(found), study.bootstrap)
+        {"network": name, "learned": learned, "tested": tested, "intervals": results.PRESENT_RULE}
+        | test_row(expert(found), study.bootstrap)
         for learned, (tested, found) in itertools.product(trained, tests.items())
         for name, expert in trained[learned].items()
     ]
