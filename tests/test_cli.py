@@ -310,16 +310,19 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
     assert out == ""
 
 
-@pytest.mark.parametrize(("name", "variable"), [("ffpp", "DFD_FFPP"), ("celebdf", "DFD_CELEBDF")])
+@pytest.mark.parametrize(
+    ("name", "variable"), [("uadfv", "DFD_UADFV"), ("ffpp", "DFD_FFPP"), ("celebdf", "DFD_CELEBDF")]
+)
 def test_a_run_without_its_data_says_so_before_anything_else(
     repository: Path, name: str, variable: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv(variable, raising=False)
     (repository / "results").mkdir()
     (repository / "results" / f"{name}.json").write_text("numbers of an older run")
-    assert _dfd("run", name, monkeypatch=monkeypatch) == 2
-    told = f"dfd: The study {name} cannot start: {variable} is not set; data/README.md says what it names"
-    assert capsys.readouterr().err.startswith(told)
+    for notebooks in ((), ("01",)):
+        assert _dfd("run", name, *notebooks, monkeypatch=monkeypatch) == 2
+        told = f"dfd: The study {name} cannot start: {variable} is not set; data/README.md says what it names"
+        assert capsys.readouterr().err.startswith(told)
     assert (repository / "results" / f"{name}.json").read_text() == "numbers of an older run"
 
 
