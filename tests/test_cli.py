@@ -301,8 +301,9 @@ def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(
-    arguments: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
+    monkeypatch.setattr(paths, "build", lambda: tmp_path)  # where no other test runs this study
     assert _dfd(*arguments, monkeypatch=monkeypatch) == 2
     out, err = capsys.readouterr()
     assert err.startswith("dfd: ") and sentence in err
