@@ -1,7 +1,7 @@
 """Files made to break readers: how each is made, which reader takes it, and what must come of it.
 
-`python -m tests.hostile READER FOLDER` makes the reader's files there and reads each, in a process with little memory;
-one line of JSON a file says what came of it. tests/test_hostile.py runs this and judges.
+`python -m tests.hostile FOLDER` makes each reader's files there and reads them, in a child with little memory; one line
+of JSON a file says what came of it. tests/test_hostile.py runs this and judges.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import signal
 import struct
 import sys
 import tarfile
+import traceback
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -978,7 +979,7 @@ def _study(profile: Any) -> Callable[[Path], Any]:
     return read
 
 
-# Module of dfdlib, and how a path is read with it. A process imports what its reader needs and no more.
+# Module of dfdlib, and how a path is read with it.
 READERS: dict[str, tuple[str, Callable[[Any], Callable[[Path], Any]]]] = {
     "image": ("faces.detection", lambda detection: detection.read_image),
     "video": ("faces.video", lambda video: lambda path: list(video.sample(path, 8))),
@@ -1011,21 +1012,35 @@ def _outcome(case: Case, path: Path, read: Callable[[Path], Any]) -> dict[str, A
     return {"error": "", "text": repr(found)[:200], "named": True, "right": callable(case.says) and case.says(found)}
 
 
-def main(reader: str, folder: Path) -> None:
+def _read_all(reader: str, folder: Path, read: Callable[[Path], Any]) -> None:
     """Make and read the files of one reader, each on its own; a line of JSON for each."""
-    module, reads = READERS[reader]
-    read = reads(importlib.import_module(f"dfdlib.{module}"))
     cases = [case for case in CASES if case.reader == reader]
     for number, case in enumerate(cases):
-        (folder / str(number)).mkdir()
+        (folder / str(number)).mkdir(parents=True)
         case.make(folder / str(number) / (case.file or case.name))
     now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (now + HEADROOM, resource.getrlimit(resource.RLIMIT_AS)[1]))
     for number, case in enumerate(cases):
         signal.setitimer(signal.ITIMER_PROF, SECONDS)  # ends the process, also inside a library
         outcome = _outcome(case, folder / str(number) / (case.file or case.name), read)
-        print(json.dumps({"name": case.name} | outcome | {"right": bool(outcome["right"])}), flush=True)
+        told = {"reader": reader, "name": case.name} | outcome | {"right": bool(outcome["right"])}
+        print(json.dumps(told), flush=True)
+
+
+def main(folder: Path) -> None:
+    """Everything is imported once, and each reader's child has it."""
+    readers = {name: reads(importlib.import_module(f"dfdlib.{module}")) for name, (module, reads) in READERS.items()}
+    for name, read in readers.items():
+        child = os.fork()
+        if not child:
+            try:
+                _read_all(name, folder / name, read)
+            except BaseException:
+                traceback.print_exc()
+            os._exit(0)
+        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        print(f"{name}: the process ended with {ended}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(Path(sys.argv[1]))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
+import filelock
 import pytest
 
 from dfdlib.core import paths
@@ -15,10 +17,12 @@ import build  # noqa: E402
 
 
 def site(factory: pytest.TempPathFactory) -> Path:
-    """The folder of a new site; the same one for all tests of a run."""
-    folder = factory.getbasetemp() / "site"
-    if not folder.is_dir():
-        build.write(folder)
+    """The folder of a new site; the same one for all tests of a run, also of another of xdist's processes."""
+    own = factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "site"
+    with filelock.FileLock(folder.with_suffix(".lock")):
+        if not folder.is_dir():
+            build.write(folder)
     return folder
 
 

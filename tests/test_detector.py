@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
+import runpy
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dfdlib.core import cache, paths, studies
+from dfdlib.core import cache, paths, repro, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams
 from dfdlib.detector import network, shipped
@@ -139,12 +138,18 @@ def test_scores_need_the_networks_own_tensors_and_large_crops(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("tool", ["detector", "superres", "verdicts"])
-def test_the_tools_that_made_the_weights_run_by_name_and_ask_for_their_data(tmp_path, tool: str) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DFD_")}
-    command = [sys.executable, str(paths.root() / "tools" / "weights" / f"{tool}.py")]
+def test_the_tools_that_made_the_weights_run_by_name_and_ask_for_their_data(monkeypatch, capsys, tool: str) -> None:
+    path = str(paths.root() / "tools" / "weights" / f"{tool}.py")
+    monkeypatch.setattr(sys, "path", [*sys.path])  # to which the tools add
+    monkeypatch.setattr(repro, "start", lambda seed, threads: None)  # which sets threads for this process
+    for variable in ("DFD_UADFV", "DFD_SR"):
+        monkeypatch.delenv(variable, raising=False)
     for words, says in (([], "The study is missing"), (["uadfv"], "DFD_(UADFV|SR) is not set; set it to the folder")):
-        done = subprocess.run([*command, *words], cwd=tmp_path, env=environment, capture_output=True, text=True)
-        assert done.returncode == 2 and re.match(says, done.stderr) and done.stderr.count("\n") == 1
+        monkeypatch.setattr(sys, "argv", [path, *words])
+        with pytest.raises(SystemExit) as stop:
+            runpy.run_path(path, run_name="__main__")
+        told = capsys.readouterr().err
+        assert stop.value.code == 2 and re.match(says, told) and told.count("\n") == 1
 
 
 @pytest.mark.parametrize("words", [["5"], ["5", "many"], ["0", "9"], ["compared"]])

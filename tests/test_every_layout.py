@@ -6,7 +6,6 @@ No kernel is started (tests/shells.py); two studies run at a time. Each study is
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import multiprocessing
 import os
@@ -25,11 +24,12 @@ from dfdlib.command import check, run
 from dfdlib.core import paths, studies
 from dfdlib.data import truth, uadfv
 from dfdlib.experiments import transfer
-from tests import shells
+from dfdlib.plots import canvas
+from tests import few, shells
+from tests.few import EMBEDDED
 
 pytestmark = pytest.mark.notebooks
 
-EMBEDDED = paths.root() / "data" / "embedded"
 PERSONS = sorted(path.stem.removesuffix("_real") for path in (EMBEDDED / "clips").glob("*_real.mp4"))
 FEW = ("p00", "p01", "p06", "p16", "p07", "p08")  # of the embedded set, two in each part of its split
 TINY = {
@@ -117,30 +117,10 @@ LAYOUTS: dict[str, tuple[dict, str, Callable[[Path], None]]] = {
 }
 
 
-def _tiny_embedded(folder: Path) -> None:
-    """The clips of FEW and a still of each, which every study takes in notebook 02, 04 or 07."""
-    for table, most in (("clips.csv", 2), ("easy/clips.csv", 2), ("stills.csv", 1)):
-        place = Path(table).parent
-        with (EMBEDDED / table).open(encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        rows = [row for name in FEW for row in [row for row in rows if row["person"] == name][:most]]
-        for row in rows:
-            (folder / place / row["file"]).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(EMBEDDED / place / row["file"], folder / place / row["file"])
-        with (folder / table).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
-    (folder / "truth").mkdir()
-    for name in FEW:
-        for kind in ("real", "fake"):
-            shutil.copy(EMBEDDED / "truth" / f"{name}_{kind}.npz", folder / "truth")
-
-
 def _made(base: Path) -> None:
     """Every layout's folder and study, the tiny embedded set with its study, and a few images in CelebA's place."""
     (base / "studies").mkdir()
-    _tiny_embedded(base / "data" / "embedded")
+    few.copy(base / "data" / "embedded", FEW)  # which every study takes in notebook 02, 04 or 07
     for number, person in enumerate(PERSONS[:10]):
         (base / "celeba").mkdir(exist_ok=True)
         shutil.copy(EMBEDDED / "stills" / f"{person}_00.jpg", base / "celeba" / f"{number:06d}.jpg")
@@ -162,6 +142,8 @@ def go_through(base: Path, study: str) -> str:
     os.environ |= {"DFD_CELEBA": str(base / "celeba")} if parameters["dataset"] == "uadfv" else {}
     paths.studies = lambda: base / "studies"
     uadfv.verify = lambda folder: []  # the manifest is that of the real videos
+    canvas._svg = lambda fig: ""  # drawn as PNG already, which is enough to see that it can be
+    canvas.STYLE["savefig.dpi"] = 50
     with contextlib.ExitStack() as stack:
         log = stack.enter_context((base / f"{study}.log").open("w", encoding="utf-8"))
         stack.enter_context(contextlib.redirect_stdout(log))

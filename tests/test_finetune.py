@@ -1,4 +1,4 @@
-"""A ResNet-18 on tiny crops, from the first epoch to the scores that the notebooks read."""
+"""A small ResNet on tiny crops, from the first epoch to the scores that the notebooks read."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from dfdlib.core.studies import OneCycleParams, ResNetParams, Study
 from dfdlib.faces.frames import COLUMNS, FrameSet
 from dfdlib.resnet import architectures, classifier, finetune
 
-PARAMS = ResNetParams(arch="resnet18", input_size=32, epochs=2, batch=8, bfloat16=False)
-STUDY = Study("tiny", resnet=PARAMS)
+PARAMS = ResNetParams(arch="resnet20", input_size=32, epochs=2, batch=8, bfloat16=False)
+STUDY = Study("tiny", resnet=PARAMS, one_cycle=OneCycleParams(epochs=3))
 
 
 @pytest.fixture(autouse=True)

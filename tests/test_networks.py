@@ -22,6 +22,7 @@ from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import ResNetParams, Study, SuperResParams
 from dfdlib.resnet import architectures, classifier, finetune, gradcam
 from dfdlib.superres import enlarging, lr_hr, networks
+from tests import little
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -375,30 +376,6 @@ def test_augmentation_depends_on_seed_epoch_and_index_alone() -> None:
     assert first[0].shape == (2, 3, 32, 32)
 
 
-def _problem(optimizer: str):
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2))
-    kinds = {"sgd": lambda p: torch.optim.SGD(p, 0.05, momentum=0.9), "adam": lambda p: torch.optim.Adam(p, 0.01)}
-    return model, kinds[optimizer](model.parameters())
-
-
-def _batches(epoch: int):
-    generator = torch.Generator().manual_seed(epoch)
-    for _ in range(5):
-        x = torch.randn(16, 4, generator=generator)
-        yield x, (x.sum(1) > 0).long()
-
-
-def _loss(model, x, y):
-    return nn.functional.cross_entropy(model(x), y)
-
-
-def _evaluate(model):
-    return {"norm": float(sum(p.detach().double().norm() for p in model.parameters()))}, {
-        "w": model[0].weight.detach().numpy()
-    }
-
-
 SCHEDULES = {
     "constant": lambda steps: {},
     "one cycle": lambda steps: {"by_batch": training.one_cycle(steps, 0.05, 6 * 5)},
@@ -410,7 +387,7 @@ SCHEDULES = {
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_a_run_killed_mid_epoch_resumes_to_the_same_result(tmp_path, optimizer: str, schedule: str) -> None:
-    whole, half, resumed = (_problem(optimizer) for _ in range(3))
+    whole, half, resumed = (little.problem(optimizer) for _ in range(3))
     rates = {name: [] for name in ("whole", "half", "resumed")}
 
     def fit(problem: tuple, name: str, batches, folder: str) -> pd.DataFrame:  # noqa: ANN001
@@ -419,18 +396,20 @@ def test_a_run_killed_mid_epoch_resumes_to_the_same_result(tmp_path, optimizer: 
                 rates[name].append(problem[1].param_groups[0]["lr"])
                 yield batch
 
-        return training.fit(*problem, seen, _loss, _evaluate, 6, tmp_path / folder, **SCHEDULES[schedule](problem[1]))
+        return training.fit(
+            *problem, seen, little.loss, little.evaluate, 6, tmp_path / folder, **SCHEDULES[schedule](problem[1])
+        )
 
     def killed(epoch: int):  # noqa: ANN202
-        for index, batch in enumerate(_batches(epoch)):
+        for index, batch in enumerate(little.batches(epoch)):
             if (epoch, index) == (4, 2):
                 raise KeyboardInterrupt
             yield batch
 
-    expected = fit(whole, "whole", _batches, "whole")
+    expected = fit(whole, "whole", little.batches, "whole")
     with pytest.raises(KeyboardInterrupt):
         fit(half, "half", killed, "half")
-    found = fit(resumed, "resumed", _batches, "half")
+    found = fit(resumed, "resumed", little.batches, "half")
     assert rates["resumed"] == rates["whole"][15:] and rates["half"] == rates["whole"][:17], "the rate goes on"
     assert found.drop(columns="seconds").equals(expected.drop(columns="seconds"))
     for a, b in zip(whole[0].state_dict().values(), resumed[0].state_dict().values(), strict=True):
@@ -438,18 +417,20 @@ def test_a_run_killed_mid_epoch_resumes_to_the_same_result(tmp_path, optimizer: 
 
 
 def test_a_finished_run_is_not_repeated(tmp_path) -> None:
-    training.fit(*_problem("sgd"), _batches, _loss, _evaluate, 2, tmp_path)
-    again = training.fit(*_problem("sgd"), lambda epoch: pytest.fail("trained again"), _loss, _evaluate, 2, tmp_path)
+    training.fit(*little.problem("sgd"), little.batches, little.loss, little.evaluate, 2, tmp_path)
+    again = training.fit(
+        *little.problem("sgd"), lambda epoch: pytest.fail("trained again"), little.loss, little.evaluate, 2, tmp_path
+    )
     assert len(again) == 2
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_epoch(tmp_path) -> None:
     def broken(model, x, y):
-        return _loss(model, x, y) * (float("nan") if len(list(tmp_path.glob("epoch_*.npz"))) == 2 else 1)
+        return little.loss(model, x, y) * (float("nan") if len(list(tmp_path.glob("epoch_*.npz"))) == 2 else 1)
 
     with pytest.raises(DfdError, match="became nan in epoch 3; lower the learning rate"):
-        training.fit(*_problem("sgd"), _batches, broken, _evaluate, 5, tmp_path)
-    model = training.load_epoch(_problem("sgd")[0], tmp_path, 2)
+        training.fit(*little.problem("sgd"), little.batches, broken, little.evaluate, 5, tmp_path)
+    model = training.load_epoch(little.problem("sgd")[0], tmp_path, 2)
     assert all(torch.isfinite(p).all() for p in model.parameters())
 
 
@@ -457,8 +438,8 @@ def test_the_best_epoch_and_what_is_kept(tmp_path) -> None:
     def best(history: pd.DataFrame) -> int:
         return training.best_epoch(history.assign(val_acc=[0.5, 0.9, 0.9]), "val_acc")
 
-    model, optimizer = _problem("sgd")
-    training.fit(model, optimizer, _batches, _loss, _evaluate, 3, tmp_path, keep=best)
+    model, optimizer = little.problem("sgd")
+    training.fit(model, optimizer, little.batches, little.loss, little.evaluate, 3, tmp_path, keep=best)
     assert [p.name for p in sorted(tmp_path.glob("epoch_*.safetensors"))] == ["epoch_02.safetensors"]
     kept = [training.epoch_arrays(tmp_path, epoch)["w"] for epoch in (1, 2, 3)]
     assert np.array_equal(model[0].weight.detach().numpy(), kept[1]) and not np.array_equal(kept[1], kept[2])

@@ -8,10 +8,7 @@ Every run writes into folders of its own, so that nothing committed changes.
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
@@ -20,7 +17,7 @@ import pytest
 
 from dfdlib.core import paths, repro
 from dfdlib.evaluation import judging
-from tests.notebook_runs import dfd, environment, in_order, nbval
+from tests.notebook_runs import in_order, nbval
 
 pytestmark = pytest.mark.notebooks
 
@@ -110,30 +107,3 @@ def test_every_figure_has_its_numbers(embedded: Path) -> None:
 def test_nbval_compares_the_committed_notebooks(compared: str) -> None:
     assert int(re.search(r"(\d+) passed", compared)[1]) >= 10 * len(in_order(paths.notebooks())), compared
     assert "failed" not in compared
-
-
-def test_missing_data_cost_an_older_run_nothing(folders: Path) -> None:
-    older = folders / "older" / "results" / "uadfv.json"
-    older.parent.mkdir(parents=True)
-    older.write_text('{"rows": [{"id": "a"}]}')
-    variables = {k: v for k, v in environment(folders / "older", False).items() if k != "DFD_UADFV"}
-    command = [sys.executable, "-m", "dfdlib", "run", "uadfv"]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 2 and "DFD_UADFV is not set" in done.stderr
-    assert older.read_text() == '{"rows": [{"id": "a"}]}'
-
-
-def test_an_unknown_study_is_one_sentence_and_exit_code_2(folders: Path) -> None:
-    done = dfd(folders, "run", "nosuch")
-    assert done.returncode == 2
-    assert "There is no study 'nosuch'" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_missing_data_stop_the_run_with_one_sentence(folders: Path) -> None:
-    variables = {key: value for key, value in os.environ.items() if not key.startswith("DFD_")}
-    command = [sys.executable, "-m", "dfdlib", "run", "uadfv", "01"]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 2
-    assert "DFD_UADFV is not set" in done.stderr
-    assert "Traceback" not in done.stderr

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat import NotebookNode
 
 from benchmarks import processors
-from dfdlib.core import paths
+from dfdlib.core import paths, studies
+from dfdlib.data import sources
+from tests import few
 from tests.notebook_runs import dfd, in_order, nbval, without_kernels
 
 pytestmark = pytest.mark.notebooks
@@ -19,7 +22,18 @@ OTHER = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "AVX2"}  # ever
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Of the embedded set the people that the smoke study takes, since notebook 04 also learns from the whole set."""
+    folder = tmp_path_factory.mktemp("data")
+    people = sorted({clip.person for clip in sources.clips(studies.load("smoke"))})
+    few.copy(folder / "embedded", people, stills=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DFD_DATA", str(folder))
+        yield
+
+
+@pytest.fixture(scope="module")
+def first(data: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The smoke study run by papermill, with an empty cache."""
     folder = tmp_path_factory.mktemp("first")
     done = dfd(folder, "run", "smoke", fresh=True)
@@ -35,8 +49,9 @@ def test_a_second_run_from_nothing_gives_the_same(first: Path, tmp_path: Path) -
 
 
 def test_other_instructions_give_the_same_verdicts(first: Path, tmp_path: Path) -> None:
-    """The short form of benchmarks/processors.py."""
-    done = without_kernels(tmp_path, "smoke", *processors.NOTEBOOKS, more=OTHER)
+    """The short form of benchmarks/processors.py, with the first run's cache as there."""
+    more = OTHER | {"DFD_CACHE": str(first / "cache")}  # its keys know the instructions where they matter
+    done = without_kernels(tmp_path, "smoke", *processors.NOTEBOOKS, more=more)
     assert done.returncode == 0, done.stderr
     found = {
         case: json.loads((folder / "results" / "smoke.json").read_text())["rows"]
@@ -45,36 +60,37 @@ def test_other_instructions_give_the_same_verdicts(first: Path, tmp_path: Path) 
     assert processors.table(found)["others"].tolist() == ["", ""]
 
 
-@pytest.mark.parametrize(
-    ("said", "tags", "other", "passes"),
-    [
-        ("accuracy 0.87, a gain", ["trained"], "1", True),
-        ("accuracy 0.87, a gain", ["trained"], "", False),
-        ("accuracy 0.87, a gain", [], "1", False),
-        ("accuracy 0.93, a loss", ["trained"], "1", False),
-    ],
-)
-def test_on_another_processor_nbval_compares_the_words(said, tags, other, passes, tmp_path: Path, monkeypatch) -> None:
-    outputs = [nbformat.v4.new_output("stream", text="accuracy 0.93, a gain\n")]
+def _cell(source: str, output: NotebookNode, *tags: str) -> NotebookNode:
     metadata = {"tags": ["nbval-check-output", *tags]}
-    cell = nbformat.v4.new_code_cell(f"print({said!r})", outputs=outputs, metadata=metadata, execution_count=1)
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "a.ipynb")
-    monkeypatch.setenv("DFD_OTHER_PROCESSOR", other)
-    if passes:
-        assert "1 passed" in nbval(tmp_path, "--nbval-lax", str(tmp_path / "a.ipynb"))
-    else:
-        with pytest.raises(AssertionError, match="accuracy"):
-            nbval(tmp_path, "--nbval-lax", str(tmp_path / "a.ipynb"))
+    return nbformat.v4.new_code_cell(source, outputs=[output], metadata=metadata, execution_count=1)
 
 
-@pytest.mark.parametrize(("other", "passes"), [("1", True), ("", False)])
-def test_on_another_processor_sentences_may_choose_other_words(other, passes, tmp_path: Path, monkeypatch) -> None:
+def _printing(said: str, *tags: str) -> NotebookNode:
+    return _cell(f"print({said!r})", nbformat.v4.new_output("stream", text="accuracy 0.93, a gain\n"), *tags)
+
+
+def _saying(*tags: str) -> NotebookNode:
+    """Markdown that chooses its words."""
     data = {"text/plain": "<IPython.core.display.Markdown object>", "text/markdown": "This is above chance."}
-    metadata = {"tags": ["nbval-check-output", "trained"]}
     source = "from dfdlib.evaluation import aloud\naloud.say('This is not told from chance.')"
-    outputs = [nbformat.v4.new_output("display_data", data)]
-    cell = nbformat.v4.new_code_cell(source, outputs=outputs, metadata=metadata, execution_count=1)
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "a.ipynb")
+    return _cell(source, nbformat.v4.new_output("display_data", data), *tags)
+
+
+CELLS = [  # each with whether it passes on another processor; on the same one none does
+    (_printing("accuracy 0.87, a gain", "trained"), True),
+    (_printing("accuracy 0.87, a gain"), False),
+    (_printing("accuracy 0.93, a loss", "trained"), False),
+    (_saying("trained"), True),
+]
+
+
+@pytest.mark.parametrize("other", ["1", ""])
+def test_on_another_processor_nbval_compares_the_words_that_are_printed(
+    other: str, tmp_path: Path, monkeypatch
+) -> None:
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell for cell, _ in CELLS]), tmp_path / "a.ipynb")
     monkeypatch.setenv("DFD_OTHER_PROCESSOR", other)
-    with contextlib.nullcontext() if passes else pytest.raises(AssertionError, match="not told"):
-        assert "1 passed" in nbval(tmp_path, "--nbval-lax", str(tmp_path / "a.ipynb"))
+    with pytest.raises(AssertionError) as told:
+        nbval(tmp_path, "--nbval-lax", str(tmp_path / "a.ipynb"))
+    wrong = {int(number) for number in re.findall(r"^FAILED .*::Cell (\d+)", str(told.value), re.MULTILINE)}
+    assert wrong == {number for number, (_, passes) in enumerate(CELLS) if not (other and passes)}

@@ -21,8 +21,8 @@ from dfdlib.core import paths, processes, training
 from dfdlib.core.studies import OneCycleParams, Study, SuperResParams
 from dfdlib.resnet import architectures, classifier, finetune
 from dfdlib.superres import fsrcnn_training, lr_hr, networks
+from tests import little
 from tests.test_finetune import PARAMS, _frames
-from tests.test_networks import _batches, _evaluate, _loss, _problem
 
 STUDY = Study(
     "tiny",
@@ -155,7 +155,7 @@ def test_one_process_takes_a_finished_run_of_several_and_says_so(tmp_path: Path,
     assert others.name == "resnet-12ab-by-2"
     monkeypatch.setenv("WORLD_SIZE", "1")
     for epochs, taken in ((1, path), (2, others)):
-        training.fit(*_problem("sgd"), _batches, _loss, _evaluate, epochs, others)
+        training.fit(*little.problem("sgd"), little.batches, little.loss, little.evaluate, epochs, others)
         with contextlib.nullcontext() if taken == path else pytest.warns(UserWarning, match="-by-2 is used: several"):
             assert training.folder_of(path, 2) == taken
     path.mkdir()

@@ -17,28 +17,30 @@ from safetensors.torch import load_file
 
 from dfdlib.core import paths, training, weight_files
 from dfdlib.core.errors import DfdError
-from tests.test_networks import _batches, _evaluate, _loss, _problem
+from tests import little
 
 EPOCHS = 8
 CHILD = """
 import sys, time
 from pathlib import Path
 from dfdlib.core import training
-from tests.test_networks import _batches, _evaluate, _loss, _problem
+from tests import little
 
 def slow(epoch):
-    for batch in _batches(epoch):
+    for batch in little.batches(epoch):
         time.sleep(0.02)
         yield batch
 
 print("training", flush=True)
-training.fit(*_problem("adam"), slow, _loss, _evaluate, int(sys.argv[2]), Path(sys.argv[1]))
+training.fit(*little.problem("adam"), slow, little.loss, little.evaluate, int(sys.argv[2]), Path(sys.argv[1]))
 """
 
 
 def _fit(folder: Path, epochs: int = EPOCHS):
-    model, optimizer = _problem("adam")
-    return training.fit(model, optimizer, _batches, _loss, _evaluate, epochs, folder).drop(columns="seconds")
+    model, optimizer = little.problem("adam")
+    return training.fit(model, optimizer, little.batches, little.loss, little.evaluate, epochs, folder).drop(
+        columns="seconds"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +114,7 @@ def test_a_flipped_bit_in_kept_weights_and_arrays_is_a_sentence(tmp_path: Path) 
     _fit(tmp_path, 2)
     _flip(tmp_path / "epoch_02.safetensors")
     with pytest.raises(DfdError, match=r"epoch_02\.safetensors is missing or damaged \(its tensors are not those"):
-        training.load_epoch(_problem("adam")[0], tmp_path, 2)
+        training.load_epoch(little.problem("adam")[0], tmp_path, 2)
     _flip(tmp_path / "epoch_02.npz", 0.5)
     with pytest.raises(DfdError, match=r"epoch_02\.npz is missing or damaged"):
         training.epoch_arrays(tmp_path, 2)
