@@ -89,6 +89,22 @@ def test_a_choice_is_read_whatever_its_case(capsys) -> None:
     assert capsys.readouterr().out == "x right: so it is.\n"
 
 
+def test_a_wrong_prediction_counts_and_is_told_what_was_measured(capsys) -> None:
+    checks.choice("x", "no", "yes", "", {"no": "why?"})
+    checks.close("x", 3.0, 6.0, "", {"this is the half.": 3.0}, measured="6 dB were measured.")
+    checks.close("x", 7, 6, "", measured="6 dB were measured.")
+    checks.more()
+    assert capsys.readouterr().out.splitlines() == [
+        "x counts as a prediction: 'yes' was measured, not 'no'. why?",
+        "x counts as a prediction: 6 dB were measured. This is the half.",
+        "x counts as a prediction: 6 dB were measured. 7 is too large.",
+        "There is no hint to say more about; run a check first.",
+    ]
+    for nothing in (None, "six", [6, 6], np.nan):
+        with pytest.raises(checks.Hint):
+            checks.close("x", nothing, 6.0, "", measured="6 dB were measured.")
+
+
 def test_a_function_gets_copies_and_its_parts_are_counted() -> None:
     data = np.zeros(3)
 
@@ -153,3 +169,9 @@ def test_no_hint_tells_the_method(path) -> None:
             assert not re.search(
                 r"\b(take|use|divide|multiply|subtract|cut|join|call) (it|the|each|by|off|at)\b", hint
             ), hint
+            nudge, *place = re.split(r"(?<=[.?]) ", hint, maxsplit=1)
+            assert not re.search(r"\b(neither|and not|but not)\b", nudge), (
+                "the nudge is a symptom, and no list of steps"
+            )
+            points = re.compile(r"\?$|question|definition|asked for|places", re.IGNORECASE)
+            assert all(map(points.search, place)), f"the rest asks, or points to the question: {hint}"

@@ -181,7 +181,7 @@ RIGHT = ("right", "right", "right")
     ("name", "expected", "points"),
     [
         ("anna", RIGHT, 3),
-        ("bela", ("hint", "hint", "error"), 1),
+        ("bela", ("predicted", "hint", "error"), 1),
         ("Cleo Ray", ("unanswered", "unanswered", "unanswered"), 0),
         ("dora", ("right", "time", "right"), 2),
         ("emil", ("died", "hint", "error"), 0),
@@ -207,13 +207,13 @@ def test_a_prediction_earns_its_point_by_being_one_of_the_answers(tmp_path, note
         made.hand_in(f"{name}/ex01.ipynb", {GUESS: f"def guess():\n    {body}"})
     found = grading.grade(made.folder, 2, LIMIT, lambda items, total: items, answers.parts(notebooks))
     earned = {one.name: (one.outcomes["01.1"].status, found.points(one)) for one in found.students}
-    none = ("unusable", 0)
-    assert earned == {"wrong": ("hint", 1), "printed": none, "nothing": none, "other": none}
+    none = ("hint", 0)
+    assert earned == {"wrong": ("predicted", 1), "printed": none, "nothing": none, "other": none}
 
 
 def test_hints_and_errors_say_what_and_where(graded) -> None:
     said = {one.name: [outcome.said for outcome in one.outcomes.values()] for one in graded[0].students}
-    assert "Count again." in said["bela"][0] and "It was 'more'." in said["bela"][0], "a hint's both levels"
+    assert said["bela"][0] == "'more' was measured, not 'less'. Count again."
     assert said["bela"][1:] == ["this is the square.", "NameError: name 'nothing' is not defined (line 2 of the cell)"]
     assert said["Cleo Ray"] == 3 * ["return it"] and said["gita"][1] == "no cell defines double"
     assert said["dora"][1] == "not done after 5 seconds"
@@ -246,6 +246,7 @@ def test_the_class_in_tables_csv_and_pages(graded, tmp_path) -> None:
     assert (
         "bela: 1 of 3 points" in page
         and "ex01, numbers 1 of 3" in page
+        and "a prediction that counts</strong>" in page
         and "this is the square." in page
         and "name &#39;nothing&#39;" in page
     )

@@ -17,14 +17,16 @@ import cv2
 import nbformat
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 import yaml
 from bs4 import BeautifulSoup, Tag
 from scipy.spatial.distance import cosine
+from sklearn.metrics import roc_auc_score
 
 from dfdlib.core import errors, paths
 from dfdlib.core.errors import DfdError
-from dfdlib.evaluation import claims
+from dfdlib.evaluation import claims, intervals
 from dfdlib.resnet import architectures
 from tests import pages
 from tests.pages import build
@@ -426,7 +428,7 @@ def test_every_formula_differs_from_its_mistakes() -> None:
     for task in formulas.TASKS:
         given = formulas.drawn(task).values()
         right = task.right(*given)
-        assert np.isfinite(right).all() and right.shape == (formulas.ROWS,), task.exercise
+        assert np.isfinite(right).all() and len(right) in (formulas.ROWS, formulas.ROWS_OF_ARRAYS), task.exercise
         for hint, rule in task.mistakes.items():
             assert not np.allclose(rule(*given), right, atol=1e-5), hint
 
@@ -435,9 +437,8 @@ def test_formulas_agree_with_other_peoples_work() -> None:
     tasks = {task.exercise: (task.right, formulas.drawn(task)) for task in formulas.TASKS}
     found = {number: right(*given.values()) for number, (right, given) in tasks.items()}
     box = np.array(list(tasks["01.2"][1].values())).T
-    corners = torch.from_numpy(np.concatenate([box[:, :2], box[:, :2] + box[:, 2:4]], 1))
-    others = torch.from_numpy(np.concatenate([box[:, 4:6], box[:, 4:6] + box[:, 6:]], 1))
-    expected = architectures.torchvision().ops.box_iou(corners, others).diagonal().numpy()
+    first, second = torch.from_numpy(box).split(4, dim=1)
+    expected = architectures.torchvision().ops.box_iou(first, second).diagonal().numpy()
     assert found["01.2"] == pytest.approx(expected) and (expected == 0).any() and (expected > 0).any()
     v, w = np.split(np.array(list(tasks["04.3"][1].values())).T, 2, axis=1)
     assert found["04.3"] == pytest.approx([cosine(*pair) for pair in zip(v, w, strict=True)])
@@ -445,6 +446,11 @@ def test_formulas_agree_with_other_peoples_work() -> None:
     labels = torch.from_numpy(tasks["03.2"][1]["label"]).long()
     torch.nn.functional.cross_entropy(logits, labels, reduction="sum").backward()
     assert found["03.2"] == pytest.approx(logits.grad[:, 1].numpy())
+    scores, labels = tasks["05.2"][1].values()
+    assert found["05.2"] == pytest.approx([roc_auc_score(*row) for row in zip(labels, scores, strict=True)])
+    assert found["03.6"] == pytest.approx(scipy.stats.sem(tasks["03.6"][1]["accuracy"], axis=1))
+    for row, p in zip(found["06.6"], tasks["06.6"][1]["p"], strict=True):
+        assert row == pytest.approx(sorted(intervals.holm(p))), "as in the study's own table"
     one = np.zeros((1, 64), np.float32)
     one[0, 32] = 1  # the kernel of an enlargement, seen through OpenCV
     seen = cv2.resize(one, (64 * 8, 1), interpolation=cv2.INTER_CUBIC)[0]

@@ -17,8 +17,8 @@ from dfdlib.core.errors import DfdError
 
 WORDS = {
     "right": "right",
+    "predicted": "a prediction that counts",  # though something else was measured
     "hint": "not yet",
-    "unusable": "not yet",  # no answer in form, so that a prediction is not made
     "error": "an error",
     "time": "out of time",
     "died": "ended its process",
@@ -76,7 +76,7 @@ def write_csv(path: Path, graded: Graded) -> None:
         writer.writerow(["student", "id", *numbers, "points", "of", *(f"{number} outcome" for number in numbers)])
         for student in graded.students:
             found = [student.outcomes[number] for number in numbers]
-            scores = [points(*pair) for pair in zip(graded.exercises, found, strict=True)]
+            scores = [*map(points, found)]
             name = f"'{student.name}" if student.name[0] in "=+-@" else student.name  # no formula in a spreadsheet
             writer.writerow(
                 [name, student.id, *scores, sum(scores), len(scores), *(WORDS[outcome.status] for outcome in found)]

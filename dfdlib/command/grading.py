@@ -58,7 +58,7 @@ class Graded:
     def points(self, student: Student, part: Part | None = None) -> int:
         """The student's points, of one part or of all."""
         exercises = part.exercises if part else self.exercises
-        return sum(points(exercise, student.outcomes[exercise.number]) for exercise in exercises)
+        return sum(points(student.outcomes[exercise.number]) for exercise in exercises)
 
     def unreadable(self) -> bool:
         """Whether a file that is a submission could not be read."""
@@ -69,9 +69,9 @@ class Graded:
         return sum(student.outcomes[exercise.number].status == "right" for student in self.students)
 
 
-def points(exercise: Exercise, outcome: Outcome) -> int:
+def points(outcome: Outcome) -> int:
     """One for what is right; a prediction earns it by being made, since a wrong one before the measurement teaches."""
-    return int(outcome.status == "right" or (exercise.kind == "predict" and outcome.status == "hint"))
+    return int(outcome.status in ("right", "predicted"))
 
 
 def hand_out(folder: Path) -> tuple[list[str], list[str]]:

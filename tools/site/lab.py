@@ -43,8 +43,8 @@ def _asked(task: Task) -> dict:
     return {"rows": rows, "right": _numbers(task.right(*given.values())), "hints": hints}
 
 
-def _numbers(values: np.ndarray) -> list[float]:
-    return [float(f"{value:.9g}") for value in values]
+def _numbers(values: np.ndarray, digits: int = 9) -> list:
+    return np.vectorize(lambda value: float(f"{value:.{digits}g}"))(values).tolist()
 
 
 def _pose() -> dict:
@@ -55,5 +55,5 @@ def _pose() -> dict:
         "model": model.round(2).tolist(),
         "whole": pnp.WHOLE.tolist(),
         "central": pnp.CENTRAL.tolist(),
-        "svm": {name: np.vectorize(lambda v: float(f"{v:.5g}"))(values).tolist() for name, values in vars(svm).items()},
+        "svm": {name: _numbers(values, 5) for name, values in vars(svm).items()},
     }

@@ -131,7 +131,7 @@
     holder.before(make("p", { className: "tools" }, filter, " ", choice, " ", count));
   }
 
-  // A prediction of the exercises: right, or what speaks against it.
+  // A prediction of the exercises: right, or what was measured and what speaks against the prediction.
   for (const form of document.querySelectorAll("form.predict")) {
     const because = JSON.parse(form.dataset.because);
     form.hidden = false;
@@ -139,7 +139,7 @@
     form.addEventListener("change", (event) => {
       const answer = event.target.value;
       const right = answer === form.dataset.answer;
-      form.querySelector(".said").textContent = `${right ? "Right" : "Not what was measured"}: ${because[answer]}`;
+      form.querySelector(".said").textContent = `${right ? "Right:" : `Measured was “${form.dataset.answer}”.`} ${because[answer]}`;
     });
   }
 })();
