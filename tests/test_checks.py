@@ -38,7 +38,8 @@ def test_an_answer_of_a_wrong_kind_gets_a_hint_in_every_exercise(number: str, st
     assert "your function prints" in _hint(number, stub, "print(1)").nudge
     assert "the answer is None" in _hint(number, stub, "pass").nudge
     assert "True" in _hint(number, stub, "return True").nudge
-    assert _hint(number, stub, "return 3").nudge
+    if number != "02.1":  # there a number is a prediction, and counts
+        assert _hint(number, stub, "return 3").nudge
     assert _hint(number, stub, "return {'a': 'b'}").nudge
 
 
@@ -93,7 +94,7 @@ def test_a_wrong_prediction_counts_and_is_told_what_was_measured(capsys) -> None
     checks.choice("x", "no", "yes", "", {"no": "why?"})
     checks.close("x", 3.0, 6.0, "", {"this is the half.": 3.0}, measured="6 dB were measured.")
     checks.close("x", 7, 6, "", measured="6 dB were measured.")
-    checks.more()
+    checks.more("x")
     assert capsys.readouterr().out.splitlines() == [
         "x counts as a prediction: 'yes' was measured, not 'no'. why?",
         "x counts as a prediction: 6 dB were measured. This is the half.",

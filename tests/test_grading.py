@@ -424,11 +424,33 @@ def test_exercises_are_copied_and_nothing_is_overwritten(tmp_path, monkeypatch, 
     (tmp_path / "ex04_head_pose.ipynb").write_text("mine")
     assert _dfd(monkeypatch, "exercises", str(tmp_path)) == 0
     out = capsys.readouterr().out
-    assert f"skipped: {tmp_path / 'ex04_head_pose.ipynb'} is there already" in out
-    assert "04.2" in out and "From a vector to a matrix" in out
+    assert f"skipped: {tmp_path / 'ex04_head_pose.ipynb'} is there already" in out and len(out.splitlines()) == 2
     assert (tmp_path / "ex04_head_pose.ipynb").read_text() == "mine"
     given = paths.notebooks() / "exercises" / "ex01_preprocessing.ipynb"
     assert (tmp_path / given.name).read_bytes() == given.read_bytes() and os.access(tmp_path / given.name, os.W_OK)
+    assert _dfd(monkeypatch, "exercises") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("To get the notebooks: dfd exercises FOLDER\n") and "From a vector to a matrix" in out
+
+
+def test_a_place_that_can_t_be_used_is_one_sentence_before_anything_is_run(tmp_path, monkeypatch, capsys) -> None:
+    file, folder = tmp_path / "one.ipynb", tmp_path / "empty"
+    file.write_text("{}")
+    folder.mkdir()
+    said = {
+        ("exercises", file): f"{file} is a file; name a folder for the notebooks, such as mine.",
+        ("grade", file): f"{file} is a file; name the folder with the submissions.",
+        ("grade", tmp_path / "no"): f"There is no folder {tmp_path / 'no'}; name the folder with the submissions.",
+        ("grade", folder): f"{folder} has no notebook of these exercises in a folder or file named for its student.",
+        ("grade", folder, "--csv", tmp_path): f"{tmp_path} is a folder, and the points need a file; name one, such as",
+        ("grade", folder, "--pages", file): f"{file} is a file, and the pages need a folder; name another one.",
+        ("recompute", tmp_path / "no"): "no is no file; name a score table, such as results/scores/uadfv.csv.",
+        ("recompute", file): "one.ipynb is no score table with its numbers beside it; name a score table, such as",
+    }
+    for words, sentence in said.items():
+        assert _dfd(monkeypatch, *map(str, words)) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.startswith(f"dfd: {sentence}") and err.count("\n") == 1, words
 
 
 def test_the_command_grades_prints_and_names(tmp_path, monkeypatch, capsys, notebooks) -> None:
@@ -447,7 +469,7 @@ def test_the_command_grades_prints_and_names(tmp_path, monkeypatch, capsys, note
     assert "lies among the submissions" in capsys.readouterr().err
     shutil.rmtree(made.folder / "anna")
     assert _dfd(monkeypatch, "grade", str(made.folder)) == 2
-    assert "holds no notebook of these exercises that names its student. notes.txt" in capsys.readouterr().err
+    assert "in a folder or file named for its student; notes.txt: not graded: no notebook" in capsys.readouterr().err
     assert _dfd(monkeypatch, "grade", str(tmp_path / "none")) == 2
 
 

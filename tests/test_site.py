@@ -30,6 +30,7 @@ from dfdlib.evaluation import claims, intervals
 from dfdlib.resnet import architectures
 from tests import pages
 from tests.pages import build
+from tests.test_launch import LAUNCH
 
 content, practice, words = build.content, build.content.practice, build.content.words
 formulas, reference = build.lab.formulas, build.reference
@@ -371,7 +372,11 @@ def test_a_published_address_gives_a_sitemap_and_whole_addresses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(content, "notebooks", lambda: iter([]))  # to be quick; links to them lead to copies
-    out, address = tmp_path / "site", "https://example.org/study/"
+    out, address, repository = tmp_path / "site", "https://example.org/study/", "https://github.com/someone/study"
+    about = build.citation.about()
+    monkeypatch.setattr(build.citation, "about", lambda: about | {"repository-code": repository})
+    written = content.from_markdown
+    monkeypatch.setattr(content, "from_markdown", lambda text: written(LAUNCH.filled(text, repository)))
     urls = build.write(out, address)
     tree = ElementTree.fromstring((out / "sitemap.xml").read_text())  # noqa: S314, our own file
     assert [place.text for place in tree.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")] == [
@@ -380,7 +385,14 @@ def test_a_published_address_gives_a_sitemap_and_whole_addresses(
     lost = BeautifulSoup((out / "404.html").read_text(), "html.parser")
     inside = [tag.get("href") or tag.get("src") for tag in lost.find_all(["link", "script", "a"])]
     assert all(link.startswith(("/study/", "data:", "#")) for link in inside), "shown in place of any page"
-    assert f'og:image" content="{address}figures/' in (out / "README.html").read_text()
+    readme, elsewhere, front = (
+        (out / name).read_text() for name in ("README.html", "docs/elsewhere.html", "index.html")
+    )
+    assert f'og:image" content="{address}figures/' in readme
+    assert f'href="{LAUNCH.binder(repository)}"' in readme and (out / "docs" / "binder.svg").is_file()
+    assert BeautifulSoup(readme, "html.parser").find("img", src="docs/binder.svg")["width"] == "112"
+    assert f"git clone {repository} study" in BeautifulSoup(elsewhere, "html.parser").get_text()
+    assert f'<a href="{repository}">Repository</a>' in front and f"url = {{{repository}}}" in front
 
 
 def test_the_reference_has_every_public_function(soups: dict[str, BeautifulSoup]) -> None:

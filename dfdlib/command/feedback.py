@@ -112,8 +112,12 @@ def _pages(students: Iterable[Student]) -> dict[str, str]:
     return pages
 
 
-def check_places(folder: Path, *written: Path | None) -> None:
-    """DfdError where something would be written among the submissions."""
-    for path in (path for path in written if path):
+def check_places(folder: Path, table: Path | None, pages: Path | None) -> None:
+    """DfdError where the table or the pages can't be written, or would be among the submissions."""
+    if table and table.is_dir():
+        raise DfdError(f"{table} is a folder, and the points need a file; name one, such as {table / 'points.csv'}.")
+    if pages and pages.is_file():
+        raise DfdError(f"{pages} is a file, and the pages need a folder; name another one.")
+    for path in (path for path in (table, pages) if path):
         if folder.resolve() in (path.resolve(), *path.resolve().parents):
             raise DfdError(f"{path} lies among the submissions in {folder}, which are only read; name another place.")

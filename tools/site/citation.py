@@ -12,6 +12,7 @@ from dfdlib.core import paths
 
 KINDS = {"conference-paper": "inproceedings", "article": "article"}  # anything else: misc
 FIELDS = {"collection-title": "booktitle", "journal": "journal", "year": "year", "version": "version", "doi": "doi"}
+FIELDS |= {"repository-code": "url"}
 
 
 def about() -> dict:
