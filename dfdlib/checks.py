@@ -64,8 +64,11 @@ def ask(name: str, function: Callable, *given: Any, parts: int = 0) -> Any:
     return found
 
 
-def choice(name: str, said: Any, measured: str, right: str, because: Mapping[str, str]) -> None:
-    """Set a prediction beside the measurement; `because`: each other answer, with what speaks against it."""
+def choice(name: str, said: Any, measured: str, right: str, because: Mapping[str, str], predicted: bool = True) -> None:
+    """Set a prediction, or a choice that is no prediction, beside the measurement.
+
+    because: each other answer, with what speaks against it.
+    """
     options = {option.casefold(): option for option in sorted({measured, *because})}
     if said is None:
         raise _nothing(name)
@@ -73,6 +76,8 @@ def choice(name: str, said: Any, measured: str, right: str, because: Mapping[str
     if chosen is None:
         listed = ", ".join(map(repr, options.values()))
         raise _hint(name, f"{said!r} is none of the answers; return one of {listed}.")
+    if chosen != measured and not predicted:
+        raise _hint(name, f"it is not {chosen!r}. {because[chosen]}")
     if chosen != measured:
         return _counts(name, f"{measured!r} was measured, not {chosen!r}. {because[chosen]}")
     _right(name, right)

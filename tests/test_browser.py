@@ -397,7 +397,7 @@ def test_every_formula_can_be_solved(context: BrowserContext, folder: Path) -> N
     ("number", "text", "said"),
     [
         ("05.1", "p * (1 - p) / n", "Not yet: this is the variance. In which unit is an error?"),
-        ("03.6", "std(accuracy) / sqrt(5)", "Not yet: a little too small. What do you divide by?"),
+        ("03.6", "std(accuracy) / sqrt(5)", "Not yet: a little too small. What is your divisor?"),
         ("05.2", "mean(where(p_fake >= 0.5, 1, 0) == label)", "Not yet: this is the accuracy."),
         ("06.6", "min(p)", "Not yet: for p = [0."),
         ("06.6", "p * arange(3)", "Formula not read: arrays of 6 and 3 numbers do not fit."),

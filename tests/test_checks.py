@@ -106,6 +106,11 @@ def test_a_wrong_prediction_counts_and_is_told_what_was_measured(capsys) -> None
             checks.close("x", nothing, 6.0, "", measured="6 dB were measured.")
 
 
+def test_a_wrong_choice_that_is_no_prediction_is_a_hint_without_the_answer() -> None:
+    with pytest.raises(checks.Hint, match=r"^x not yet: it is not 'no'\. why\?$"):
+        checks.choice("x", "no", "yes", "", {"no": "why?"}, predicted=False)
+
+
 def test_a_function_gets_copies_and_its_parts_are_counted() -> None:
     data = np.zeros(3)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import importlib.util
 import os
@@ -275,6 +276,18 @@ def test_the_solutions_run_in_a_fresh_kernel_and_print_what_is_committed(path: P
     checked = [cell for cell in _code(copy) if exercises.tagged(cell, "check")]
     assert all(re.search(r"^\d\d\.\d right: ", _printed([cell])[0], re.MULTILINE) for cell in checked)
     assert _printed(_read(copy)) == _printed(_read(path)), "run `python tools/exercises.py run`"
+
+
+@every_part
+def test_only_predictions_count_when_they_are_wrong(path: Path) -> None:
+    text = "\n".join(cell.source for cell in _read(path))
+    kinds = dict(re.findall(r"^## (\d\d\.\d) .+ \((\w+)", text, re.MULTILINE))
+    calls = [call for cell in _code(path) for call in ast.walk(ast.parse(cell.source)) if isinstance(call, ast.Call)]
+    for call in (call for call in calls if ast.unparse(call.func) in ("checks.choice", "checks.close")):
+        given = {word.arg: ast.unparse(word.value) for word in call.keywords}
+        is_choice = call.func.attr == "choice"
+        counts = given.get("predicted") != "False" if is_choice else "measured" in given
+        assert counts == (kinds[call.args[0].value] == "predict"), ast.unparse(call)
 
 
 @every_part

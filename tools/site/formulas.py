@@ -160,8 +160,8 @@ TASKS = (
         lambda accuracy: accuracy.std(-1, ddof=1) / np.sqrt(5),
         {
             "this is the spread of trainings. How much surer is a mean of several?": lambda x: x.std(-1, ddof=1),
-            "a little too small. What do you divide by?": lambda x: x.std(-1) / np.sqrt(5),
-            "too small, and without the mean in mind. What do you divide by?": lambda x: x.std(-1),
+            "a little too small. What is your divisor?": lambda x: x.std(-1) / np.sqrt(5),
+            "too small, and without the mean in mind. What is your divisor?": lambda x: x.std(-1),
             "this is a variance. In which unit is an error?": lambda x: x.var(-1, ddof=1),
         },
     ),
