@@ -331,7 +331,7 @@ def test_all_exercises_are_listed_by_topic(soups: dict[str, BeautifulSoup]) -> N
     every = sorted((paths.notebooks() / "exercises").glob("ex*.ipynb"))
     assert len(rows) == sum(len(practice.exercises(nbformat.read(path, as_version=4))) for path in every) >= 28
     typed = {row.a.get_text()[:4]: row.find_all("a")[-1]["href"] for row in rows if "its formula" in row.get_text()}
-    assert set(typed) == {task.exercise for task in formulas.TASKS}
+    assert set(typed) == {task.exercise for task in formulas.tasks()}
     assert typed["02.3"] == "../../try/formulas.html#023-psnr"
     back = [a["href"] for a in soups["try/formulas.html"].main.find_all("a", string="The exercise")]
     assert len(back) == len(typed) and all(link.startswith("../notebooks/exercises/ex0") for link in back)
@@ -437,7 +437,7 @@ def test_a_long_signature_has_one_argument_a_line() -> None:
 
 
 def test_every_formula_differs_from_its_mistakes() -> None:
-    for task in formulas.TASKS:
+    for task in formulas.tasks():
         given = formulas.drawn(task).values()
         right = task.right(*given)
         assert np.isfinite(right).all() and len(right) in (formulas.ROWS, formulas.ROWS_OF_ARRAYS), task.exercise
@@ -446,7 +446,7 @@ def test_every_formula_differs_from_its_mistakes() -> None:
 
 
 def test_formulas_agree_with_other_peoples_work() -> None:
-    tasks = {task.exercise: (task.right, formulas.drawn(task)) for task in formulas.TASKS}
+    tasks = {task.exercise: (task.right, formulas.drawn(task)) for task in formulas.tasks()}
     found = {number: right(*given.values()) for number, (right, given) in tasks.items()}
     box = np.array(list(tasks["01.2"][1].values())).T
     first, second = torch.from_numpy(box).split(4, dim=1)

@@ -23,8 +23,8 @@ GROUP = "Try it here"
 def pages() -> Iterator[Page]:
     """The two pages, each with its numbers as a script, since pages opened as files cannot fetch."""
     yield _page("pose", "A head pose by hand", content.template("pose.html.j2").render(), _pose())
-    tasks = [_asked(task) for task in formulas.TASKS]
-    text = content.template("formulas.html.j2").render(tasks=formulas.TASKS, where=practice.places())
+    tasks = [_asked(task) for task in formulas.tasks()]
+    text = content.template("formulas.html.j2").render(tasks=formulas.tasks(), where=practice.places())
     yield _page("formulas", "Formulas to write", text, tasks)
 
 
@@ -37,10 +37,10 @@ def _page(name: str, title: str, body: str, data: object) -> Page:
 
 
 def _asked(task: Task) -> dict:
-    given = formulas.drawn(task)
-    hints = [[hint, _numbers(rule(*given.values()))] for hint, rule in task.mistakes.items()]
-    rows = [dict(zip(given, row, strict=True)) for row in zip(*(v.tolist() for v in given.values()), strict=True)]
-    return {"rows": rows, "right": _numbers(task.right(*given.values())), "hints": hints}
+    rows = formulas.drawn(task)
+    hints = [[hint, _numbers(formulas.answers(rule, rows))] for hint, rule in task.mistakes.items()]
+    shown = [{name: np.asarray(value).tolist() for name, value in row.items()} for row in rows]
+    return {"rows": shown, "right": _numbers(formulas.answers(task.right, rows)), "hints": hints}
 
 
 def _numbers(values: np.ndarray, digits: int = 9) -> list:

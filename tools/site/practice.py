@@ -104,7 +104,7 @@ def _every() -> Iterator[tuple[str, NotebookNode, Exercise]]:
 
 def by_topic() -> str:
     """All exercises as one table, HTML; its links start in notebooks/exercises."""
-    typed = {task.exercise: f"../../tools/site/formulas.js#{markup.slug(task.title)}" for task in formulas.TASKS}
+    typed = {task.exercise: f"../../tools/site/formulas.js#{markup.slug(task.title)}" for task in formulas.tasks()}
     where, rows = places(), []
     for _, notebook, one in _every():
         topic = re.search(r"\[Notebook \d\d, (.+?)\]", notebook.cells[0].source)
