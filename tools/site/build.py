@@ -25,6 +25,8 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
+
 import citation
 import content
 import lab
@@ -34,7 +36,6 @@ from bs4 import BeautifulSoup
 from content import Page
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
 from dfdlib.core import errors, paths
 from dfdlib.core.errors import DfdError
 
@@ -48,7 +49,7 @@ GROUPS = (  # of the menu; solutions are reached from the exercises
     "The library",
     "Benchmarks",
 )
-PROGRAMS = ("style.css", "theme.js", "script.js", "page.js")
+PROGRAMS = ("style.css", "theme.js", "script.js")
 PREVIEW = "figures/fig17_factorial_uadfv.png"  # the picture of social previews
 INDEX = "search-index.js"
 TEXTS = {"", ".py", ".md", ".yaml", ".yml", ".toml", ".cff", ".txt", ".cfg", ".sh"}  # shown as pages; others are copied

@@ -5,14 +5,12 @@ from __future__ import annotations
 import ast
 import html
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import content
 from content import Page
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
 from dfdlib.core import paths
 
 GROUP = "The library"
