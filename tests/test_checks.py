@@ -49,6 +49,7 @@ def test_an_answer_of_a_wrong_kind_gets_a_hint_in_every_exercise(number: str, st
         (True, "the answer is True; a number or an array was asked for"),
         (ROW > 0, "a ndarray; a number"),
         (["1", "2", "3"], "a list; a number"),
+        ("x", "a str; a number"),
         ([1, None, 3], "the answer is None"),
         ([[1], [1, 2]], "a list; a number"),
         ({"a": 1}, "a dict; a number"),
