@@ -384,7 +384,8 @@ def test_a_published_address_gives_a_sitemap_and_whole_addresses(
     ]
     lost = BeautifulSoup((out / "404.html").read_text(), "html.parser")
     inside = [tag.get("href") or tag.get("src") for tag in lost.find_all(["link", "script", "a"])]
-    assert all(link.startswith(("/study/", "data:", "#")) for link in inside), "shown in place of any page"
+    whole = ("/study/", "data:", "#", repository)
+    assert all(link.startswith(whole) for link in inside), "shown in place of any page"
     readme, elsewhere, front = (
         (out / name).read_text() for name in ("README.html", "docs/elsewhere.html", "index.html")
     )
@@ -439,36 +440,38 @@ def test_a_signature_is_shown_as_it_is_written() -> None:
 
 def test_every_formula_differs_from_its_mistakes() -> None:
     for task in formulas.tasks():
-        given = formulas.drawn(task).values()
-        right = task.right(*given)
+        rows = formulas.drawn(task)
+        right = formulas.answers(task.right, rows)
         assert np.isfinite(right).all() and len(right) in (formulas.ROWS, formulas.ROWS_OF_ARRAYS), task.exercise
         for hint, rule in task.mistakes.items():
-            assert not np.allclose(rule(*given), right, atol=1e-5), hint
+            assert not np.allclose(formulas.answers(rule, rows), right, atol=1e-5), hint
 
 
 def test_formulas_agree_with_other_peoples_work() -> None:
-    tasks = {task.exercise: (task.right, formulas.drawn(task)) for task in formulas.tasks()}
-    found = {number: right(*given.values()) for number, (right, given) in tasks.items()}
-    box = np.array(list(tasks["01.2"][1].values())).T
-    first, second = torch.from_numpy(box).split(4, dim=1)
+    tasks = {task.exercise: task for task in formulas.tasks()}
+    rows = {number: formulas.drawn(task) for number, task in tasks.items()}
+    given = {number: [np.array(values) for values in zip(*map(dict.values, found))] for number, found in rows.items()}
+    found = {number: formulas.answers(task.right, rows[number]) for number, task in tasks.items()}
+    first, second = torch.from_numpy(np.stack(given["01.2"], 1)).split(4, dim=1)
     expected = architectures.torchvision().ops.box_iou(first, second).diagonal().numpy()
     assert found["01.2"] == pytest.approx(expected) and (expected == 0).any() and (expected > 0).any()
-    v, w = np.split(np.array(list(tasks["04.3"][1].values())).T, 2, axis=1)
+    v, w = np.split(np.stack(given["04.3"], 1), 2, axis=1)
     assert found["04.3"] == pytest.approx([cosine(*pair) for pair in zip(v, w, strict=True)])
-    logits = torch.tensor(np.array(list(tasks["03.2"][1].values())[:2]).T, requires_grad=True)
-    labels = torch.from_numpy(tasks["03.2"][1]["label"]).long()
-    torch.nn.functional.cross_entropy(logits, labels, reduction="sum").backward()
+    real, fake, labels = map(torch.from_numpy, given["03.2"])
+    logits = torch.stack([real, fake], 1).requires_grad_()
+    torch.nn.functional.cross_entropy(logits, labels.long(), reduction="sum").backward()
     assert found["03.2"] == pytest.approx(logits.grad[:, 1].numpy())
-    scores, labels = tasks["05.2"][1].values()
+    scores, labels = given["05.2"]
     assert found["05.2"] == pytest.approx([roc_auc_score(*row) for row in zip(labels, scores, strict=True)])
-    assert found["03.6"] == pytest.approx(scipy.stats.sem(tasks["03.6"][1]["accuracy"], axis=1))
-    for row, p in zip(found["06.6"], tasks["06.6"][1]["p"], strict=True):
+    assert found["03.6"] == pytest.approx(scipy.stats.sem(given["03.6"][0], axis=1))
+    for row, p in zip(found["06.6"], given["06.6"][0], strict=True):
         assert row == pytest.approx(sorted(intervals.holm(p))), "as in the study's own table"
     one = np.zeros((1, 64), np.float32)
     one[0, 32] = 1  # the kernel of an enlargement, seen through OpenCV
     seen = cv2.resize(one, (64 * 8, 1), interpolation=cv2.INTER_CUBIC)[0]
-    distance = np.abs((np.arange(64 * 8) + 0.5) / 8 - 0.5 - 32)
-    assert seen == pytest.approx(formulas._cubic(distance), abs=1e-6)
+    distances = np.abs((np.arange(64 * 8) + 0.5) / 8 - 0.5 - 32)
+    kernel = formulas.answers(tasks["06.3"].right, [{"d": distance} for distance in distances])
+    assert seen == pytest.approx(kernel, abs=1e-6)
 
 
 def test_only_a_prediction_with_written_reasons_is_made_on_the_page() -> None:
