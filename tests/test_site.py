@@ -450,7 +450,9 @@ def test_every_formula_differs_from_its_mistakes() -> None:
 def test_formulas_agree_with_other_peoples_work() -> None:
     tasks = {task.exercise: task for task in formulas.tasks()}
     rows = {number: formulas.drawn(task) for number, task in tasks.items()}
-    given = {number: [np.array(values) for values in zip(*map(dict.values, found))] for number, found in rows.items()}
+    given = {
+        number: [np.array([row[name] for row in rows[number]]) for name in tasks[number].given] for number in tasks
+    }
     found = {number: formulas.answers(task.right, rows[number]) for number, task in tasks.items()}
     first, second = torch.from_numpy(np.stack(given["01.2"], 1)).split(4, dim=1)
     expected = architectures.torchvision().ops.box_iou(first, second).diagonal().numpy()
