@@ -393,7 +393,8 @@ def test_a_published_address_gives_a_sitemap_and_whole_addresses(
     assert f'href="{LAUNCH.binder(repository)}"' in readme and (out / "docs" / "binder.svg").is_file()
     assert BeautifulSoup(readme, "html.parser").find("img", src="docs/binder.svg")["width"] == "112"
     assert f"git clone {repository} study" in BeautifulSoup(elsewhere, "html.parser").get_text()
-    assert f'<a href="{repository}">Repository</a>' in front and f"url = {{{repository}}}" in front
+    assert f'<a href="{repository}">Repository</a>' in front
+    assert f"url = {{{repository}}}" in BeautifulSoup(front, "html.parser").get_text()
 
 
 def test_the_reference_has_every_public_function(soups: dict[str, BeautifulSoup]) -> None:
