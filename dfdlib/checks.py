@@ -1,5 +1,7 @@
 """The checks of the exercises: a right answer prints one line, a wrong one raises a hint; and the quiz of each part.
 
+A prediction counts whatever it says, so a wrong one raises nothing: its check prints what was measured instead.
+
 A hint is written as sentences. The first is a nudge, which says what the answer looks like; a notebook shows it alone.
 The others say what it comes from, and `more()` shows them on request. None says what to write instead.
 """
@@ -38,10 +40,6 @@ class Hint(Exception):
         return [f"{self.name} not yet: {self.nudge}" + " (`checks.more()` says more.)" * bool(self.more)]
 
 
-class Unusable(Hint):
-    """A hint on what is no answer at all: nothing, a bool, another type, or none of the options."""
-
-
 def more(name: str = "") -> None:
     """Print the rest of the last hint, or of that of one exercise, such as "04.2"."""
     hint = _waiting.get(name) if name else next(reversed(_waiting.values()), None)
@@ -56,27 +54,32 @@ def ask(name: str, function: Callable, *given: Any, parts: int = 0) -> Any:
     """
     found = function(*copy.deepcopy(given))
     if found is None and "print" in getattr(getattr(function, "__code__", None), "co_names", ()):
-        raise _unusable(name, "your function prints, and what it returns is None. Who sees what is only printed?")
+        raise _hint(name, "your function prints, and what it returns is None. Who sees what is only printed?")
     if found is None:
         raise _nothing(name)
     if isinstance(found, bool | np.bool_):
-        raise _unusable(name, f"the answer is {found}. Which type does the first line of the function promise?")
+        raise _hint(name, f"the answer is {found}. Which type does the first line of the function promise?")
     if parts and not (isinstance(found, tuple | list) and len(found) == parts):
         raise _wrong_type(name, found, f"{parts} results, in this order, were")
     return found
 
 
-def choice(name: str, said: Any, measured: str, right: str, because: Mapping[str, str]) -> None:
-    """Check a prediction against the measurement; `because`: each other answer, with what speaks against it."""
+def choice(name: str, said: Any, measured: str, right: str, because: Mapping[str, str], predicted: bool = True) -> None:
+    """Set a prediction, or a choice that is no prediction, beside the measurement.
+
+    because: each other answer, with what speaks against it.
+    """
     options = {option.casefold(): option for option in sorted({measured, *because})}
     if said is None:
         raise _nothing(name)
     chosen = options.get(said.strip().casefold()) if isinstance(said, str) else None
     if chosen is None:
         listed = ", ".join(map(repr, options.values()))
-        raise _unusable(name, f"{said!r} is none of the answers; return one of {listed}.")
+        raise _hint(name, f"{said!r} is none of the answers; return one of {listed}.")
+    if chosen != measured and not predicted:
+        raise _hint(name, f"it is not {chosen!r}. {because[chosen]}")
     if chosen != measured:
-        raise _hint(name, f"{chosen!r} is not what was measured: {because[chosen]} It was {measured!r}.")
+        return _counts(name, f"{measured!r} was measured, not {chosen!r}. {because[chosen]}")
     _right(name, right)
 
 
@@ -90,23 +93,24 @@ def close(
     rtol: float = 0.0,
     atol: float = 1e-6,
     lengths: Mapping[str, int] = NOTHING,
+    measured: str = "",
 ) -> None:
     """Check a number or an array against an independently computed one, within the tolerances.
 
     mistakes: hints, each with the result of its typical mistake. regions: where an answer may be wrong, in words, each
     with a mask of the shape of `expected`. lengths: hints, each with the number of values that its mistake gives.
+    measured: for a prediction, a sentence on what was measured instead.
     """
     found, expected = numbers(name, found), np.asarray(expected, float)
     tolerance = {"rtol": rtol, "atol": atol}
     if _agree(found, expected, tolerance):
         return _right(name, right)
-    for hint, value in (mistakes or {}).items():
-        if _agree(found, np.asarray(value, float), tolerance):
-            raise _hint(name, hint)
-    for hint, length in lengths.items():
-        if found.shape[:1] == (length,) != expected.shape[:1]:
-            raise _hint(name, hint)
-    raise _hint(name, _symptom(found, expected, regions or {}, tolerance))
+    foreseen = [hint for hint, value in (mistakes or {}).items() if _agree(found, np.asarray(value, float), tolerance)]
+    foreseen += [hint for hint, n in lengths.items() if found.shape[:1] == (n,) != expected.shape[:1]]
+    hint = foreseen[0] if foreseen else _symptom(found, expected, regions or {}, tolerance)
+    if measured and found.shape == expected.shape and np.isfinite(found).all():
+        return _counts(name, f"{measured} {hint[0].upper()}{hint[1:]}")
+    raise _hint(name, hint)
 
 
 def named(
@@ -155,23 +159,24 @@ def _right(name: str, sentence: str) -> None:
     print(f"{name} right: {sentence}")
 
 
-def _hint(name: str, sentences: str, kind: type[Hint] = Hint) -> Hint:
+def _counts(name: str, sentences: str) -> None:
     _waiting.pop(name, None)
-    _waiting[name] = kind(name, *re.split(r"(?<=[.?]) ", sentences, maxsplit=1))
+    print(f"{name} counts as a prediction: {sentences}")
+
+
+def _hint(name: str, sentences: str) -> Hint:
+    _waiting.pop(name, None)
+    _waiting[name] = Hint(name, *re.split(r"(?<=[.?]) ", sentences, maxsplit=1))
     return _waiting[name]
 
 
-def _unusable(name: str, sentences: str) -> Hint:
-    return _hint(name, sentences, Unusable)
-
-
 def _nothing(name: str) -> Hint:
-    return _unusable(name, "the answer is None. Does your function return its result, on every path?")
+    return _hint(name, "the answer is None. Does your function return its result, on every path?")
 
 
 def _wrong_type(name: str, found: Any, wanted: str) -> Hint:
     shown = repr(found) if isinstance(found, Number | np.generic) else f"a {type(found).__name__}"
-    return _unusable(name, f"the answer is {shown}; {wanted} asked for.")
+    return _hint(name, f"the answer is {shown}; {wanted} asked for.")
 
 
 def _names(given: str | Iterable[str]) -> set[str]:

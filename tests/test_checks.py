@@ -38,7 +38,8 @@ def test_an_answer_of_a_wrong_kind_gets_a_hint_in_every_exercise(number: str, st
     assert "your function prints" in _hint(number, stub, "print(1)").nudge
     assert "the answer is None" in _hint(number, stub, "pass").nudge
     assert "True" in _hint(number, stub, "return True").nudge
-    assert _hint(number, stub, "return 3").nudge
+    if number != "02.1":  # there a number is a prediction, and counts
+        assert _hint(number, stub, "return 3").nudge
     assert _hint(number, stub, "return {'a': 'b'}").nudge
 
 
@@ -48,6 +49,7 @@ def test_an_answer_of_a_wrong_kind_gets_a_hint_in_every_exercise(number: str, st
         (True, "the answer is True; a number or an array was asked for"),
         (ROW > 0, "a ndarray; a number"),
         (["1", "2", "3"], "a list; a number"),
+        ("x", "a str; a number"),
         ([1, None, 3], "the answer is None"),
         ([[1], [1, 2]], "a list; a number"),
         ({"a": 1}, "a dict; a number"),
@@ -87,6 +89,27 @@ def test_what_is_none_of_the_answers_is_told_them(said) -> None:
 def test_a_choice_is_read_whatever_its_case(capsys) -> None:
     checks.choice("x", " FSRCNN\n", "fsrcnn", "so it is.", {"no": "why?"})
     assert capsys.readouterr().out == "x right: so it is.\n"
+
+
+def test_a_wrong_prediction_counts_and_is_told_what_was_measured(capsys) -> None:
+    checks.choice("x", "no", "yes", "", {"no": "why?"})
+    checks.close("x", 3.0, 6.0, "", {"this is the half.": 3.0}, measured="6 dB were measured.")
+    checks.close("x", 7, 6, "", measured="6 dB were measured.")
+    checks.more("x")
+    assert capsys.readouterr().out.splitlines() == [
+        "x counts as a prediction: 'yes' was measured, not 'no'. why?",
+        "x counts as a prediction: 6 dB were measured. This is the half.",
+        "x counts as a prediction: 6 dB were measured. 7 is too large.",
+        "There is no hint to say more about; run a check first.",
+    ]
+    for nothing in (None, "six", [6, 6], np.nan):
+        with pytest.raises(checks.Hint):
+            checks.close("x", nothing, 6.0, "", measured="6 dB were measured.")
+
+
+def test_a_wrong_choice_that_is_no_prediction_is_a_hint_without_the_answer() -> None:
+    with pytest.raises(checks.Hint, match=r"^x not yet: it is not 'no'\. why\?$"):
+        checks.choice("x", "no", "yes", "", {"no": "why?"}, predicted=False)
 
 
 def test_a_function_gets_copies_and_its_parts_are_counted() -> None:
@@ -153,3 +176,9 @@ def test_no_hint_tells_the_method(path) -> None:
             assert not re.search(
                 r"\b(take|use|divide|multiply|subtract|cut|join|call) (it|the|each|by|off|at)\b", hint
             ), hint
+            nudge, *place = re.split(r"(?<=[.?]) ", hint, maxsplit=1)
+            assert not re.search(r"\b(neither|and not|but not)\b", nudge), (
+                "the nudge is a symptom, and no list of steps"
+            )
+            points = re.compile(r"\?$|question|definition|asked for|places", re.IGNORECASE)
+            assert all(map(points.search, place)), f"the rest asks, or points to the question: {hint}"

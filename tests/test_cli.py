@@ -62,7 +62,7 @@ def test_the_overview_runs_last(repository: Path) -> None:
         _write(repository, name)
     assert [path.stem for path in runner.order()] == ["01_first", "02_second", "00_start_here"]
     assert [path.stem for path in runner.order(["02"])] == ["02_second"]
-    with pytest.raises(DfdError, match="no notebook .*'07'.*there are: 00_start_here"):
+    with pytest.raises(DfdError, match="no notebook 07; there are: 00_start_here"):
         runner.order(["07"])
 
 
@@ -297,7 +297,9 @@ def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
         ),
         (["data", "verify", "nowhere"], "There is no folder nowhere"),
         (["data", "status", "nosuch"], "There is no study 'nosuch'"),
-        (["run", "smoke", "77"], "no notebook ['77']"),
+        (["run", "smoke", "77"], "no notebook 77; there are: 00_start_here"),
+        (["predict", "nowhere.mp4"], "There is no file nowhere.mp4; check the name."),
+        (["data", "verify", "README.md"], "README.md is a file; name the folder with real/ and fake/."),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(

@@ -181,7 +181,7 @@ RIGHT = ("right", "right", "right")
     ("name", "expected", "points"),
     [
         ("anna", RIGHT, 3),
-        ("bela", ("hint", "hint", "error"), 1),
+        ("bela", ("predicted", "hint", "error"), 1),
         ("Cleo Ray", ("unanswered", "unanswered", "unanswered"), 0),
         ("dora", ("right", "time", "right"), 2),
         ("emil", ("died", "hint", "error"), 0),
@@ -207,13 +207,13 @@ def test_a_prediction_earns_its_point_by_being_one_of_the_answers(tmp_path, note
         made.hand_in(f"{name}/ex01.ipynb", {GUESS: f"def guess():\n    {body}"})
     found = grading.grade(made.folder, 2, LIMIT, lambda items, total: items, answers.parts(notebooks))
     earned = {one.name: (one.outcomes["01.1"].status, found.points(one)) for one in found.students}
-    none = ("unusable", 0)
-    assert earned == {"wrong": ("hint", 1), "printed": none, "nothing": none, "other": none}
+    none = ("hint", 0)
+    assert earned == {"wrong": ("predicted", 1), "printed": none, "nothing": none, "other": none}
 
 
 def test_hints_and_errors_say_what_and_where(graded) -> None:
     said = {one.name: [outcome.said for outcome in one.outcomes.values()] for one in graded[0].students}
-    assert "Count again." in said["bela"][0] and "It was 'more'." in said["bela"][0], "a hint's both levels"
+    assert said["bela"][0] == "'more' was measured, not 'less'. Count again."
     assert said["bela"][1:] == ["this is the square.", "NameError: name 'nothing' is not defined (line 2 of the cell)"]
     assert said["Cleo Ray"] == 3 * ["return it"] and said["gita"][1] == "no cell defines double"
     assert said["dora"][1] == "not done after 5 seconds"
@@ -246,6 +246,7 @@ def test_the_class_in_tables_csv_and_pages(graded, tmp_path) -> None:
     assert (
         "bela: 1 of 3 points" in page
         and "ex01, numbers 1 of 3" in page
+        and "a prediction that counts</strong>" in page
         and "this is the square." in page
         and "name &#39;nothing&#39;" in page
     )
@@ -423,11 +424,33 @@ def test_exercises_are_copied_and_nothing_is_overwritten(tmp_path, monkeypatch, 
     (tmp_path / "ex04_head_pose.ipynb").write_text("mine")
     assert _dfd(monkeypatch, "exercises", str(tmp_path)) == 0
     out = capsys.readouterr().out
-    assert f"skipped: {tmp_path / 'ex04_head_pose.ipynb'} is there already" in out
-    assert "04.2" in out and "From a vector to a matrix" in out
+    assert f"skipped: {tmp_path / 'ex04_head_pose.ipynb'} is there already" in out and len(out.splitlines()) == 2
     assert (tmp_path / "ex04_head_pose.ipynb").read_text() == "mine"
     given = paths.notebooks() / "exercises" / "ex01_preprocessing.ipynb"
     assert (tmp_path / given.name).read_bytes() == given.read_bytes() and os.access(tmp_path / given.name, os.W_OK)
+    assert _dfd(monkeypatch, "exercises") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("To get the notebooks: dfd exercises FOLDER\n") and "From a vector to a matrix" in out
+
+
+def test_a_place_that_can_t_be_used_is_one_sentence_before_anything_is_run(tmp_path, monkeypatch, capsys) -> None:
+    file, folder = tmp_path / "one.ipynb", tmp_path / "empty"
+    file.write_text("{}")
+    folder.mkdir()
+    said = {
+        ("exercises", file): f"{file} is a file; name a folder for the notebooks, such as mine.",
+        ("grade", file): f"{file} is a file; name the folder with the submissions.",
+        ("grade", tmp_path / "no"): f"There is no folder {tmp_path / 'no'}; name the folder with the submissions.",
+        ("grade", folder): f"{folder} has no notebook of these exercises in a folder or file named for its student.",
+        ("grade", folder, "--csv", tmp_path): f"{tmp_path} is a folder, and the points need a file; name one, such as",
+        ("grade", folder, "--pages", file): f"{file} is a file, and the pages need a folder; name another one.",
+        ("recompute", tmp_path / "no"): "no is no file; name a score table, such as results/scores/uadfv.csv.",
+        ("recompute", file): "one.ipynb is no score table with its numbers beside it; name a score table, such as",
+    }
+    for words, sentence in said.items():
+        assert _dfd(monkeypatch, *map(str, words)) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.startswith(f"dfd: {sentence}") and err.count("\n") == 1, words
 
 
 def test_the_command_grades_prints_and_names(tmp_path, monkeypatch, capsys, notebooks) -> None:
@@ -446,7 +469,7 @@ def test_the_command_grades_prints_and_names(tmp_path, monkeypatch, capsys, note
     assert "lies among the submissions" in capsys.readouterr().err
     shutil.rmtree(made.folder / "anna")
     assert _dfd(monkeypatch, "grade", str(made.folder)) == 2
-    assert "holds no notebook of these exercises that names its student. notes.txt" in capsys.readouterr().err
+    assert "in a folder or file named for its student; notes.txt: not graded: no notebook" in capsys.readouterr().err
     assert _dfd(monkeypatch, "grade", str(tmp_path / "none")) == 2
 
 

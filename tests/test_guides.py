@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
+from dfdlib.command import cli
 from dfdlib.core import paths
 
 GUIDES = sorted((paths.root() / "docs").glob("*.md"))
@@ -69,5 +72,58 @@ def test_a_guides_links_and_commands_exist(path: Path) -> None:
         assert (path.parent / target).exists(), target
     for file in re.findall(r"`((?:dfdlib|tests|tools|studies|notebooks)/[\w./]*)`", text):
         assert (paths.root() / file).exists() or file.endswith("mine.py"), file
-    for block in blocks(text, "bash"):
-        assert subprocess.run(["bash", "-n", "-c", block]).returncode == 0
+
+
+STAND_IN = """#!/bin/sh
+echo "$(basename "$0") $*" >> "$SAID"
+for word; do case "$word" in *.txt) test -f "$word" || exit 1 ;; esac; done
+if [ "$1" = venv ]; then mkdir -p .venv/bin && cp "$0" .venv/bin/dfd; fi
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the blocks are for bash")
+@pytest.mark.parametrize("path", [path for path in GUIDES if "```bash" in path.read_text(encoding="utf-8")], ids=str)
+def test_a_guides_shell_blocks_run_to_their_end(path: Path, tmp_path: Path) -> None:
+    """In an empty folder, with a repository of two files as ADDRESS; a comment above each block names the stand-ins."""
+    text = path.read_text(encoding="utf-8")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for name in ("requirements.txt", "pyproject.toml"):
+        shutil.copy(paths.root() / name, tmp_path / name)
+    for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "x"]):
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    for number, (names, block) in enumerate(
+        re.findall(r"^<!-- In tests (.+?) are.*\n```bash\n(.*?)^```$", text, re.M | re.S)
+    ):
+        folder, tools, said = (tmp_path / f"{kind}{number}" for kind in ("in", "tools", "said"))
+        folder.mkdir()
+        tools.mkdir()
+        for name in re.split(r", | and ", names):
+            (tools / name).write_text(STAND_IN)
+            (tools / name).chmod(0o755)
+        env = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "SAID": str(said)}
+        block = re.sub(r"git clone \S+", f"git clone --quiet {tmp_path}", block)
+        done = subprocess.run(["bash", "-e", "-c", block], cwd=folder, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        lines = [line.removeprefix(".venv/bin/") for line in block.splitlines() if not line.startswith(("git", "cd"))]
+        assert said.read_text().splitlines() == lines
+    assert text.count("```bash") == len(re.findall(r"^<!-- In tests .*\n```bash", text, re.M)), "each block is run"
+
+
+def commands() -> list[str]:
+    """Every `dfd` command with its arguments that a document shows, in a line of code or in a block."""
+    documents = [*paths.root().glob("*.md"), *paths.root().glob("*/*.md"), *paths.notebooks().glob("*/*.md")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(documents) if path.name != "CHANGELOG.md")
+    shown = re.findall(r"`(?:\.venv/bin/)?dfd ([^`\n]+)`|^(?:\.venv/bin/)?dfd ([^#\n]+)", text, re.MULTILINE)
+    return sorted({"".join(found).strip() for found in shown})
+
+
+@pytest.mark.parametrize("line", commands())
+def test_a_command_of_the_documents_is_understood(line: str) -> None:
+    """Read as the command line is, and not run: its name, the number of its arguments, its options."""
+    command, words = typer.main.get_command(cli.app), line.split()
+    while words and words[0] in getattr(command, "commands", {}):
+        command = command.commands[words.pop(0)]
+    if all(word.startswith("--") for word in words):  # it is only spoken of
+        assert set(words) <= {name for param in command.params for name in param.opts}
+    else:
+        command.make_context("dfd", words)

@@ -40,6 +40,21 @@ def test_without_an_address_there_is_no_badge_and_a_sentence_says_where_it_goes(
     assert "mybinder" not in text and "`repository-code` in `CITATION.cff`" in text
 
 
+def test_one_command_takes_a_new_address_from_citation_cff_to_badge_binder_and_colab(tmp_path, monkeypatch) -> None:
+    """What the site makes of the same texts is in tests/test_site.py."""
+    repository = "https://github.com/someone/study"
+    (tmp_path / "docs").mkdir()
+    for name in ("README.md", "docs/elsewhere.md", "CITATION.cff"):
+        (tmp_path / name).write_bytes((paths.root() / name).read_bytes())
+    with (tmp_path / "CITATION.cff").open("a") as citation:
+        citation.write(f"repository-code: {repository}\n")
+    monkeypatch.setattr(paths, "root", lambda: tmp_path)
+    LAUNCH.main()
+    readme, elsewhere = ((tmp_path / name).read_text() for name in ("README.md", "docs/elsewhere.md"))
+    assert f"[![Open the notebooks on Binder](docs/binder.svg)]({LAUNCH.binder(repository)})" in readme
+    assert "%%bash" in elsewhere and f"\ngit clone {repository} study\n" in elsewhere
+
+
 @pytest.mark.parametrize("name", ["README.md", "docs/elsewhere.md"])
 def test_the_committed_text_has_the_address_of_citation_cff(name: str) -> None:
     """Where this fails after a change of the address: `make readme`."""

@@ -338,7 +338,9 @@ def test_names_that_go_up_and_come_back_write_nothing_among_the_videos(tmp_path)
 
 def test_a_folder_without_videos_and_a_missing_one(tmp_path) -> None:
     (tmp_path / "a.txt").write_text("text")
-    with pytest.raises(DfdError, match=r"holds no video, only 1 empty \(.*\), 1 text \(a.txt\); name the folder that"):
+    with pytest.raises(
+        DfdError, match=r"has no video in it, only 1 empty \(.*\), 1 text \(a.txt\); name the folder with"
+    ):
         prepare.prepare_folder(tmp_path, tmp_path / "out", PARAMS)
     with pytest.raises(DfdError, match="There is no folder .*nowhere"):
         prepare.prepare_folder(tmp_path / "nowhere", tmp_path / "out", PARAMS)

@@ -17,17 +17,21 @@ import cv2
 import nbformat
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 import yaml
 from bs4 import BeautifulSoup, Tag
 from scipy.spatial.distance import cosine
+from sklearn.metrics import roc_auc_score
 
+from dfdlib.command import answers
 from dfdlib.core import errors, paths
 from dfdlib.core.errors import DfdError
-from dfdlib.evaluation import claims
+from dfdlib.evaluation import claims, intervals
 from dfdlib.resnet import architectures
 from tests import pages
 from tests.pages import build
+from tests.test_launch import LAUNCH
 
 content, practice, words = build.content, build.content.practice, build.content.words
 formulas, reference = build.lab.formulas, build.reference
@@ -81,7 +85,7 @@ def test_nothing_comes_from_a_network(folder: Path, soups: dict[str, BeautifulSo
         assert urlsplit(address).scheme in ("", "data") and not address.startswith("//"), tag
     assert not re.search(r"url\(|@import|https?:", (folder / "style.css").read_text())
     programs = [*folder.glob("*.js"), *folder.glob("try/*.js")]
-    assert len(programs) == 8
+    assert len(programs) == 7
     for path in set(programs) - {folder / "search-index.js"}:
         text = path.read_text().replace("http://www.w3.org/2000/svg", "the name of SVG")
         assert not re.search(r"fetch\(|XMLHttpRequest|https?:|innerHTML|eval\(|Function\(", text), path.name
@@ -325,10 +329,9 @@ def test_a_prediction_can_be_made_on_the_page(soups: dict[str, BeautifulSoup]) -
 
 def test_all_exercises_are_listed_by_topic(soups: dict[str, BeautifulSoup]) -> None:
     rows = soups["notebooks/exercises/README.html"].main.find_all("table")[-1].tbody.find_all("tr")
-    every = sorted((paths.notebooks() / "exercises").glob("ex*.ipynb"))
-    assert len(rows) == sum(len(practice.exercises(nbformat.read(path, as_version=4))) for path in every) >= 28
+    assert len(rows) == sum(len(part.exercises) for part in answers.parts()) >= 28
     typed = {row.a.get_text()[:4]: row.find_all("a")[-1]["href"] for row in rows if "its formula" in row.get_text()}
-    assert set(typed) == {task.exercise for task in formulas.TASKS}
+    assert set(typed) == {task.exercise for task in formulas.tasks()}
     assert typed["02.3"] == "../../try/formulas.html#023-psnr"
     back = [a["href"] for a in soups["try/formulas.html"].main.find_all("a", string="The exercise")]
     assert len(back) == len(typed) and all(link.startswith("../notebooks/exercises/ex0") for link in back)
@@ -369,7 +372,11 @@ def test_a_published_address_gives_a_sitemap_and_whole_addresses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(content, "notebooks", lambda: iter([]))  # to be quick; links to them lead to copies
-    out, address = tmp_path / "site", "https://example.org/study/"
+    out, address, repository = tmp_path / "site", "https://example.org/study/", "https://github.com/someone/study"
+    about = build.citation.about()
+    monkeypatch.setattr(build.citation, "about", lambda: about | {"repository-code": repository})
+    written = content.from_markdown
+    monkeypatch.setattr(content, "from_markdown", lambda text: written(LAUNCH.filled(text, repository)))
     urls = build.write(out, address)
     tree = ElementTree.fromstring((out / "sitemap.xml").read_text())  # noqa: S314, our own file
     assert [place.text for place in tree.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")] == [
@@ -377,8 +384,17 @@ def test_a_published_address_gives_a_sitemap_and_whole_addresses(
     ]
     lost = BeautifulSoup((out / "404.html").read_text(), "html.parser")
     inside = [tag.get("href") or tag.get("src") for tag in lost.find_all(["link", "script", "a"])]
-    assert all(link.startswith(("/study/", "data:", "#")) for link in inside), "shown in place of any page"
-    assert f'og:image" content="{address}figures/' in (out / "README.html").read_text()
+    whole = ("/study/", "data:", "#", repository)
+    assert all(link.startswith(whole) for link in inside), "shown in place of any page"
+    readme, elsewhere, front = (
+        (out / name).read_text() for name in ("README.html", "docs/elsewhere.html", "index.html")
+    )
+    assert f'og:image" content="{address}figures/' in readme
+    assert f'href="{LAUNCH.binder(repository)}"' in readme and (out / "docs" / "binder.svg").is_file()
+    assert BeautifulSoup(readme, "html.parser").find("img", src="docs/binder.svg")["width"] == "112"
+    assert f"git clone {repository} study" in BeautifulSoup(elsewhere, "html.parser").get_text()
+    assert f'<a href="{repository}">Repository</a>' in front
+    assert f"url = {{{repository}}}" in BeautifulSoup(front, "html.parser").get_text()
 
 
 def test_the_reference_has_every_public_function(soups: dict[str, BeautifulSoup]) -> None:
@@ -410,52 +426,59 @@ def test_the_reference_is_in_the_menu_and_lists_all_modules(soups: dict[str, Bea
     assert len(rows) == len(modules) and all(row.a["href"].endswith(row.a.get_text().replace(".", "")) for row in rows)
 
 
-def test_a_long_signature_has_one_argument_a_line() -> None:
-    node = ast.parse(f"def f(a: int, *rest: str, {'k' * 90}: float = 2.0, **more: int) -> str: ...").body[0]
-    assert reference._signature(node, []).splitlines() == [
-        "f(",
-        "    a: int,",
-        "    *rest: str,",
-        f"    {'k' * 90}: float = 2.0,",
-        "    **more: int,",
-        ") -> str",
+def test_a_signature_is_shown_as_it_is_written() -> None:
+    lines = [
+        "class A:",
+        "    @staticmethod",
+        "    def f(",
+        "        a: int,",
+        "    ) -> str:  # noqa",
+        '        """It."""',
     ]
+    node = ast.parse("\n".join(lines)).body[0].body[0]
+    assert reference._signature(node, lines).splitlines() == ["@staticmethod", "f(", "    a: int,", ") -> str"]
 
 
 def test_every_formula_differs_from_its_mistakes() -> None:
-    for task in formulas.TASKS:
-        given = formulas.drawn(task).values()
-        right = task.right(*given)
-        assert np.isfinite(right).all() and right.shape == (formulas.ROWS,), task.exercise
+    for task in formulas.tasks():
+        rows = formulas.drawn(task)
+        right = formulas.answers(task.right, rows)
+        assert np.isfinite(right).all() and len(right) in (formulas.ROWS, formulas.ROWS_OF_ARRAYS), task.exercise
         for hint, rule in task.mistakes.items():
-            assert not np.allclose(rule(*given), right, atol=1e-5), hint
+            assert not np.allclose(formulas.answers(rule, rows), right, atol=1e-5), hint
 
 
 def test_formulas_agree_with_other_peoples_work() -> None:
-    tasks = {task.exercise: (task.right, formulas.drawn(task)) for task in formulas.TASKS}
-    found = {number: right(*given.values()) for number, (right, given) in tasks.items()}
-    box = np.array(list(tasks["01.2"][1].values())).T
-    corners = torch.from_numpy(np.concatenate([box[:, :2], box[:, :2] + box[:, 2:4]], 1))
-    others = torch.from_numpy(np.concatenate([box[:, 4:6], box[:, 4:6] + box[:, 6:]], 1))
-    expected = architectures.torchvision().ops.box_iou(corners, others).diagonal().numpy()
+    tasks = {task.exercise: task for task in formulas.tasks()}
+    rows = {number: formulas.drawn(task) for number, task in tasks.items()}
+    given = {
+        number: [np.array([row[name] for row in rows[number]]) for name in tasks[number].given] for number in tasks
+    }
+    found = {number: formulas.answers(task.right, rows[number]) for number, task in tasks.items()}
+    first, second = torch.from_numpy(np.stack(given["01.2"], 1)).split(4, dim=1)
+    expected = architectures.torchvision().ops.box_iou(first, second).diagonal().numpy()
     assert found["01.2"] == pytest.approx(expected) and (expected == 0).any() and (expected > 0).any()
-    v, w = np.split(np.array(list(tasks["04.3"][1].values())).T, 2, axis=1)
+    v, w = np.split(np.stack(given["04.3"], 1), 2, axis=1)
     assert found["04.3"] == pytest.approx([cosine(*pair) for pair in zip(v, w, strict=True)])
-    logits = torch.tensor(np.array(list(tasks["03.2"][1].values())[:2]).T, requires_grad=True)
-    labels = torch.from_numpy(tasks["03.2"][1]["label"]).long()
-    torch.nn.functional.cross_entropy(logits, labels, reduction="sum").backward()
+    real, fake, labels = map(torch.from_numpy, given["03.2"])
+    logits = torch.stack([real, fake], 1).requires_grad_()
+    torch.nn.functional.cross_entropy(logits, labels.long(), reduction="sum").backward()
     assert found["03.2"] == pytest.approx(logits.grad[:, 1].numpy())
+    scores, labels = given["05.2"]
+    assert found["05.2"] == pytest.approx([roc_auc_score(*row) for row in zip(labels, scores, strict=True)])
+    assert found["03.6"] == pytest.approx(scipy.stats.sem(given["03.6"][0], axis=1))
+    for row, p in zip(found["06.6"], given["06.6"][0], strict=True):
+        assert row == pytest.approx(sorted(intervals.holm(p))), "as in the study's own table"
     one = np.zeros((1, 64), np.float32)
     one[0, 32] = 1  # the kernel of an enlargement, seen through OpenCV
     seen = cv2.resize(one, (64 * 8, 1), interpolation=cv2.INTER_CUBIC)[0]
-    distance = np.abs((np.arange(64 * 8) + 0.5) / 8 - 0.5 - 32)
-    assert seen == pytest.approx(formulas._cubic(distance), abs=1e-6)
+    distances = np.abs((np.arange(64 * 8) + 0.5) / 8 - 0.5 - 32)
+    kernel = formulas.answers(tasks["06.3"].right, [{"d": distance} for distance in distances])
+    assert seen == pytest.approx(kernel, abs=1e-6)
 
 
 def test_only_a_prediction_with_written_reasons_is_made_on_the_page() -> None:
-    check = nbformat.v4.new_code_cell(
-        'because = {"b": ["no", "look again"]}\nchecks.choice("01.1", f(), m, "r", because)'
-    )
+    check = nbformat.v4.new_code_cell('because = {"b": "no"}\nchecks.choice("01.1", f(), m, "r", because)')
     found = practice._prediction('def f():\n    return "a"', check)
     assert found["options"] == ["a", "b"] and found["answer"] == "a" and found["number"] == "01.1"
     assert json.loads(found["because"]) == {"a": "this is what was measured.", "b": "no"}

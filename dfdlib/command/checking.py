@@ -151,16 +151,18 @@ def _result(exercise: dict, answer: Sequence[str], namespace: dict, before: dict
             _run(source, "the check", judged)
     except BaseException as error:
         return _told(error, exercise["number"])
-    right = [line for line in checks.printed if line.startswith(f"{exercise['number']} right")]
-    said = " ".join(line.partition(": ")[2] for line in right)
-    return {"status": "right", "said": said[:TOLD]} if right else {"status": "error", "said": "the check said nothing"}
+    for status, word in (("predicted", "counts"), ("right", "right")):
+        lines = [line for line in checks.printed if line.startswith(f"{exercise['number']} {word}")]
+        if lines:
+            return {"status": status, "said": " ".join(line.partition(": ")[2] for line in lines)[:TOLD]}
+    return {"status": "error", "said": "the check said nothing"}
 
 
 def _told(error: BaseException, number: str) -> dict:
     said = error.msg if isinstance(error, SyntaxError) else str(error)
     name, said = type(error).__name__, " ".join(said.split())
-    if name in ("Hint", "Unusable"):
-        return {"status": name.lower(), "said": said.removeprefix(f"{number} not yet: ")[:TOLD]}
+    if name == "Hint":
+        return {"status": "hint", "said": said.removeprefix(f"{number} not yet: ")[:TOLD]}
     if name == "NotImplementedError":
         return {"status": "unanswered", "said": said[:TOLD]}
     line, trace = getattr(error, "lineno", None), error.__traceback__

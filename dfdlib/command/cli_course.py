@@ -17,19 +17,20 @@ from dfdlib.core.errors import SOME
 def exercises(
     folder: Annotated[Path | None, typer.Argument(metavar="FOLDER", help="Where to copy the notebooks.")] = None,
 ) -> None:
-    """List the exercises by topic with their points; with a folder, also copy their notebooks there.
+    """List the exercises by topic with their points, or copy their notebooks to a folder.
 
     A file that is there already is never overwritten. In this repository, git ignores the folder mine/.
 
     For example:
 
+    $ dfd exercises
     $ dfd exercises mine
     """
     from dfdlib.command import feedback, grading
 
-    progress.console().print(feedback.contents())
     if folder is None:
         print("To get the notebooks: dfd exercises FOLDER")
+        progress.console().print(feedback.contents())
         return
     copied, there = grading.hand_out(folder)
     for name in there:

@@ -80,11 +80,10 @@ def verify(
     from dfdlib.data import catalogue, status, uadfv
 
     if folder is not None and not folder.is_dir():
-        raise DfdError(f"There is no folder {folder}; name the one that holds real/ and fake/.")
+        what = f"{folder} is a file" if folder.exists() else f"There is no folder {folder}"
+        raise DfdError(f"{what}; name the folder with real/ and fake/.")
     if folder is not None and not any((folder / kind).is_dir() for kind in catalogue.LABELS):
-        raise DfdError(
-            f"{folder} is not a copy of UADFV: it has neither real/ nor fake/; name the folder that holds them."
-        )
+        raise DfdError(f"{folder} is not a copy of UADFV: it has neither real/ nor fake/; name the folder with them.")
     problems = status.verify_embedded() if folder is None else uadfv.verify(folder)
     for problem in problems:
         print(errors.printable(problem))

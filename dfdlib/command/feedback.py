@@ -17,8 +17,8 @@ from dfdlib.core.errors import DfdError
 
 WORDS = {
     "right": "right",
+    "predicted": "a prediction that counts",  # though something else was measured
     "hint": "not yet",
-    "unusable": "not yet",  # no answer in form, so that a prediction is not made
     "error": "an error",
     "time": "out of time",
     "died": "ended its process",
@@ -76,7 +76,7 @@ def write_csv(path: Path, graded: Graded) -> None:
         writer.writerow(["student", "id", *numbers, "points", "of", *(f"{number} outcome" for number in numbers)])
         for student in graded.students:
             found = [student.outcomes[number] for number in numbers]
-            scores = [points(*pair) for pair in zip(graded.exercises, found, strict=True)]
+            scores = [*map(points, found)]
             name = f"'{student.name}" if student.name[0] in "=+-@" else student.name  # no formula in a spreadsheet
             writer.writerow(
                 [name, student.id, *scores, sum(scores), len(scores), *(WORDS[outcome.status] for outcome in found)]
@@ -112,8 +112,12 @@ def _pages(students: Iterable[Student]) -> dict[str, str]:
     return pages
 
 
-def check_places(folder: Path, *written: Path | None) -> None:
-    """DfdError where something would be written among the submissions."""
-    for path in (path for path in written if path):
+def check_places(folder: Path, table: Path | None, pages: Path | None) -> None:
+    """DfdError where the table or the pages can't be written, or would be among the submissions."""
+    if table and table.is_dir():
+        raise DfdError(f"{table} is a folder, and the points need a file; name one, such as {table / 'points.csv'}.")
+    if pages and pages.is_file():
+        raise DfdError(f"{pages} is a file, and the pages need a folder; name another one.")
+    for path in (path for path in (table, pages) if path):
         if folder.resolve() in (path.resolve(), *path.resolve().parents):
             raise DfdError(f"{path} lies among the submissions in {folder}, which are only read; name another place.")

@@ -58,7 +58,7 @@ class Graded:
     def points(self, student: Student, part: Part | None = None) -> int:
         """The student's points, of one part or of all."""
         exercises = part.exercises if part else self.exercises
-        return sum(points(exercise, student.outcomes[exercise.number]) for exercise in exercises)
+        return sum(points(student.outcomes[exercise.number]) for exercise in exercises)
 
     def unreadable(self) -> bool:
         """Whether a file that is a submission could not be read."""
@@ -69,13 +69,18 @@ class Graded:
         return sum(student.outcomes[exercise.number].status == "right" for student in self.students)
 
 
-def points(exercise: Exercise, outcome: Outcome) -> int:
+def points(outcome: Outcome) -> int:
     """One for what is right; a prediction earns it by being made, since a wrong one before the measurement teaches."""
-    return int(outcome.status == "right" or (exercise.kind == "predict" and outcome.status == "hint"))
+    return int(outcome.status in ("right", "predicted"))
 
 
 def hand_out(folder: Path) -> tuple[list[str], list[str]]:
-    """Copy the exercises' notebooks to a folder; returns the names of those copied and those that were there before."""
+    """Copy the exercises' notebooks to a folder; returns the names of those copied and those that were there before.
+
+    DfdError where it is a file.
+    """
+    if folder.is_file():
+        raise DfdError(f"{folder} is a file; name a folder for the notebooks, such as mine.")
     names = [path.name for path in sorted((paths.notebooks() / "exercises").glob("ex*.ipynb"))]
     there = [name for name in names if os.path.lexists(folder / name)]
     for name in (name for name in names if name not in there):
@@ -93,7 +98,8 @@ def grade(folder: Path, jobs: int, limit: float, show: Callable, known: Sequence
     known = answers.parts() if known is None else known
     found, others = submissions.collect(folder, known)
     if not found:
-        raise DfdError(f"{folder} holds no notebook of these exercises that names its student. {' '.join(others[:3])}")
+        left = f"; {'; '.join(others[:3])}" if others else ""
+        raise DfdError(f"{folder} has no notebook of these exercises in a folder or file named for its student{left}.")
     names = _names(found)
     people = sorted(names.items(), key=lambda one: one[1].casefold())
     students = {name: Student(name, id) for (_, id), name in people}

@@ -56,7 +56,7 @@ def order(names: Sequence[str] = ()) -> list[Path]:
     unknown = [name for name in names if not any(path.stem.startswith(name) for path in every)]
     if unknown or not every:
         known = ", ".join(path.stem for path in every) or "none"
-        raise DfdError(f"{paths.notebooks()} has no notebook {unknown or 'at all'}; there are: {known}.")
+        raise DfdError(f"{paths.notebooks()} has no notebook {', '.join(unknown) or 'at all'}; there are: {known}.")
     chosen = [path for path in every if not names or path.stem.startswith(tuple(names))]
     return sorted(chosen, key=lambda path: (path.stem.startswith("00"), path.stem))
 

@@ -48,7 +48,8 @@ def collect(folder: Path, known: Sequence[Part]) -> tuple[list[Submission], list
     DfdError where there is no such folder.
     """
     if not folder.is_dir():
-        raise DfdError(f"There is no folder {folder}; name the one that holds the submissions.")
+        what = f"{folder} is a file" if folder.exists() else f"There is no folder {folder}"
+        raise DfdError(f"{what}; name the folder with the submissions.")
     newest: dict[tuple[str, str, str], Submission] = {}
     others = []
     for path in sorted(path for path in folder.rglob("*") if not _holds_something(path)):

@@ -49,7 +49,8 @@ def predict_all(given: Sequence[Path], form: str, page: Path | None, frames: int
         print(f"{sentence}.", file=sys.stderr)
     _agree(len(paths), sure)
     found = [p if page else predict.without_pictures(p) for p in _each(paths, params)]
-    {"table": _table, "json": _json, "csv": _csv}[form](found, rule)  # before the page, which may fail
+    if form != "table" or len(found) > 1 or found[0].verdict != "unusable":  # of a single file a sentence is enough
+        {"table": _table, "json": _json, "csv": _csv}[form](found, rule)  # before the page, which may fail
     unwritten = _unwritten(page, found, rule, _common(given)) if page else ""
     left = [p for p in found if p.verdict == "unusable"]
     _say(found, left, None if unwritten else page)

@@ -45,7 +45,8 @@ def recomputed(path: Path) -> Iterator[tuple[dict, Estimate | None]]:
     """The recorded rows, and each number anew where it follows from the score table alone."""
     numbers = path.parents[1] / f"{path.stem}.json"
     if not path.is_file() or not numbers.is_file():
-        raise DfdError(f"There is no {path} or no {numbers}; name a score table, such as results/scores/uadfv.csv.")
+        what = "is no score table with its numbers beside it" if path.is_file() else "is no file"
+        raise DfdError(f"{path.name} {what}; name a score table, such as results/scores/uadfv.csv.")
     table, resamples = results.read_scores(path), studies.load(path.stem).bootstrap
     tests: dict[str, list[pd.DataFrame]] = {}
     for branch, rows in table[table["split"] == "test"].groupby("branch"):  # sorted: trainings in their order

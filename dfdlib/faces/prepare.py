@@ -128,13 +128,14 @@ def find_videos(source: Path, tell: Callable[[str], object] = lambda sentence: N
     `tell` gets a sentence on the other files. DfdError where there is no video.
     """
     if not source.is_dir():
-        raise DfdError(f"There is no folder {source}; name the one that holds the videos.")
+        what = f"{source} is a file" if source.exists() else f"There is no folder {source}"
+        raise DfdError(f"{what}; name the folder with the videos.")
     if (source / "clips.csv").is_file():
         return sorted(row["file"] for row in catalogue.rows_of(source / "clips.csv"))
     found, left = media_files.below(source, ("video",))
     if not found:
         only = f", only {media_files.reasons(left, source)}" if left else ""
-        raise DfdError(f"{source} holds no video{only}; name the folder that holds them.")
+        raise DfdError(f"{source} has no video in it{only}; name the folder with the videos.")
     if others := media_files.summary(left, source):
         LOG.info(others)
         tell(others)

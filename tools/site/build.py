@@ -25,6 +25,8 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
+
 import citation
 import content
 import lab
@@ -34,7 +36,6 @@ from bs4 import BeautifulSoup
 from content import Page
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
 from dfdlib.core import errors, paths
 from dfdlib.core.errors import DfdError
 
@@ -48,7 +49,7 @@ GROUPS = (  # of the menu; solutions are reached from the exercises
     "The library",
     "Benchmarks",
 )
-PROGRAMS = ("style.css", "theme.js", "script.js", "page.js")
+PROGRAMS = ("style.css", "theme.js", "script.js")
 PREVIEW = "figures/fig17_factorial_uadfv.png"  # the picture of social previews
 INDEX = "search-index.js"
 TEXTS = {"", ".py", ".md", ".yaml", ".yml", ".toml", ".cff", ".txt", ".cfg", ".sh"}  # shown as pages; others are copied
@@ -112,7 +113,9 @@ class Site:
     def _size(self, image: dict, page: Page) -> None:
         """Set width and height, so that text does not move when the image loads."""
         data = self.copied[posixpath.normpath(posixpath.join(posixpath.dirname(page.url), image["src"]))]
-        image["width"], image["height"] = map(str, Image.open(io.BytesIO(data)).size)
+        drawn = BeautifulSoup(data, "html.parser").svg if image["src"].endswith(".svg") else None
+        size = (drawn["width"], drawn["height"]) if drawn else Image.open(io.BytesIO(data)).size
+        image["width"], image["height"] = map(str, size)
 
 
 def collected() -> Site:
@@ -198,13 +201,17 @@ def _beside(page: Page, in_order: list[Page]) -> dict[str, Page | None]:
 
 def _refuse(out: Path) -> None:
     """DfdError if `out` is anything but an older site or an empty folder, since it will be deleted."""
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / INDEX).is_file())):
+    if out.is_file():
+        raise DfdError(f"{out} is a file; name a folder for the site.")
+    if out.exists() and any(out.iterdir()) and not (out / INDEX).is_file():
         raise DfdError(f"{out} contains something other than a site of this study; name another folder, or empty it.")
 
 
 def main() -> None:
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else paths.build() / "site"
     address = sys.argv[2].rstrip("/") + "/" if len(sys.argv) > 2 else ""
+    if address and not address.startswith(("https://", "http://")):
+        raise DfdError(f"{sys.argv[2]} is no address of a site; write it whole, such as https://example.org/study/.")
     pages = write(out, address)
     print(f"{len(pages)} pages. Open {out / 'index.html'} in a browser; no server and no network are needed.")
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import yaml
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
 from dfdlib.core import paths
 
 KINDS = {"conference-paper": "inproceedings", "article": "article"}  # anything else: misc
 FIELDS = {"collection-title": "booktitle", "journal": "journal", "year": "year", "version": "version", "doi": "doi"}
+FIELDS |= {"repository-code": "url"}
 
 
 def about() -> dict:

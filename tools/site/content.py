@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import html
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,6 @@ from nbconvert import TemplateExporter
 from nbconvert.filters import Highlight2HTML, markdown2html
 from nbconvert.preprocessors import ExtractOutputPreprocessor
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
 from dfdlib.core import paths
 from dfdlib.evaluation import claims, results
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import practice
 from content import Page
 from formulas import Task
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
 from dfdlib.headpose import pnp, pose_features, worldmodel
 
 GROUP = "Try it here"
@@ -23,8 +21,8 @@ GROUP = "Try it here"
 def pages() -> Iterator[Page]:
     """The two pages, each with its numbers as a script, since pages opened as files cannot fetch."""
     yield _page("pose", "A head pose by hand", content.template("pose.html.j2").render(), _pose())
-    tasks = [_asked(task) for task in formulas.TASKS]
-    text = content.template("formulas.html.j2").render(tasks=formulas.TASKS, where=practice.places())
+    tasks = [_asked(task) for task in formulas.tasks()]
+    text = content.template("formulas.html.j2").render(tasks=formulas.tasks(), where=practice.places())
     yield _page("formulas", "Formulas to write", text, tasks)
 
 
@@ -37,14 +35,14 @@ def _page(name: str, title: str, body: str, data: object) -> Page:
 
 
 def _asked(task: Task) -> dict:
-    given = formulas.drawn(task)
-    hints = [[hint, _numbers(rule(*given.values()))] for hint, rule in task.mistakes.items()]
-    rows = [dict(zip(given, row, strict=True)) for row in zip(*(v.tolist() for v in given.values()), strict=True)]
-    return {"rows": rows, "right": _numbers(task.right(*given.values())), "hints": hints}
+    rows = formulas.drawn(task)
+    hints = [[hint, _numbers(formulas.answers(rule, rows))] for hint, rule in task.mistakes.items()]
+    shown = [{name: np.asarray(value).tolist() for name, value in row.items()} for row in rows]
+    return {"rows": shown, "right": _numbers(formulas.answers(task.right, rows)), "hints": hints}
 
 
-def _numbers(values: np.ndarray) -> list[float]:
-    return [float(f"{value:.9g}") for value in values]
+def _numbers(values: np.ndarray, digits: int = 9) -> list:
+    return np.vectorize(lambda value: float(f"{value:.{digits}g}"))(values).tolist()
 
 
 def _pose() -> dict:
@@ -55,5 +53,5 @@ def _pose() -> dict:
         "model": model.round(2).tolist(),
         "whole": pnp.WHOLE.tolist(),
         "central": pnp.CENTRAL.tolist(),
-        "svm": {name: np.vectorize(lambda v: float(f"{v:.5g}"))(values).tolist() for name, values in vars(svm).items()},
+        "svm": {name: _numbers(values, 5) for name, values in vars(svm).items()},
     }

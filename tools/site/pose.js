@@ -32,21 +32,17 @@
     return { turn, camera, pixel: [FOCAL * camera[0] / camera[2] + FOCAL / 2, FOCAL * camera[1] / camera[2] + FOCAL / 2] };
   }
 
-  function solved(a, b) { // the linear equations a x = b, by Gauss with pivots
+  function solved(a, b) { // the linear equations a x = b, by Gauss and Jordan with pivots
     const m = a.map((row, i) => [...row, b[i]]);
     for (let i = 0; i < m.length; i += 1) {
       const pivot = m.slice(i).reduce((best, row, k) => (Math.abs(row[i]) > Math.abs(m[best][i]) ? i + k : best), i);
       [m[i], m[pivot]] = [m[pivot], m[i]];
-      for (let k = i + 1; k < m.length; k += 1) {
-        const factor = m[k][i] / m[i][i];
-        for (let j = i; j <= m.length; j += 1) m[k][j] -= factor * m[i][j];
-      }
+      m.forEach((row, k) => {
+        const factor = k === i ? 0 : row[i] / m[i][i];
+        m[k] = row.map((value, j) => value - factor * m[i][j]);
+      });
     }
-    const x = Array(m.length).fill(0);
-    for (let i = m.length - 1; i >= 0; i -= 1) {
-      x[i] = (m[i][m.length] - x.reduce((sum, value, j) => sum + (j > i ? m[i][j] * value : 0), 0)) / m[i][i];
-    }
-    return x;
+    return m.map((row, i) => row.at(-1) / row[i]);
   }
 
   function cost(which, points, r, t) {

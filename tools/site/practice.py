@@ -6,9 +6,7 @@ import ast
 import html
 import json
 import re
-import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import formulas
@@ -16,28 +14,11 @@ import markup
 import nbformat
 from nbformat import NotebookNode
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
+from dfdlib.command import answers
+from dfdlib.command.answers import Exercise, Part
 from dfdlib.core import paths
 
-HEADING = re.compile(r"^## (\d\d\.\d+) (.+) \((.+), (\d+) minutes\)$", re.MULTILINE)
 MARKS = re.compile(r"^ *### (BEGIN|END) SOLUTION.*\n?", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """One exercise as its heading names it."""
-
-    number: str  # part and place, such as 04.2
-    name: str
-    kind: str  # predict, implement, find the mistake
-    minutes: int
-    heading: str  # the whole heading's text
-
-
-def exercises(notebook: NotebookNode) -> list[Exercise]:
-    """The exercises of one notebook in order."""
-    found = [match for cell in notebook.cells for match in HEADING.finditer(cell.source)]
-    return [Exercise(m[1], m[2], m[3], int(m[4]), m[0].removeprefix("## ")) for m in found]
 
 
 def with_solutions(notebook: NotebookNode, path: Path) -> NotebookNode:
@@ -65,7 +46,7 @@ def _prediction(solution: str, check: NotebookNode) -> dict[str, object] | None:
     number = re.search(r'checks\.choice\(\s*"(\S+)"', check.source)
     try:
         because = next(node.value for node in ast.parse(check.source).body if _assigns(node, "because"))
-        reasons = {option: _first(why) for option, why in ast.literal_eval(because).items()}
+        reasons = dict(ast.literal_eval(because))
     except (StopIteration, SyntaxError, ValueError):  # no reasons, a magic command, options that a draw decides
         return None
     if len(said) != 1 or not number:
@@ -76,10 +57,6 @@ def _prediction(solution: str, check: NotebookNode) -> dict[str, object] | None:
     reasons |= {answer: right[1] if right else "this is what was measured."}
     about = {"number": number[1], "because": json.dumps(reasons, ensure_ascii=False)}
     return about | {"answer": answer, "options": sorted(reasons)}
-
-
-def _first(why: str | Sequence[str]) -> str:
-    return why if isinstance(why, str) else why[0]
 
 
 def _returns_text(node: ast.AST) -> bool:
@@ -93,27 +70,31 @@ def _assigns(node: ast.stmt, name: str) -> bool:
 
 def places() -> dict[str, str]:
     """Where each exercise is, by its number: the notebook in the repository and the heading."""
-    return {one.number: f"{path}#{markup.slug(one.heading)}" for path, _, one in _every()}
+    return {one.number: f"notebooks/exercises/{part.stem}.ipynb#{_slug(one)}" for part, one in _every()}
 
 
-def _every() -> Iterator[tuple[str, NotebookNode, Exercise]]:
-    for path in sorted((paths.notebooks() / "exercises").glob("ex*.ipynb")):
-        notebook = with_solutions(nbformat.read(path, as_version=4), path)
-        yield from ((str(path.relative_to(paths.root())), notebook, one) for one in exercises(notebook))
+def _every() -> Iterator[tuple[Part, Exercise]]:
+    yield from ((part, one) for part in answers.parts() for one in part.exercises)
+
+
+def _slug(one: Exercise) -> str:
+    return markup.slug(f"{one.number} {one.title} ({one.kind}, {one.minutes} minutes)")
 
 
 def by_topic() -> str:
     """All exercises as one table, HTML; its links start in notebooks/exercises."""
-    typed = {task.exercise: f"../../tools/site/formulas.js#{markup.slug(task.title)}" for task in formulas.TASKS}
-    where, rows = places(), []
-    for _, notebook, one in _every():
-        topic = re.search(r"\[Notebook \d\d, (.+?)\]", notebook.cells[0].source)
-        predicted = [cell.metadata["predict"]["number"] for cell in notebook.cells if "predict" in cell.metadata]
-        link = f'<a href="../../{where[one.number]}">{one.number} {html.escape(one.name)}</a>'
+    typed = {task.exercise: f"../../tools/site/formulas.js#{markup.slug(task.title)}" for task in formulas.tasks()}
+    files = {part.stem: paths.notebooks() / "exercises" / f"{part.stem}.ipynb" for part, _ in _every()}
+    cells = {stem: with_solutions(nbformat.read(path, as_version=4), path).cells for stem, path in files.items()}
+    topics = {stem: re.search(r"\[Notebook \d\d, (.+?)\]", found[0].source) for stem, found in cells.items()}
+    predicted = {c.metadata["predict"]["number"] for found in cells.values() for c in found if "predict" in c.metadata}
+    rows = []
+    for part, one in _every():
+        link = f'<a href="{part.stem}.ipynb#{_slug(one)}">{one.number} {html.escape(one.title)}</a>'
         here = [f'<a href="{typed[one.number]}">its formula</a>'] if one.number in typed else []
         here += ["a prediction"] if one.number in predicted else []
-        cells = (link, topic[1] if topic else "", one.kind, one.minutes, ", ".join(here))
-        rows.append("".join(f"<td>{cell}</td>" for cell in cells))
+        row = (link, topics[part.stem][1], one.kind, one.minutes, ", ".join(here))
+        rows.append("".join(f"<td>{cell}</td>" for cell in row))
     head = "".join(f"<th>{name}</th>" for name in ("Exercise", "Topic", "What to do", "Minutes", "Without an install"))
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 import html
 import re
-import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import content
 from content import Page
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
 from dfdlib.core import paths
 
 GROUP = "The library"
@@ -70,33 +69,15 @@ def _definition(node: Definition, level: str, lines: list[str]) -> str:
 
 
 def _signature(node: Definition, lines: list[str]) -> str:
-    """As in the code, which for a class's fields says their shapes and units beside them."""
+    """As in the code: a function's arguments; a class's fields, with their shapes and units beside them."""
     marks = "".join(f"@{ast.unparse(mark)}\n" for mark in node.decorator_list)
     if isinstance(node, ast.ClassDef):
         bases = f"({', '.join(map(ast.unparse, node.bases))})" if node.bases else ""
         fields = [part for part in node.body if isinstance(part, ast.AnnAssign) and not part.target.id.startswith("_")]
         shown = [line for part in fields for line in lines[part.lineno - 1 : part.end_lineno]]
         return "\n".join([f"{marks}class {node.name}{bases}", *shown])
-    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-    line = f"{node.name}({ast.unparse(node.args)}){returns}"
-    if len(line) > 88:  # one argument a line
-        line = f"{node.name}(\n" + "".join(f"    {one},\n" for one in _arguments(node.args)) + f"){returns}"
-    return marks + line
-
-
-def _arguments(args: ast.arguments) -> list[str]:
-    """Each argument with its type and default, as in the code."""
-    plain = [*args.posonlyargs, *args.args]
-    defaults = [None] * (len(plain) - len(args.defaults)) + args.defaults
-    texts = [ast.unparse(one) + _default(value) for one, value in zip(plain, defaults, strict=True)]
-    texts += [f"*{ast.unparse(args.vararg)}"] if args.vararg else ["*"] if args.kwonlyargs else []
-    keywords = zip(args.kwonlyargs, args.kw_defaults, strict=True)
-    texts += [ast.unparse(one) + _default(value) for one, value in keywords]
-    return texts + ([f"**{ast.unparse(args.kwarg)}"] if args.kwarg else [])
-
-
-def _default(value: ast.expr | None) -> str:
-    return f" = {ast.unparse(value)}" if value else ""
+    written = textwrap.dedent("\n".join(lines[node.lineno - 1 : node.body[0].lineno - 1]))
+    return marks + re.sub(r":(\s*#.*)?\s*$", "", written.removeprefix("def "))
 
 
 def _code(text: str) -> str:

@@ -1,6 +1,13 @@
-// The menu on narrow screens and the search. Both work from file://: the index comes as a script, not by fetch.
+// Every page: the menu on narrow screens, the search (from file:// too: its index comes as a script, not by fetch), light and
+// dark, copying, folding, pictures that open large, tables to sort and filter, predictions.
 "use strict";
 (() => {
+  const make = (tag, properties = {}, ...children) => {
+    const made = Object.assign(document.createElement(tag), properties);
+    made.append(...children);
+    return made;
+  };
+
   const root = document.body.dataset.root;
   const menu = document.getElementById("menu");
   const button = document.getElementById("menu-button");
@@ -20,9 +27,7 @@
 
   function loadIndex() {
     if (document.getElementById("search-index")) return;
-    const script = document.createElement("script");
-    script.id = "search-index";
-    script.src = root + "search-index.js"; // sets window.SEARCH_INDEX
+    const script = make("script", { id: "search-index", src: root + "search-index.js" }); // sets window.SEARCH_INDEX
     script.addEventListener("load", search);
     document.head.append(script);
   }
@@ -94,17 +99,16 @@
 
   // Text with its found words in <mark>, built from text nodes alone.
   function marked(text, words) {
-    const span = document.createElement("span");
+    const span = make("span");
     const lower = text.toLowerCase();
     let at = 0;
     while (at < text.length) {
       const next = words.map((word) => [lower.indexOf(word, at), word.length]).filter(([i]) => i >= 0)
         .sort((a, b) => a[0] - b[0])[0];
       if (!next) break;
-      const mark = document.createElement("mark");
-      mark.textContent = text.slice(next[0], next[0] + next[1]);
-      span.append(text.slice(at, next[0]), mark);
-      at = next[0] + next[1];
+      const end = next[0] + next[1];
+      span.append(text.slice(at, next[0]), make("mark", {}, text.slice(next[0], end)));
+      at = end;
     }
     span.append(text.slice(at));
     return span;
@@ -118,29 +122,13 @@
 
   function show(entries, words, phrase, mended = "") {
     const shown = entries.slice(0, MOST).map((entry, index) => {
-      const item = document.createElement("li");
-      item.id = "hit-" + index;
-      item.setAttribute("role", "option");
-      item.setAttribute("aria-selected", "false");
-      const link = document.createElement("a");
-      link.href = root + entry.url;
-      link.tabIndex = -1; // reached by the arrow keys
       const [title, heading] = entry.shown;
-      const name = document.createElement("strong");
-      name.textContent = heading && heading !== title ? heading + " · " + title : title;
-      link.append(name, marked(snippet(entry, words, phrase), words));
-      item.append(link);
-      return item;
+      const name = make("strong", {}, heading && heading !== title ? heading + " · " + title : title);
+      const link = make("a", { href: root + entry.url, tabIndex: -1 }, name, marked(snippet(entry, words, phrase), words));
+      return make("li", { id: "hit-" + index, role: "option", ariaSelected: "false" }, link); // reached by the arrow keys
     });
-    const empty = Boolean(query.value.trim()) && !shown.length && Boolean(window.SEARCH_INDEX);
-    if (empty) {
-      const item = document.createElement("li");
-      item.setAttribute("role", "option");
-      item.setAttribute("aria-disabled", "true");
-      const text = document.createElement("a");
-      text.textContent = "Nothing found.";
-      item.append(text);
-      shown.push(item);
+    if (query.value.trim() && !shown.length && window.SEARCH_INDEX) {
+      shown.push(make("li", { role: "option", ariaDisabled: "true" }, make("a", {}, "Nothing found.")));
     }
     hits.replaceChildren(...shown);
     hits.hidden = !shown.length;
@@ -190,4 +178,140 @@
     }
   });
   document.addEventListener("click", (event) => { if (!form.contains(event.target)) close(); });
+
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const theme = document.getElementById("theme");
+  const now = () => document.documentElement.dataset.theme || (dark.matches ? "dark" : "light");
+  const label = () => { theme.textContent = now() === "dark" ? "Light" : "Dark"; };
+  theme.hidden = false;
+  theme.addEventListener("click", () => {
+    const next = now() === "dark" ? "light" : "dark";
+    const asSystem = next === (dark.matches ? "dark" : "light");
+    if (asSystem) delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = next;
+    try {
+      if (asSystem) localStorage.removeItem("theme"); else localStorage.setItem("theme", next);
+    } catch { /* storage is blocked: for this page alone */ }
+    label();
+  });
+  dark.addEventListener("change", label);
+  label();
+
+  document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest" });
+
+  // The clipboard of pages opened as files is not always there; a selected text can be copied everywhere.
+  async function copy(text, button) {
+    const area = make("textarea", { value: text });
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy") || await navigator.clipboard?.writeText(text).then(() => true, () => false);
+    area.remove();
+    button.textContent = done ? "Copied" : "Not copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  }
+  for (const block of document.querySelectorAll("main pre:not(.output)")) {
+    if (block.closest(".output")) continue;
+    const button = make("button", { type: "button", className: "copy", textContent: "Copy" });
+    button.addEventListener("click", () => copy(block.textContent.replace(/\n$/, ""), button));
+    const holder = make("div", { className: "copied" });
+    block.replaceWith(holder);
+    holder.append(block, button);
+  }
+
+  const cells = [...document.querySelectorAll("details.code")];
+  if (cells.length > 1) {
+    const button = make("button", { type: "button", className: "fold" });
+    const name = () => { button.textContent = cells.some((cell) => cell.open) ? "Fold all code" : "Show all code"; };
+    button.addEventListener("click", () => {
+      const open = !cells.some((cell) => cell.open);
+      for (const cell of cells) cell.open = open;
+      name();
+    });
+    for (const cell of cells) cell.addEventListener("toggle", name);
+    name();
+    (document.querySelector(".note") || document.querySelector("h1")).append(" ", button);
+  }
+
+  const shown = make("div");
+  const said = make("p");
+  const closing = make("button", { type: "button", textContent: "Close" });
+  const dialog = make("dialog", { id: "large", ariaLabel: "Picture" }, closing, shown, said);
+  document.body.append(dialog);
+  closing.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  for (const link of document.querySelectorAll("a.zoom")) {
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // the picture alone, in a tab of its own
+      event.preventDefault();
+      said.textContent = link.querySelector("img").alt;
+      shown.replaceChildren(make("img", { src: link.href, alt: said.textContent }));
+      dialog.showModal();
+    });
+  }
+
+  // "94.9 %", "±3.6 points", "-0.3", "1,533": the first number of a cell, or null for words.
+  function number(text) {
+    const found = text.trim().match(/^[±<>~]?\s*([-−+]?[\d,]*\.?\d+(?:e[-+]?\d+)?)/i);
+    return found ? parseFloat(found[1].replace("−", "-").replaceAll(",", "")) : null;
+  }
+  function before(a, b) {
+    const [x, y] = [number(a), number(b)];
+    if (x !== null && y !== null) return x - y;
+    return (x === null) - (y === null) || a.localeCompare(b);
+  }
+
+  // Rows between two section headings are sorted among themselves; empty cells come last.
+  function sorted(rows, column, down) {
+    const groups = [[]];
+    for (const row of rows) {
+      if (row.classList.contains("section")) groups.push([row], []);
+      else groups.at(-1).push(row);
+    }
+    const text = (row) => row.cells[column].textContent.trim();
+    return groups.flatMap((group) => group.sort((a, b) =>
+      (text(a) === "") - (text(b) === "") || (down ? -1 : 1) * before(text(a), text(b))));
+  }
+
+  for (const table of document.querySelectorAll("main table")) {
+    const body = table.tBodies[0];
+    const rows = body ? [...body.rows] : [];
+    const heads = table.tHead ? [...table.tHead.rows].at(-1).cells : [];
+    const plain = table.tHead?.rows.length === 1 && rows.every((row) => row.cells.length === heads.length);
+    if (rows.length < 4 || !plain) continue;
+    const sort = (column, down) => {
+      body.append(...sorted(rows, column, down));
+      [...heads].forEach((head, at) => head.setAttribute("aria-sort", at !== column ? "none" : down ? "descending" : "ascending"));
+    };
+    [...heads].forEach((head, column) => {
+      if (!head.textContent.trim()) return;
+      const button = make("button", { type: "button", className: "sort" }, ...head.childNodes);
+      button.addEventListener("click", () => sort(column, head.getAttribute("aria-sort") === "ascending"));
+      head.append(button);
+    });
+    if (rows.length < 8) continue;
+    const filter = make("input", { type: "search", placeholder: "Filter rows", ariaLabel: "Filter these rows" });
+    const choice = make("select", { ariaLabel: "Sort by" }, make("option", { textContent: "Sort by" }),
+      ...[...heads].map((head, at) => make("option", { value: at, textContent: head.textContent })));
+    const count = make("span", { role: "status" });
+    filter.addEventListener("input", () => {
+      const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+      for (const row of rows) row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word));
+      count.textContent = words.length ? `${rows.filter((row) => !row.hidden).length} of ${rows.length}` : "";
+    });
+    choice.addEventListener("change", () => { if (choice.value !== "Sort by") sort(Number(choice.value), false); });
+    const holder = table.closest(".scroll") || table;
+    holder.before(make("p", { className: "tools" }, filter, " ", choice, " ", count));
+  }
+
+  // A prediction of the exercises: right, or what was measured and what speaks against the prediction.
+  for (const form of document.querySelectorAll("form.predict")) {
+    const because = JSON.parse(form.dataset.because);
+    form.hidden = false;
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("change", (event) => {
+      const answer = event.target.value;
+      const right = answer === form.dataset.answer;
+      form.querySelector(".said").textContent = `${right ? "Right:" : `Measured was “${form.dataset.answer}”.`} ${because[answer]}`;
+    });
+  }
 })();
