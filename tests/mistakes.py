@@ -707,7 +707,7 @@ WRONG = [
     (
         "06.7",
         0,
-        "return 'less than 2 points' if low < 0 < high else 'a gain' if low > 0 else 'a loss'",
+        "return 'at most 2 points' if low < 0 < high else 'a gain' if low > 0 else 'a loss'",
         r"the colleague's: zero inside",
     ),
     (
@@ -715,10 +715,10 @@ WRONG = [
         0,
         """
         if max(-low, high) <= margin or low < 0 < high:
-            return "less than 2 points"
+            return "at most 2 points"
         return "a gain" if low > 0 else "a loss"
         """,
-        r"less than 2 points to you",
+        r"at most 2 points to you",
     ),
     (
         "06.7",
@@ -726,7 +726,7 @@ WRONG = [
         """
         if low > 0 or high < 0:
             return "a gain" if low > 0 else "a loss"
-        return "less than 2 points" if max(-low, high) <= margin else "inconclusive"
+        return "at most 2 points" if max(-low, high) <= margin else "inconclusive"
         """,
         r"a sure effect within the margin",
     ),
@@ -735,7 +735,7 @@ WRONG = [
         0,
         """
         if max(-low, high) <= margin:
-            return "less than 2 points"
+            return "at most 2 points"
         return "a gain" if low > 0 else "inconclusive"
         """,
         r"losses are missing",
@@ -746,7 +746,7 @@ WRONG = [
         """
         if low < 0 < high:
             return "inconclusive"
-        return "less than 2 points" if max(-low, high) <= margin else "a gain" if low > 0 else "a loss"
+        return "at most 2 points" if max(-low, high) <= margin else "a gain" if low > 0 else "a loss"
         """,
         r"says nothing to you",
     ),

@@ -154,6 +154,9 @@ def test_rows_name_what_they_compare_and_hold_intervals(monkeypatch) -> None:
     table = comparisons.comparison_table(STUDY, _frames())
     assert list(table["kind"]) == ["split"] * 4 + ["network"] * 2 + ["recipe"] * 4
     assert (table["frame_auc_low"] <= table["frame_auc"]).all()
+    told = comparisons.in_table(table, {"kind": "compared", "name": "which"})
+    assert list(told.columns) == ["test videos", "accuracy of frames", "AUC of frames", "AUC of videos"]
+    assert len(told) == len(table) and told["AUC of frames"].str.contains("[", regex=False).all()
     own = table[table["name"] == "resnet20"].iloc[0]
     assert own["parameters"] == 269_722 + 65 * 990  # 1000 outputs instead of 10
 

@@ -25,7 +25,7 @@ def test_the_table_has_a_row_a_rule_and_a_column_a_design_in_their_order() -> No
     found = _gains([-0.1, -0.2, 0.01], [0.1, -0.1, 0.02])
     table = joining.table(pd.concat([found, found.assign(design="another").iloc[:2]]))
     assert list(table.columns) == ["one", "another"] and list(table.index.get_level_values(1)) == list(found["rule"])
-    assert table.loc[("p", "both")].tolist() == ["+1.5 [1.0, 2.0]", ""]
+    assert table.loc[("p", "both")].tolist() == ["+1.5 [1.0, 2.0]", "-"]
 
 
 def test_rules_against_the_resnet_alone_on_both_designs(monkeypatch) -> None:

@@ -181,7 +181,16 @@ def test_changed_verdicts_are_counted_on_both_sides(scored) -> None:
     table = _scores(4)
     flipped = table["native"].where(table.index != 7, 1 - table["native"])
     _write("paper", table.assign(**{"fsrcnn first": flipped}))
-    assert fold_scores.changed_verdicts("tiny", "paper", committed=False) == pytest.approx(1 / 120)
+    found = fold_scores.changed_verdicts(Study("tiny", "uadfv", bootstrap=50), "paper", committed=False)
+    assert found.value == pytest.approx(1 / 120) and found.n == 120 and 0 <= found.low <= found.value <= found.high
+
+
+def test_the_share_called_fake_is_told_by_class() -> None:
+    rows = {"label": [0, 0, 0, 0, 1, 1], "p_fake": [0.9, 0.1, 0.1, 0.1, 0.9, 0.1], "person": list("abcdab")}
+    table = pd.DataFrame(rows).assign(clip_id=list("abcdef"), frame=0)
+    real, fake = fold_scores.called_fake([table, table], 50)
+    assert (real.value, real.n, real.unit, real.trainings) == (0.25, 4, "real frames", 2)
+    assert (fake.value, fake.n, fake.unit) == (0.5, 2, "fake frames") and real.low <= 0.25 <= real.high
 
 
 def test_the_head_pose_is_scored_out_of_fold(monkeypatch) -> None:

@@ -283,6 +283,16 @@ def test_a_setup_of_one_verdict_is_named_by_what_it_has() -> None:
     assert "the paper: 50.1 %" in _legend(fig)
 
 
+def test_a_flip_is_shaded_in_its_solvers_column() -> None:
+    rows = {"frame": [0, 1] * 2, "solver": ["iterative"] * 2 + ["sqpnp"] * 2, "behind": [False, True, False, False]}
+    table = pd.DataFrame(rows).assign(whole=1.0, central=[2.0, 30.0, 2.0, 2.0], apart=[1.0, 178.0, 1.0, 1.0])
+    fig = pose_figures.over_time(table)
+    assert [len(axis.patches) for axis in fig.axes] == [1, 0, 1, 0]
+    assert fig.axes[2].lines[0].get_ydata().tolist() == [1.0, 178.0]
+    assert _legend(fig, 1) == ["whole face", "central"]
+    assert _legend(pose_figures.over_time(table.assign(rendered=0.0)), 1)[0] == "rendered"
+
+
 def test_error_maps_stand_below_their_image() -> None:
     small, large = _pictures(2)
     fig = image_figures.enlarged({"low": small, "bicubic": large}, {"bicubic": np.full((8, 8), -7.0)})
@@ -308,8 +318,9 @@ def test_gains_of_faces_are_drawn_at_their_place() -> None:
         for measure in image_figures.PANELS
         for way, gain in (("nearest", -5), ("bicubic", 0), ("Lanczos", 0.5), ("FSRCNN, T91", 3))
     ]
-    table = pd.DataFrame(rows, columns=["way", "measure", "gain", "low", "high", "scale"])
-    fig = image_figures.face_gains({"embedded (synthetic)": table})
+    table = pd.DataFrame(rows, columns=["way", "measure", "gain", "low", "high", "scale"]).assign(images=9)
+    fig = image_figures.face_gains({"embedded (synthetic)": table, "CelebA": table.assign(images=[8, *[9] * 11])})
+    assert [fig.axes[i].get_ylabel() for i in (0, 3)] == ["embedded (synthetic)\n9 images", "CelebA\n8 to 9 images"]
     assert [text.get_text() for text in fig.axes[0].get_yticklabels()] == ["Lanczos", "FSRCNN, T91"]
     assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == ["x2", "x3", "x4"]
     assert fig.axes[0].containers[0].lines[0].get_xdata().tolist() == [0.5, 3]

@@ -83,3 +83,13 @@ def test_rendered_poses_are_found_near_the_front() -> None:
     table = known_poses.rendered(frames.of_study(study), WORLD, "sqpnp")
     front = table[table["yaw"].abs() < 10]
     assert len(front) > 5 and front["whole"].median() < 8 and front["central"].median() < 10
+
+
+def test_every_frame_of_a_clip_is_solved_by_the_default_solver_and_the_studys() -> None:
+    study = studies.load("smoke")
+    table = known_poses.over_time(study, "p00_real", WORLD)
+    assert table.groupby("solver")["frame"].agg(list).to_dict() == dict.fromkeys(("iterative", "sqpnp"), [*range(16)])
+    ours = table[table["solver"] == "sqpnp"]
+    assert not ours["behind"].any() and (ours["apart"] < 30).all()
+    assert (ours["whole"] - ours["rendered"]).abs().median() < 10
+    assert known_poses.yaw(cv2.Rodrigues(np.array([0, 0.5, 0]))[0][None]) == pytest.approx(np.degrees(0.5))

@@ -51,8 +51,8 @@ def test_a_number_is_kept_with_its_interval_and_verdict() -> None:
         ("resnet.frame_acc", 0.91, 0.96, 0.949, "compatible", "±2.5 points, precise"),
         ("resnet.frame_acc", 0.75, 0.95, 0.949, "compatible", "±10.0 points, imprecise"),
         ("resnet.frame_acc", 0.75, 0.85, 0.949, "not compatible: ours is lower", "±5.0 points, precise"),
-        ("sr.native.frame_acc_gain", -0.01, 0.014, None, "compatible: less than 2 points", "±1.2 points, precise"),
-        ("sr.native.frame_acc_gain", 0.005, 0.015, None, "compatible: less than 2 points", "±0.5 points, precise"),
+        ("sr.native.frame_acc_gain", -0.01, 0.014, None, "compatible: at most 2 points", "±1.2 points, precise"),
+        ("sr.native.frame_acc_gain", 0.005, 0.015, None, "compatible: at most 2 points", "±0.5 points, precise"),
         ("sr.native.frame_acc_gain", 0.005, 0.055, None, "not compatible: a gain", "±2.5 points, imprecise"),
         ("sr.native.frame_acc_gain", -0.03, 0.03, None, "compatible: inconclusive", "±3.0 points, imprecise"),
         ("system.frame_acc_gain", -0.03, 0.03, 0.006, "compatible; inconclusive", "±3.0 points, imprecise"),
@@ -163,7 +163,7 @@ def test_readmes_tables_are_those_of_the_results() -> None:
 def test_each_of_the_papers_claims_and_figures_has_a_verdict_and_a_reason() -> None:
     rows = [line.split(" | ") for line in claims.markdown_why("uadfv").splitlines()[2:]]
     recorded = {row["id"] for row in results.rows("uadfv", committed=True)}
-    assert len(rows) == len(recorded & {*claims.WHY}) + len(claims.FIGURES) >= 10 and all(len(row) == 4 for row in rows)
+    assert len(rows) == len(recorded & {*claims.WHY}) + len(claims.FIGURES) >= 10 and all(len(row) == 5 for row in rows)
     for name, (file, _) in claims.FIGURES.items():
         assert any(name in row[0] for row in rows) and (paths.root() / "figures" / f"{file}.png").is_file()
 
@@ -361,6 +361,18 @@ def test_numbers_of_two_studies_stand_in_one_table() -> None:
     assert lines[0] == "| | data | acc | AUC |" and lines[2] == "| A | x | 40.0 % [30.0, 49.0] | 0.400 [0.300, 0.490] |"
     assert lines[3:] == ["| B | y | - | 0.900 [0.800, 1.000] |"], "no line for what neither study has"
     assert list(aloud.beside("embedded")) == ["UADFV", "embedded (synthetic)"] and len(aloud.beside("uadfv")) == 1
+
+
+def test_a_study_of_rendered_faces_says_so_in_its_name(monkeypatch, tmp_path) -> None:
+    (tmp_path / "mine.yaml").write_text("dataset: embedded\n", encoding="utf-8")
+    monkeypatch.setattr(paths, "studies", lambda: tmp_path)
+    assert [results.group(name) for name in ("mine", "uadfv", "nowhere")] == ["mine (synthetic)", "UADFV", "nowhere"]
+
+
+def test_columns_with_their_ends_are_read_as_numbers() -> None:
+    table = pd.DataFrame({"a": [0.5, 0.5, np.nan], "a_low": [0.4, np.nan, 0], "a_high": [0.625, 0.6, 1]})
+    assert aloud.column(table, "a") == ["50.0 % [40.0, 62.5]", "-", "-"]
+    assert aloud.column(table, "a", "auc_gain")[0] == "+0.500 [0.400, 0.625]"
 
 
 def test_the_table_of_notebook_05_does_not_wait_for_07() -> None:

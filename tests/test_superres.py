@@ -10,9 +10,10 @@ import skimage.data
 import torch
 from PIL import Image
 
-from dfdlib.core import training
+from dfdlib.core import studies, training
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study, SuperResParams
+from dfdlib.data import sources
 from dfdlib.experiments import superres_faces
 from dfdlib.superres import enlarging, fsrcnn_training, lr_hr, networks
 
@@ -171,3 +172,13 @@ def test_the_gain_is_the_paired_difference() -> None:
     # Each image gains 1 dB: no resample of people gives another gain, however far the images lie apart.
     assert (found["psnr_gain"].low, found["psnr_gain"].high) == pytest.approx((1, 1))
     assert found["psnr"].high - found["psnr"].low > 2
+
+
+def test_filters_are_compared_on_the_same_images() -> None:
+    stills = sources.stills(studies.load("embedded")).query("split == 'test'").iloc[[0, 12, 24]]
+    found = superres_faces.by_downsampler(stills, 2, 50)
+    assert list(found) == [*superres_faces.FILTERS]
+    for ways in found.values():
+        gain, (celeba, t91) = ways["T91 minus CelebA"], (ways[name] for name in superres_faces.LEARNED_FROM)
+        assert gain.value == pytest.approx(t91.value - celeba.value, abs=1e-6) and gain.n == 3
+        assert ways["bicubic"].value < celeba.value

@@ -56,6 +56,13 @@ def test_the_matrix_reads_with_intervals_where_there_are_any() -> None:
     assert lines[2].split()[3:] == ["2", "0.00", "1.00", "-"]
 
 
+def test_each_auc_is_told_with_its_verdict(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("DFD_RESULTS", str(tmp_path))
+    frames_told, videos_told = transfer.record_auc(studies.load("smoke"), "headpose.transfer.t", _scores(8)).split("; ")
+    assert frames_told.startswith("AUC 1.000 [") and frames_told.endswith("of 8 people: above chance")
+    assert "videos of 8 people" in videos_told
+
+
 def test_one_class_is_said_and_no_number_kept(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("DFD_RESULTS", str(tmp_path))
     said = transfer.record_auc(studies.load("smoke"), "headpose.transfer.test", _scores(8, labels=(0,)))

@@ -6,6 +6,9 @@ import itertools
 import re
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
+
 from dfdlib.evaluation import results
 from dfdlib.evaluation.intervals import Estimate
 
@@ -85,7 +88,7 @@ def reader(study_name: str, committed: bool = False) -> Reader:
 def beside(study_name: str) -> dict[str, Reader]:
     """UADFV's committed rows, then this run's, by the names used in figures; on UADFV this run's alone."""
     committed = {"uadfv": True} | {study_name: False}
-    return {results.GROUPS.get(name, name): reader(name, kept) for name, kept in committed.items()}
+    return {results.group(name): reader(name, kept) for name, kept in committed.items()}
 
 
 def table(readers: dict[str, Reader], rows: dict[str, str], columns: dict[str, str]) -> str:
@@ -123,6 +126,15 @@ def number(key: str, found: Estimate) -> str:
     return (
         f"{value:+.1f} percentage points [{low:.1f}, {high:.1f}]" if gain else f"{value:.1f} % [{low:.1f}, {high:.1f}]"
     )
+
+
+def column(table: pd.DataFrame, name: str, key: str = "") -> list[str]:
+    """A column with its ends `name`_low and `name`_high as text, each as `number` writes it for `key`, else `name`.
+
+    A dash where there is no number or no interval.
+    """
+    rows = table[[name, f"{name}_low", f"{name}_high"]].to_numpy(float)
+    return ["-" if np.isnan(row).any() else number(key or name, Estimate(*row, 0, "")) for row in rows]
 
 
 def say(text: str) -> None:

@@ -67,8 +67,8 @@ LATER = ("no_fakes.", "identity.")  # added by notebook 07
 WHY = {
     "folds.resnet.paper.frame_acc": "the paper's recipe; the network, the initial weights and the unit are left open "
     "(notebooks 03 and 05)",
-    "resnet.best_on_test.frame_acc": "the paper picks its best epoch on the evaluated set, as this row does, and the "
-    "row above it does not (notebook 03)",
+    "resnet.best_on_test.frame_acc": "the paper picks its best epoch on the evaluated set, and so does this row "
+    "(notebook 03)",
     "headpose.paper.frame_acc": "50.1 % is the share of the larger class, which an SVM that gives one verdict for all "
     "frames scores, whatever the world coordinates are: the best explanation, not a proof (notebook 04)",
     "system.frame_acc_gain": "the gain over the ResNet, 0.6 points, is less than one test video; the decision maker's "
@@ -201,8 +201,8 @@ def forest_frame(study_name: str, committed: bool = False, section: str = "") ->
 def forest_beside(study_name: str) -> pd.DataFrame:
     """The run's claims, and the committed ones of UADFV under the same names, told apart by the column `data`."""
     ours, real = forest_frame(study_name), forest_frame("uadfv", committed=True)
-    named = ours.assign(data=results.GROUPS.get(study_name, study_name))
-    real = real[real["name"].isin(ours["name"])].assign(data=results.GROUPS["uadfv"])
+    named = ours.assign(data=results.group(study_name))
+    real = real[real["name"].isin(ours["name"])].assign(data=results.group("uadfv"))
     return named if study_name == "uadfv" else pd.concat([named, real], ignore_index=True)
 
 
@@ -220,14 +220,15 @@ def markdown_claims(study_name: str) -> str:
 
 
 def markdown_why(study_name: str) -> str:
-    """The paper's claims and figures, each with the verdict and the reason, as Markdown."""
+    """The paper's claims and figures, each with its design, the verdict and the reason, as Markdown."""
     found = {row["id"]: row for row in results.rows(study_name, committed=True)}
     rows = []
     for key in (key for key in WHY if key in found):
         name, paper, ours, interval, outcome, _ = _claim(CLAIMS[key], found[key])
-        rows.append((f"{paper}: {name}", f"{ours}, {interval}", outcome, WHY[key]))
-    rows += [(name, f"`figures/{file}.png`", "drawn again", why) for name, (file, why) in FIGURES.items()]
-    return _markdown(("The paper", "Here", "Verdict", "Why"), rows)
+        design = "by person" if key.startswith("folds.") else "published split"
+        rows.append((f"{paper}: {name.replace(', by person', '')}", design, f"{ours}, {interval}", outcome, WHY[key]))
+    rows += [(name, "", f"`figures/{file}.png`", "drawn again", why) for name, (file, why) in FIGURES.items()]
+    return _markdown(("The paper", "Design", "Here", "Verdict", "Why"), rows)
 
 
 def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -54,7 +54,7 @@ def _compared(low: float, high: float, paper: float) -> str:
 def _effect(low: float, high: float) -> str:
     """Equivalence is told before a gain: a sure effect within the margin is too small to matter."""
     if max(-low, high) <= EFFECT_MARGIN:
-        return f"less than {100 * EFFECT_MARGIN:.0f} points"
+        return f"at most {100 * EFFECT_MARGIN:.0f} points"
     return "a gain" if low > 0 else "a loss" if high < 0 else "inconclusive"
 
 

@@ -108,6 +108,11 @@ def is_synthetic(study_name: str) -> bool:
     return known and studies.load(study_name).dataset == "embedded"
 
 
+def group(study_name: str) -> str:
+    """A study's name in figures and tables; one of rendered faces says that it is synthetic."""
+    return GROUPS.get(study_name, f"{study_name} (synthetic)" if is_synthetic(study_name) else study_name)
+
+
 def rows(study_name: str, committed: bool = False) -> list[dict]:
     """The rows of `results/<study>.json`; empty if the study has not been run.
 
@@ -125,7 +130,7 @@ def rows_of(study_name: str, prefix: str, statistic: str) -> pd.DataFrame:
     chosen = {key: row for key, row in found.items() if key.startswith(prefix) and key.endswith(f".{statistic}")}
     table = pd.DataFrame(chosen.values(), columns=["id", "value", "low", "high", "n", "unit"])
     names = [key.removeprefix(prefix).removesuffix(f".{statistic}").replace("_", " ") for key in chosen]
-    return table.drop(columns="id").assign(name=names, group=GROUPS.get(study_name, study_name))
+    return table.drop(columns="id").assign(name=names, group=group(study_name))
 
 
 def facts(study_name: str, committed: bool = False) -> dict[str, Any]:

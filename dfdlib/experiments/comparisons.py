@@ -15,7 +15,7 @@ import torch
 
 from dfdlib.core import cache, parallel
 from dfdlib.core.studies import Study
-from dfdlib.evaluation import arbiter, metrics, results
+from dfdlib.evaluation import aloud, arbiter, metrics, results
 from dfdlib.experiments import pose_factorial, pretraining
 from dfdlib.faces.frames import FrameSet
 from dfdlib.headpose import pose_features, worldmodel
@@ -191,6 +191,18 @@ def leak_meter(study: Study, frames: FrameSet) -> pd.DataFrame:
 def in_words(found: pd.DataFrame) -> pd.DataFrame:
     """A table of comparisons with its kinds and names in words."""
     return found.assign(kind=found["kind"].replace(WORDS), name=found["name"].replace(WORDS))
+
+
+def in_table(found: pd.DataFrame, index: dict[str, str]) -> pd.DataFrame:
+    """A table of comparisons in words, each score with its interval; `index` maps columns to what its rows are called.
+
+    Further columns: test videos, accuracy of frames, AUC of frames and of videos.
+    """
+    named, shown = in_words(found), {"test videos": found["videos"]}
+    scores = {"frame_acc": "accuracy of frames", "frame_auc": "AUC of frames", "video_auc": "AUC of videos"}
+    shown |= {words: aloud.column(found, key) for key, words in scores.items()}
+    names = {words: named[column] for column, words in index.items()}
+    return pd.DataFrame(names | shown).set_index(list(names))
 
 
 def for_figure(found: pd.DataFrame, group: str = "kind") -> pd.DataFrame:

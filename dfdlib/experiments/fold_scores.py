@@ -6,6 +6,7 @@ Everybody is scored by networks that have not seen them, and an AUC ranks the fr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -198,9 +199,20 @@ def _fakes(scored: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
 
 def missed(scored: Sequence[pd.DataFrame], resamples: int) -> Estimate:
     """The share of fake frames that are called real."""
-    found = metrics.estimate(_fakes(scored), "acc", "frames", resamples)
-    ends = (1 - end for end in (found.value, found.high, found.low))
-    return Estimate(*ends, found.n, "fake frames", found.people, found.trainings)
+    return _wrong(_fakes(scored), "fake frames", resamples)
+
+
+def called_fake(scored: Sequence[pd.DataFrame], resamples: int) -> tuple[Estimate, Estimate]:
+    """The shares of real frames and of fake frames that are called fake."""
+    real = [table[table["label"] == 0].reset_index(drop=True) for table in scored]
+    found = metrics.estimate(_fakes(scored), "acc", "fake frames", resamples)
+    return _wrong(real, "real frames", resamples), found
+
+
+def _wrong(scored: Sequence[pd.DataFrame], unit: str, resamples: int) -> Estimate:
+    right = metrics.estimate(scored, "acc", "frames", resamples)
+    ends = (1 - end for end in (right.value, right.high, right.low))
+    return Estimate(*ends, right.n, unit, right.people, right.trainings)
 
 
 def _attack_rows(study: Study, committed: bool) -> dict[str, Estimate]:
@@ -215,11 +227,13 @@ def _attack_rows(study: Study, committed: bool) -> dict[str, Estimate]:
     return found
 
 
-def changed_verdicts(study_name: str, recipe: str, committed: bool = True) -> float:
-    """The share of verdicts that super-resolution first changes, at the crops' own size."""
-    pairs = zip(*(tables(study_name, recipe, name, committed) for name in ("native", "fsrcnn first")), strict=True)
-    fake = [[table["p_fake"] >= metrics.THRESHOLD for table in pair] for pair in pairs]
-    return float(np.mean([before != after for before, after in fake]))
+def changed_verdicts(study: Study, recipe: str, committed: bool = True) -> Estimate:
+    """The share of verdicts that super-resolution first changes, at the crops' own size, as a mean over trainings."""
+    native, enlarged = (tables(study.name, recipe, name, committed) for name in ("native", "fsrcnn first"))
+    fake = [np.array([table["p_fake"] >= metrics.THRESHOLD for table in scored]) for scored in (native, enlarged)]
+    changed = (fake[0] != fake[1]).mean(axis=0)
+    share = metrics.mean_over_people(changed, native[0]["person"], "frames", study.bootstrap)
+    return replace(share, low=max(share.low, 0.0), trainings=len(native))
 
 
 def of_people(scored: Sequence[pd.DataFrame]) -> pd.Series:

@@ -53,11 +53,14 @@ def _by_person(study: Study) -> Iterator[Gain]:
 
 
 def table(found: pd.DataFrame) -> pd.DataFrame:
-    """The gains in percentage points with their intervals, as text: a row a head pose and rule, a column a design."""
+    """The gains in percentage points with their intervals, as text: a row a head pose and rule, a column a design.
+
+    A dash marks a rule that a design does not allow.
+    """
     words = [aloud.number("gain", Estimate(row.value, row.low, row.high, 0, "")) for row in found.itertuples()]
     words = [text.replace(" percentage points", "") for text in words]
     wide = found.assign(text=words).pivot(index=["head pose", "rule"], columns="design", values="text")
-    return wide[found["design"].unique()].reindex(found.set_index(["head pose", "rule"]).index.unique()).fillna("")
+    return wide[found["design"].unique()].reindex(found.set_index(["head pose", "rule"]).index.unique()).fillna("-")
 
 
 def told(found: pd.DataFrame) -> str:

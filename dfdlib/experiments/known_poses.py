@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from dfdlib.core import cache, repro
+from dfdlib.core.studies import Study
 from dfdlib.data import truth
 from dfdlib.data.catalogue import Clip
 from dfdlib.experiments import pose_factorial
+from dfdlib.faces import frames
 from dfdlib.faces.frames import COLUMNS, FrameSet
 from dfdlib.headpose import pnp, pose_features, worldmodel
 
@@ -92,6 +94,11 @@ def flipped(found: pnp.Poses, error_deg: np.ndarray) -> np.ndarray:
     return pnp.behind_camera(found) | (error_deg > 90)
 
 
+def yaw(rotation: np.ndarray) -> np.ndarray:
+    """By how many degrees (T,) rotations (T, 3, 3) turn a head to its side, whether it is upside down or not."""
+    return np.degrees(np.arctan2(rotation[:, 0, 2], rotation[:, 2, 2]))
+
+
 def rendered(seen: FrameSet, model: np.ndarray, solver: str) -> pd.DataFrame:
     """Errors of the poses from dlib's landmarks on the embedded clips: columns person, label, yaw, whole, central.
 
@@ -102,8 +109,27 @@ def rendered(seen: FrameSet, model: np.ndarray, solver: str) -> pd.DataFrame:
     clips = seen.table.groupby("clip_id", sort=False)["frame"]
     right = np.concatenate([truth.rotations(clip_id)[index.to_numpy()] for clip_id, index in clips])
     errors = {part: pnp.angle_between(p.rotation, right) for part, p in zip(PARTS, poses, strict=True)}
-    yaw = np.degrees(np.arctan2(right[:, 0, 2], right[:, 2, 2]))
-    return seen.table[["person", "label"]].assign(yaw=yaw, **errors)
+    return seen.table[["person", "label"]].assign(yaw=yaw(right), **errors)
+
+
+def over_time(study: Study, clip_id: str, model: np.ndarray) -> pd.DataFrame:
+    """Both poses of a clip, frame by frame, by the default solver and the study's.
+
+    Columns solver, frame; whole, central: yaw in degrees; apart: the angle between both poses in degrees; behind:
+    whether one of them lies behind the camera. Of an embedded clip all frames, and the column rendered: its true yaw.
+    """
+    known = study.dataset == "embedded"
+    every = replace(study, faces=replace(study.faces, max_frames=0)) if known else study
+    clips = [clip for clip in frames.clips(study) if clip.clip_id == clip_id]
+    seen, tables = frames.stack(clips, frames.tracks(every, clips)), []
+    for solver in ("iterative", study.headpose.solver):
+        whole, central = pnp.whole_and_central(seen.points, seen.sizes, model, solver)
+        yaws = {"whole": yaw(whole.rotation), "central": yaw(central.rotation)}
+        behind = pnp.behind_camera(whole) | pnp.behind_camera(central)
+        table = seen.table[["frame"]].assign(solver=solver, **yaws, behind=behind)
+        tables.append(table.assign(apart=pnp.angle_between(whole.rotation, central.rotation)))
+    found = pd.concat(tables, ignore_index=True)
+    return found.assign(rendered=yaw(truth.rotations(clip_id))[found["frame"]]) if known else found
 
 
 Setup = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # correct model -> model and camera to use

@@ -48,19 +48,26 @@ def record_quality(study: Study, table: pd.DataFrame) -> str:
 FILTERS = {"scikit-image's resize": lr_hr.downsample, "antialiased bicubic": lr_hr.downsample_bicubic}
 
 
-def by_downsampler(files: tuple[Path, ...], scale: int) -> pd.DataFrame:
-    """Mean PSNR (dB) on the same images, shrunk in two ways (rows) and enlarged in three (columns).
+LEARNED_FROM = {"FSRCNN from CelebA": "celeba", "FSRCNN from T91": "t91"}
 
-    One network has learned to undo scikit-image's filter (CelebA), the other the bicubic filter (T91).
+
+def by_downsampler(stills: pd.DataFrame, scale: int, resamples: int) -> dict[str, dict[str, Estimate]]:
+    """PSNR (dB) of the same images (columns path, person), by the filter that made them small and what enlarged them.
+
+    One network has learned to undo scikit-image's filter (CelebA), the other the bicubic filter (T91). The last entry
+    of each filter is the paired difference, T91's minus CelebA's.
     """
-    rows = {}
+    found, people = {}, stills["person"].reset_index(drop=True)
     for name, shrink in FILTERS.items():
-        lr, hr = lr_hr.lr_hr_pairs(files, scale, shrink)
-        ways = {"bicubic": lr_hr.enlarge_bicubic(lr, scale)}
-        for images in ("celeba", "t91"):
-            ways[f"FSRCNN, {images}"] = enlarging.enlarge(enlarging.shipped_network(scale, images), lr)
-        rows[name] = {way: lr_hr.quality(large, hr, scale)["psnr"].mean() for way, large in ways.items()}
-    return pd.DataFrame(rows).T
+        lr, hr = lr_hr.lr_hr_pairs(tuple(stills["path"]), scale, shrink)
+        large = {"bicubic": lr_hr.enlarge_bicubic(lr, scale)}
+        for way, images in LEARNED_FROM.items():
+            large[way] = enlarging.enlarge(enlarging.shipped_network(scale, images), lr)
+        psnr = {way: lr_hr.quality(images, hr, scale)["psnr"].to_numpy() for way, images in large.items()}
+        celeba, t91 = (psnr[way] for way in LEARNED_FROM)
+        psnr["T91 minus CelebA"] = t91 - celeba
+        found[name] = {way: metrics.mean_over_people(own, people, "images", resamples) for way, own in psnr.items()}
+    return found
 
 
 def strip(model: FSRCNN, path: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

@@ -167,9 +167,9 @@ def with_interval(value: float, low: float, high: float, digits: int = 2) -> str
 
 
 def record_auc(study: Study, key: str, scores: pd.DataFrame) -> str:
-    """Record AUC of frames and videos under `key` and return them as text; for few people only each clip's mean p_fake.
+    """Record AUC of frames and videos under `key` and return them as text, each with its verdict against chance.
 
-    Without both classes, the text is the share called fake.
+    For few people the text is each clip's mean p_fake, without both classes the share called fake.
     """
     if scores["person"].nunique() < FEWEST_PEOPLE:
         means = metrics.to_videos(scores)
@@ -178,6 +178,8 @@ def record_auc(study: Study, key: str, scores: pd.DataFrame) -> str:
         return f"one class only; share called fake {(scores['p_fake'] >= metrics.THRESHOLD).mean():.2f}"
     units = {"frames": scores, "videos": metrics.to_videos(scores)}
     found = {unit: metrics.estimate(table, "auc", unit, study.bootstrap) for unit, table in units.items()}
+    told = []
     for unit, estimate in found.items():
         results.record(study.name, f"{key}.{unit[:-1]}_auc", estimate)
-    return "; ".join(f"AUC {estimate}" for estimate in found.values())
+        told.append(f"AUC {estimate}: {results.row_of(study.name, key, estimate)['verdict']}")
+    return "; ".join(told)

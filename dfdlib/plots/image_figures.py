@@ -258,7 +258,10 @@ def shelf(table: pd.DataFrame) -> Figure:
 
 
 def face_gains(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Gains over bicubic interpolation with intervals: a row per data set, a column per measure, a colour per scale."""
+    """Gains over bicubic interpolation with intervals: a row per data set, a column per measure, a colour per scale.
+
+    Each row says on how many images it rests (column images), of which some measures may have fewer than others.
+    """
     fig, axes = canvas.grid(len(tables), len(PANELS), 4.2 * len(PANELS), 2.9 * len(tables))
     for row, (name, table) in enumerate(tables.items()):
         ways = [way for way in table["way"].unique() if way not in ("bicubic", "nearest")]
@@ -268,9 +271,14 @@ def face_gains(tables: dict[str, pd.DataFrame]) -> Figure:
             axis.set_yticks(range(len(ways)), ways if measure == "psnr" else [""] * len(ways))
             axis.locator_params(axis="x", nbins=5)
             axis.set_ylim(-0.6, len(ways) - 0.4)
-        axes[row, 0].set_ylabel(name)
+        axes[row, 0].set_ylabel(f"{name}\n{_counted(table['images'])} images")
     axes[0, 0].legend(fontsize=9, title="scale", loc="lower right")
     return fig
+
+
+def _counted(images: pd.Series) -> str:
+    fewest, most = images.min(), images.max()
+    return f"{most}" if fewest == most else f"{fewest} to {most}"
 
 
 def _gains(axis: Axes, table: pd.DataFrame, ways: Sequence[str]) -> None:

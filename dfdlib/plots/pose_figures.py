@@ -85,6 +85,36 @@ def error_by_yaw(table: pd.DataFrame) -> Figure:
     return fig
 
 
+def over_time(table: pd.DataFrame) -> Figure:
+    """`known_poses.over_time`: yaw of both poses (above) and the angle between them (below), a column a solver.
+
+    Frames in which a pose lies behind the camera are shaded.
+    """
+    solvers = list(table["solver"].unique())
+    fig, axes = canvas.grid(2, len(solvers), 4.4 * len(solvers), 4.6)
+    for column, solver in zip(axes.T, solvers, strict=True):
+        rows = table[table["solver"] == solver]
+        for axis in column:
+            for frame in rows.loc[rows["behind"], "frame"]:
+                axis.axvspan(frame - 0.5, frame + 0.5, color="0.85", lw=0)
+        if "rendered" in rows:
+            column[0].plot(rows["frame"], rows["rendered"], "-", color="black", lw=2, label="rendered")
+        for part, name, style, colour in (("whole", "whole face", "o-", WHOLE), ("central", "central", "s-", CENTRAL)):
+            column[0].plot(rows["frame"], rows[part], style, color=colour, ms=4, label=name)
+        column[1].plot(rows["frame"], rows["apart"], "o-", color="0.3", ms=4)
+        column[0].set(title=solver, ylabel="yaw (degrees)", ylim=_limits(table))
+        column[1].set(xlabel="frame", ylabel="angle between (degrees)", ylim=(-5, 185), yticks=range(0, 181, 45))
+        column[1].locator_params(axis="x", integer=True)
+        column[0].sharex(column[1])
+    axes[0, -1].legend(fontsize=9)
+    return fig
+
+
+def _limits(table: pd.DataFrame) -> tuple[float, float]:
+    yaws = table.filter(["whole", "central", "rendered"])
+    return yaws.min().min() - 3, yaws.max().max() + 3
+
+
 def one_verdict(table: pd.DataFrame, claimed: float) -> Figure:
     """Training and test accuracy of each row of `one_verdict.experiment` with the intervals; a line at the claim."""
     rows = table.iloc[::-1].reset_index(drop=True)

@@ -79,7 +79,7 @@ def first_flip(study: Study, found: FrameSet, central: Poses, model: np.ndarray)
     """The first real frame whose `central` pose lies behind the camera, or the first frame if there is none."""
     row = int(np.argmax(pnp.behind_camera(central) & (found.labels == 0)))
     shot = found.table.iloc[row]
-    name = f"{results.GROUPS.get(study.dataset, study.dataset)}: {shot['clip_id']}, frame {shot['frame']}"
+    name = f"{results.group(study.dataset)}: {shot['clip_id']}, frame {shot['frame']}"
     return Face(frames.image(study, shot), found.points[row], model, name)
 
 
