@@ -1,4 +1,4 @@
-"""`dfd figures`: what it draws from committed numbers is what is published; the notebooks draw by the same functions."""
+"""`dfd figures`: from committed numbers it draws what is published; the notebooks draw by the same functions."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_figures_of_landmarks_are_the_published_ones() -> None:
 
 
 def test_every_figure_of_the_list_is_drawn_but_those_of_a_trained_network() -> None:
-    assert set(drawing.listed()) - set(gallery.figures()) == set(TRAINED)
-    assert set(gallery.figures()) <= set(drawing.listed())
+    assert set(drawing.notebooks()) - set(gallery.figures()) == set(TRAINED)
+    assert set(gallery.figures()) <= set(drawing.notebooks())
     assert not {"fig01_real_and_fake", "fig46_mistakes"} & set(gallery.figures(pictures=False)), "these show faces"
 
 
@@ -85,7 +85,13 @@ def test_a_run_comes_before_the_committed_numbers(tmp_path) -> None:
     fig = gallery.draw("fig22_resolution", EMBEDDED)
     assert fig.axes and (tmp_path / "build" / "embedded" / "figures" / "fig22_resolution.svg").is_file()
     with pytest.raises(DfdError, match="first run the notebook that draws this figure"):
-        Source(replace(EMBEDDED, name="mine")).numbers("fig12_fsrcnn_training")
+        Source(EMBEDDED).numbers("fig12_fsrcnn_training")
+
+
+def test_the_published_figures_are_read_back_for_their_own_study_alone() -> None:
+    assert len(Source(EMBEDDED, True).numbers("fig12_fsrcnn_training"))
+    with pytest.raises(DfdError, match="of the study embedded alone"):
+        Source(replace(EMBEDDED, name="uadfv"), True).numbers("fig12_fsrcnn_training")
 
 
 def _dfd(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -102,14 +108,14 @@ def test_the_command_names_each_file_and_what_it_cannot_draw(monkeypatch, capsys
     assert _dfd("figures", monkeypatch=monkeypatch) == 0
     out = capsys.readouterr().out
     first = tmp_path / "build" / "figures" / "fig02_pipeline.png"
-    assert "from the numbers that came with the repository" in out and f"{first}: the system's stages\n" in out
+    assert "from the numbers that came with the repository" in out and f"\n{first}\n" in out
     assert first.is_file() and "fig13_enlarged (notebook 02)" in out.splitlines()[-1]
     results.record_run("embedded")  # a whole run, whose table of training curves is gone
     results.write_table("embedded", "leak", pd.DataFrame({"a": [1]}))
     monkeypatch.setattr(results, "rows", lambda *_: [{"id": "a"}])
     assert _dfd("figures", "embedded", "--out", str(tmp_path / "own"), monkeypatch=monkeypatch) == 0
     out = capsys.readouterr().out
-    assert "from the run on this machine" in out and "fig06_training (notebook 03) not drawn: There is no " in out
+    assert "from the run on this machine" in out and "fig06_training (notebook 03) was not drawn. There is no " in out
     assert sorted(path.name for path in (tmp_path / "own").glob("*.png")) == ["fig02_pipeline.png", "fig44_fsrcnn.png"]
 
 

@@ -44,7 +44,9 @@ class Source:
         return results.scores(self.study.name, branch, split, self.committed)
 
     def numbers(self, figure: str) -> pd.DataFrame:
-        """What a figure showed when it was drawn: the CSV beside it; DfdError if it is missing."""
+        """What a figure showed when it was drawn: the CSV beside it; DfdError if it is missing or another study's."""
+        if self.committed and self.study.name != "embedded":
+            raise DfdError(f"Of {figure} the repository has the numbers of the study embedded alone.")
         path = (paths.published_figures() if self.committed else paths.figures(self.study.name)) / f"{figure}.csv"
         if not path.is_file():
             raise DfdError(f"There is no {path}; first run the notebook that draws this figure.")
@@ -53,7 +55,8 @@ class Source:
     def rows(self, prefix: str) -> pd.DataFrame:
         """UADFV's committed AUC of frames, and the study's, of the rows `<prefix><name>`, as by `results.rows_of`."""
         names = dict.fromkeys(["uadfv", self.study.name])
-        return pd.concat([results.rows_of(name, prefix, "frame_auc", self.committed) for name in names])
+        found = [results.rows_of(name, prefix, "frame_auc", self.committed) for name in names]
+        return pd.concat([table for table in found if len(table)])
 
     def both(self) -> tuple[Source, ...]:
         """The study, and beside any other than UADFV the committed tables of UADFV."""
