@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock study test lint unit publish conda exercises readme site benchmarks contact-sheet clean
+.PHONY: help install lock study figures test lint unit publish conda exercises readme site benchmarks contact-sheet clean
 
 help: ## show this text
 	@echo "A reproducible study of a deepfake-detection paper. Needs git, make and Python 3.11."
@@ -51,6 +51,9 @@ conda: ## write the lock's versions into environment.yml (`make lock` does so to
 WORKERS := -n auto --dist loadfile --no-loadscope-reorder tests
 study: $(VENV)/installed ## run the notebooks and print the claim table (STUDY=embedded)
 	@$(BIN)/dfd run $(STUDY)
+
+figures: $(VENV)/installed ## draw the figures without a run, in under a minute, but for those of a trained network
+	@$(BIN)/dfd figures $(STUDY)
 
 test: $(VENV)/installed ## lint, unit tests, notebooks run and compared (some fourteen minutes)
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet . && $(BIN)/lint-imports --no-logo >/dev/null

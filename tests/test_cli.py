@@ -232,18 +232,10 @@ def test_the_studies_are_told_by_the_first_sentence_of_their_files() -> None:
 
 
 def test_make_names_the_study_that_it_runs_and_uses_the_command() -> None:
-    said = subprocess.run(["make", "-n", "study", "site", "VENV=v"], cwd=paths.root(), capture_output=True, text=True)
+    command = ["make", "-n", "study", "figures", "site", "VENV=v"]
+    said = subprocess.run(command, cwd=paths.root(), capture_output=True, text=True)
     assert "v/bin/dfd run embedded\n" in said.stdout and "v/bin/dfd site\n" in said.stdout
-
-
-def test_figures_are_listed_with_their_newest_file(repository: Path, monkeypatch, capsys) -> None:
-    drawn = repository / "figures" / "fig01_real_and_fake.png"
-    monkeypatch.setenv("DFD_FIGURES", str(drawn.parent))
-    drawn.parent.mkdir()
-    drawn.write_bytes(b"")
-    assert _dfd("figures", monkeypatch=monkeypatch) == 0
-    out = capsys.readouterr().out
-    assert f"{drawn}: fake beside real\n" in out and "figures/fig02_pipeline.png: the system's stages\n" in out
+    assert "v/bin/dfd figures embedded\n" in said.stdout
 
 
 def test_a_score_table_is_recomputed_by_the_command(monkeypatch, capsys) -> None:

@@ -191,16 +191,17 @@ def forest_frame(study_name: str, committed: bool = False, section: str = "") ->
     found = {row["id"]: row for row in results.rows(study_name, committed)}
     chosen = {key: found[key] for key in SECTIONS.get(section, CLAIMS) if key in found}
     kinds = [next(kind for end, kind in KINDS.items() if key.endswith(end)) for key in chosen]
-    table = pd.DataFrame(chosen.values()).assign(name=[CLAIMS[key] for key in chosen], kind=kinds)
+    table = pd.DataFrame(chosen.values(), columns=["value", "low", "high", "n", "unit", "paper"])
+    table = table.assign(name=[CLAIMS[key] for key in chosen], kind=kinds)
     paper = None if results.is_synthetic(study_name) else table["paper"]
     return table.assign(paper=paper)[["name", "kind", "value", "low", "high", "n", "unit", "paper"]].astype(
         {"paper": float}
     )
 
 
-def forest_beside(study_name: str) -> pd.DataFrame:
-    """The run's claims, and the committed ones of UADFV under the same names, told apart by the column `data`."""
-    ours, real = forest_frame(study_name), forest_frame("uadfv", committed=True)
+def forest_beside(study_name: str, committed: bool = False) -> pd.DataFrame:
+    """A study's claims, and the committed ones of UADFV under the same names, told apart by the column `data`."""
+    ours, real = forest_frame(study_name, committed), forest_frame("uadfv", committed=True)
     named = ours.assign(data=results.group(study_name))
     real = real[real["name"].isin(ours["name"])].assign(data=results.group("uadfv"))
     return named if study_name == "uadfv" else pd.concat([named, real], ignore_index=True)

@@ -84,6 +84,16 @@ def add_rows(path: Path, rows: pd.DataFrame, keys: list[str], order: list[str]) 
             table.sort_values([*keys, *order]).to_csv(partial, index=False)
 
 
+def table(study_name: str, name: str, committed: bool = False) -> pd.DataFrame:
+    """A table that a run wrote, or with `committed` one that came with the repository; DfdError if it is missing."""
+    if committed:
+        return committed_table(study_name, name)
+    path = paths.results(study_name) / name / f"{study_name}.csv"
+    if not path.is_file():
+        raise DfdError(f"There is no {path}; first run the notebook that writes it.")
+    return disk.read_frame(path)
+
+
 def committed_table(study_name: str, name: str) -> pd.DataFrame:
     """A table that came with the repository; DfdError if it is missing."""
     path = paths.published_results() / name / f"{study_name}.csv"
@@ -121,12 +131,12 @@ def rows(study_name: str, committed: bool = False) -> list[dict]:
     return _document(study_name, committed)["rows"]
 
 
-def rows_of(study_name: str, prefix: str, statistic: str) -> pd.DataFrame:
+def rows_of(study_name: str, prefix: str, statistic: str, committed: bool = False) -> pd.DataFrame:
     """The rows `<prefix><name>.<statistic>` of a study: columns group, name, value, low, high, n, unit.
 
     UADFV's rows are those that came with the repository, whichever study runs.
     """
-    found = {row["id"]: row for row in rows(study_name, committed=study_name == "uadfv")}
+    found = {row["id"]: row for row in rows(study_name, committed or study_name == "uadfv")}
     chosen = {key: row for key, row in found.items() if key.startswith(prefix) and key.endswith(f".{statistic}")}
     table = pd.DataFrame(chosen.values(), columns=["id", "value", "low", "high", "n", "unit"])
     names = [key.removeprefix(prefix).removesuffix(f".{statistic}").replace("_", " ") for key in chosen]
@@ -189,9 +199,9 @@ def write_scores(study_name: str, branch: str, frames: pd.DataFrame) -> pd.DataF
     return scores(study_name, branch)
 
 
-def scores(study_name: str, branch: str, split: str | None = None) -> pd.DataFrame:
+def scores(study_name: str, branch: str, split: str | None = None, committed: bool = False) -> pd.DataFrame:
     """The rows of a branch, or of one part of its split; DfdError if there are none."""
-    path = _scores_path(study_name)
+    path = _scores_path(study_name, committed)
     table = read_scores(path)
     chosen = table[table["branch"] == branch]
     if chosen.empty:
@@ -218,8 +228,9 @@ def _training(branch: str, number: int) -> str:
     return branch if number == 1 else f"{branch}@{number}"
 
 
-def _scores_path(study_name: str) -> Path:
-    return paths.results(study_name) / "scores" / f"{study_name}.csv"
+def _scores_path(study_name: str, committed: bool = False) -> Path:
+    folder = paths.published_results() if committed else paths.results(study_name)
+    return folder / "scores" / f"{study_name}.csv"
 
 
 def read_scores(path: Path) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -31,13 +32,15 @@ SYNTHETIC = "synthetic data: rendered faces"
 MARK_INCHES = 0.18  # height of the line that names a figure's data
 
 
-def save_figure(fig: Figure, study: Study, name: str, numbers: pd.DataFrame, data: str | None = None) -> None:
-    """Write `<name>.png`, for print `<name>.svg`, and `<name>.csv` into the study's figure folder.
+def save_figure(
+    fig: Figure, study: Study, name: str, numbers: pd.DataFrame, data: str | None = None, folder: Path | None = None
+) -> None:
+    """Write `<name>.png`, for print `<name>.svg`, and `<name>.csv` into a folder, by default that of the study's run.
 
     `data` is a line in the picture that names the source of its numbers; for embedded data the default is SYNTHETIC.
     An empty one is for a picture that shows no data.
     """
-    folder = paths.figures(study.name)
+    folder = folder or paths.figures(study.name)
     if data is None:
         data = SYNTHETIC if study.dataset == "embedded" else ""
     if data:

@@ -1,0 +1,124 @@
+"""`dfd figures`: from committed numbers it draws what is published; the notebooks draw by the same functions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from dfdlib.command import cli, drawing
+from dfdlib.core import paths, studies
+from dfdlib.core.errors import DfdError
+from dfdlib.evaluation import results
+from dfdlib.faces import frames
+from dfdlib.plots import canvas, gallery
+from dfdlib.plots.source import Source
+
+EMBEDDED = studies.load("embedded")
+READ_BACK = ("fig12_fsrcnn_training", "fig45_paired_gain")  # whose cells draw what the notebook has just computed
+TRAINED = ("fig13_enlarged", "fig21_small_face", "fig27_gradcam")
+TEXT = re.compile(r"<text[^>]*>([^<]*)</text>")
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "build", lambda: tmp_path / "build")
+    monkeypatch.setenv("DFD_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("DFD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("DFD_FIGURES", raising=False)
+    monkeypatch.setitem(canvas.STYLE, "savefig.dpi", 40)  # quicker; the SVG is the same
+    yield
+    plt.close("all")
+
+
+def test_figures_from_committed_tables_are_the_published_ones(monkeypatch, tmp_path) -> None:
+    own = gallery.figures(pictures=False)
+    monkeypatch.setattr(gallery, "figures", lambda pictures: own)
+    drawn = dict(gallery.draw_all(EMBEDDED, True, tmp_path))
+    assert drawn == {name: tmp_path / f"{name}.png" for name in own} and all(map(Path.is_file, drawn.values()))
+    for name in own:
+        new, old = (folder / name for folder in (tmp_path, paths.published_figures()))
+        pd.testing.assert_frame_equal(*(pd.read_csv(f"{path}.csv") for path in (new, old)), atol=1.5e-4, obj=name)
+        said = [TEXT.findall(Path(f"{path}.svg").read_text(encoding="utf-8")) for path in (new, old)]
+        assert said[0] == said[1] or name in READ_BACK, name
+    assert not (tmp_path / "results").exists(), "nothing else is written"
+
+
+def test_figures_of_landmarks_are_the_published_ones() -> None:
+    clip = frames.clips(EMBEDDED)[:1]
+    of = Source(EMBEDDED, True, frames.stack(clip, frames.tracks(EMBEDDED, clip)))
+    for name in ("fig03_landmarks", "fig08_cosine_distance", "fig14_pose_error_by_yaw", "fig38_reprojection"):
+        numbers = gallery.figures()[name](of)[1].select_dtypes("number")
+        published = pd.read_csv(paths.published_figures() / f"{name}.csv")[list(numbers)].head(len(numbers))
+        assert len(numbers) in (len(clip) * len(of.seen.table), 68)
+        np.testing.assert_allclose(numbers, published, atol=0.05, err_msg=name)
+
+
+def test_every_figure_of_the_list_is_drawn_but_those_of_a_trained_network() -> None:
+    assert set(drawing.notebooks()) - set(gallery.figures()) == set(TRAINED)
+    assert set(gallery.figures()) <= set(drawing.notebooks())
+    assert not {"fig01_real_and_fake", "fig46_mistakes"} & set(gallery.figures(pictures=False)), "these show faces"
+
+
+def test_notebooks_draw_by_the_same_functions() -> None:
+    books = [nbformat.read(path, as_version=4) for path in sorted(paths.notebooks().glob("0*.ipynb"))]
+    code = "\n".join(cell.source for book in books for cell in book.cells if cell.cell_type == "code")
+    saved = set(re.findall(r'save_figure\(.*?"(fig\w+)"', code))
+    drawn = set(re.findall(r'gallery\.draw\("(fig\w+)", cfg', code))
+    assert saved == {*TRAINED, *READ_BACK}
+    assert drawn == set(gallery.figures()) - set(READ_BACK)
+
+
+def test_a_run_comes_before_the_committed_numbers(tmp_path) -> None:
+    table = results.committed_table("embedded", "resolution").replace({"test only": {0.4969: 0.25}})
+    with pytest.raises(DfdError, match=r"resolution/embedded\.csv; first run the notebook"):
+        Source(EMBEDDED).table("resolution")
+    results.write_table("embedded", "resolution", table)
+    assert gallery.figures()["fig22_resolution"](Source(EMBEDDED))[1]["test only"].iloc[0] == 0.25
+    assert gallery.figures()["fig22_resolution"](Source(EMBEDDED, True))[1]["test only"].iloc[0] == 0.4969
+    fig = gallery.draw("fig22_resolution", EMBEDDED)
+    assert fig.axes and (tmp_path / "build" / "embedded" / "figures" / "fig22_resolution.svg").is_file()
+    with pytest.raises(DfdError, match="first run the notebook that draws this figure"):
+        Source(EMBEDDED).numbers("fig12_fsrcnn_training")
+
+
+def test_the_published_figures_are_read_back_for_their_own_study_alone() -> None:
+    assert len(Source(EMBEDDED, True).numbers("fig12_fsrcnn_training"))
+    with pytest.raises(DfdError, match="of the study embedded alone"):
+        Source(replace(EMBEDDED, name="uadfv"), True).numbers("fig12_fsrcnn_training")
+
+
+def _dfd(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr("sys.argv", ["dfd", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+def test_the_command_names_each_file_and_what_it_cannot_draw(monkeypatch, capsys, tmp_path) -> None:
+    every = gallery.figures()
+    some = {name: every[name] for name in ("fig06_training", "fig02_pipeline", "fig44_fsrcnn")}
+    monkeypatch.setattr(gallery, "figures", lambda pictures: some)
+    assert _dfd("figures", monkeypatch=monkeypatch) == 0
+    out = capsys.readouterr().out
+    first = tmp_path / "build" / "figures" / "fig02_pipeline.png"
+    assert "from the numbers that came with the repository" in out and f"\n{first}\n" in out
+    assert first.is_file() and "fig13_enlarged (notebook 02)" in out.splitlines()[-1]
+    results.record_run("embedded")  # a whole run, whose table of training curves is gone
+    results.write_table("embedded", "leak", pd.DataFrame({"a": [1]}))
+    monkeypatch.setattr(results, "rows", lambda *_: [{"id": "a"}])
+    assert _dfd("figures", "embedded", "--out", str(tmp_path / "own"), monkeypatch=monkeypatch) == 0
+    out = capsys.readouterr().out
+    assert "from the run on this machine" in out and "fig06_training (notebook 03) was not drawn. There is no " in out
+    assert sorted(path.name for path in (tmp_path / "own").glob("*.png")) == ["fig02_pipeline.png", "fig44_fsrcnn.png"]
+
+
+def test_a_study_without_numbers_is_told_so(monkeypatch, capsys) -> None:
+    assert _dfd("figures", "yours", monkeypatch=monkeypatch) == 2
+    assert "has no numbers yet; run it first: dfd run yours" in capsys.readouterr().err
