@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from dfdlib.core import cache, paths, repro, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams
-from dfdlib.detector import network, shipped
+from dfdlib.detector import looking, network, shipped
 from dfdlib.evaluation import metrics, results
 from dfdlib.faces import frames
 from dfdlib.headpose import pnp, worldmodel
@@ -34,7 +34,7 @@ CARD = paths.assets() / "detector.md"
 
 
 def _crops(count: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(60, 200, (count, 128, 128, 3)).astype(np.uint8)
+    return np.random.default_rng(seed).integers(60, 200, (count, network.SIDE, network.SIDE, 3)).astype(np.uint8)
 
 
 def some_points(count: int) -> np.ndarray:
@@ -82,7 +82,7 @@ def test_weights_go_to_16_bit_and_come_back_as_a_network(tmp_path) -> None:
     model = architectures.build(shipped.NETWORK)[0].eval()
     detector_weights.save_network(model, tmp_path / "w.safetensors")
     again = shipped.load_resnet(tmp_path / "w.safetensors")
-    image = torch.rand(1, 3, 128, 128)
+    image = torch.rand(1, 3, network.SIDE, network.SIDE)
     assert not torch.equal(again(image), model(image)), "half precision rounds"
     assert torch.allclose(again(image), model(image), atol=0.02)
 
@@ -298,7 +298,7 @@ def test_the_cards_file_is_the_shipped_one_and_its_numbers_are_those_of_the_run(
 
 def test_measured_again_on_rendered_people_the_scores_are_those_of_the_card() -> None:
     """The embedded test part (synthetic) is at hand everywhere, so the shipped weights can be checked on it."""
-    found = frames.of_study(replace(studies.load("embedded"), faces=FaceParams())).part("test").one_in(2)
+    found = frames.of_study(replace(studies.load("embedded"), faces=looking.FACE)).part("test").one_in(2)
     kept = results.committed_table("uadfv", "detector_scores").query("tested == 'embedded'")
     some = np.arange(0, len(kept), 9)
     again = shipped.scores(found.crops[some], found.points[some], "mean")

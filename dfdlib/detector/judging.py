@@ -103,7 +103,7 @@ class Face:
     note: str = ""  # why there is no surer verdict
     # Columns frame, used, why, and resnet, headpose and p_fake of the frames used
     frames: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False)
-    crops: np.ndarray | None = field(default=None, compare=False)  # (used, 128, 128, 3) uint8 RGB
+    crops: np.ndarray | None = field(default=None, compare=False)  # (used, S, S, 3), S of looking.FACE, uint8 RGB
     points: np.ndarray | None = field(default=None, compare=False)  # (used, 68, 2) in pixels of the crops
 
     @property

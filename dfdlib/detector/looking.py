@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 
 from dfdlib.core.studies import FaceParams
-from dfdlib.detector import judging
+from dfdlib.detector import judging, network
 from dfdlib.detector.people import Sighting
 from dfdlib.faces import geometry, tracking
 from dfdlib.faces.tracking import Seen, TrackParams
 
-FACE = FaceParams()  # margin and side of the face's square are the study's
+FACE = FaceParams(size=network.SIDE)  # of the face's square; the margin is the study's
 PROBES = 3  # frames of a file in which other faces are counted, and turned ones looked for
 TURN_SIDE = 640  # pixels: longer side of a picture that is turned to look for a face; it bounds the cost
 CROWD = 8  # faces of a frame that are kept, the largest

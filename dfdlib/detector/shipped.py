@@ -55,7 +55,7 @@ def load_resnet(path: Path | None = None) -> nn.Module:
 def scores(crops: np.ndarray, points: np.ndarray, rule: str = "resnet", weights: Path | None = None) -> pd.DataFrame:
     """p_fake of N faces in [0, 1]: columns resnet, headpose and p_fake, both combined by a rule of arbiter.RULES.
 
-    crops: uint8 RGB (N, S, S, 3), S >= 128; points: landmarks (N, 68, 2) in pixels of any picture.
+    crops: uint8 RGB (N, S, S, 3), S >= network.SIDE; points: landmarks (N, 68, 2) in pixels of any picture.
     Raises DfdError for an unknown rule, and as `pnp.check_landmarks` does.
     """
     join = arbiter.rule_of(rule)

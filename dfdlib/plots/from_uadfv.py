@@ -87,3 +87,10 @@ def fig47_by_person(_: Source | None = None) -> Drawn:
     found = fold_scores.branches("uadfv")
     accuracy = pd.DataFrame({words: fold_scores.of_people(found[name]) for words, name in BRANCHES.items()})
     return score_figures.by_person(accuracy), accuracy.round(2).reset_index(), "UADFV: real; by person"
+
+
+def fig48_detector_recipes(_: Source | None = None) -> Drawn:
+    """Training loss and validation of the shipped detector's recipes over the pairs seen."""
+    table = results.committed_table("uadfv", "detector_curves")
+    shown = table[["recipe", "pairs", "train_loss", "auc_uadfv", "macro_auc"]]
+    return transfer_figures.recipes(shown), shown, "validation: UADFV real, rendered faces synthetic"

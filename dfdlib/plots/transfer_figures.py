@@ -67,3 +67,19 @@ def _panel(axis: Axes, found: pd.DataFrame, y: dict[tuple[str, str], float]) -> 
         axis.axvline(0.5, color="0.3", lw=1, ls="--")
     axis.set(xlim=(-0.04, 1.04), xticks=(0, 0.5, 1))
     axis.set_xlabel("AUC of frames" if known else "share called fake", fontsize=9)
+
+
+def recipes(table: pd.DataFrame) -> Figure:
+    """Curves of the shipped detector's recipes over the pairs seen: training loss, and AUC on validation.
+
+    table: a row an epoch, columns recipe, pairs, train_loss, auc_uadfv and macro_auc.
+    """
+    fig, axes = canvas.grid(1, 3, 11, 3.4)
+    panels = {"train_loss": "training loss", "auc_uadfv": "AUC, UADFV", "macro_auc": "mean AUC of four sources"}
+    colours = (REAL, FAKE, canvas.THIRD, canvas.FOURTH)
+    for axis, (column, title) in zip(axes[0], panels.items(), strict=True):
+        for (name, rows), colour, marker in zip(table.groupby("recipe", sort=False), colours, "osD^", strict=False):
+            axis.plot(rows["pairs"] / 1000, rows[column], color=colour, marker=marker, ms=4, label=name)
+        axis.set(title=title, xlabel="pairs seen, thousands")
+    axes[0, 0].legend(fontsize=8)
+    return fig

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +21,7 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
 from dfdlib.core import cache, errors, paths, repro, studies, training, weight_files
 from dfdlib.core.errors import DfdError
-from dfdlib.core.studies import Study
+from dfdlib.core.studies import ResNetParams, Study
 from dfdlib.detector import looking, shipped
 from dfdlib.detector.shipped import NETWORK
 from dfdlib.evaluation import results
@@ -29,13 +29,20 @@ from dfdlib.experiments import transfer
 from dfdlib.faces.frames import FrameSet
 from dfdlib.resnet import classifier
 from tools.weights import faces, judged, learning
+from tools.weights.blends import How
 from tools.weights.learning import Recipe
 
 SEEDS = 1
 EVERY = 4  # one validation frame in so many is scored after each epoch
-OURS = Recipe(replace(NETWORK, weights="imagenet"), epochs=8, steps=100)
+OURS = Recipe(replace(NETWORK, weights="imagenet"), How(size=NETWORK.input_size), epochs=8, steps=100)
 FIRST = ("conv_stem", "bn1", "blocks.0.", "blocks.1.")  # layers that take half of the time
-RECIPES = {"all layers": OURS, "first stages fixed": replace(OURS, frozen=FIRST, steps=150)}
+LARGER = replace(OURS, network=replace(OURS.network, input_size=160), how=How(size=160), epochs=12, steps=250)
+RECIPES = {
+    "all layers": OURS,
+    "first stages fixed": replace(OURS, frozen=FIRST, steps=150),
+    "all layers, 160 px, longer": LARGER,
+    "all layers, a third of the rate": replace(OURS, epochs=6, steps=250, peak=3e-4),
+}
 
 
 @dataclass(frozen=True)
@@ -45,23 +52,26 @@ class Trained:
     seed: int
     network: nn.Module
     validation: pd.DataFrame
+    history: pd.DataFrame = field(default_factory=pd.DataFrame)  # a row an epoch, on one validation frame in EVERY
 
 
 def train(study: Study, recipe: Recipe, seed: int, on_epoch: training.OnEpoch = lambda row: None) -> Trained:
     """Train, or resume; nothing of the test part is read."""
-    found = judged.sources(study, "val", looking.FACE, EVERY)
+    crops = replace(looking.FACE, size=recipe.network.input_size)
+    found = judged.sources(study, "val", crops, EVERY)
 
     def evaluate(model: nn.Module) -> tuple[dict, dict]:
-        return judged.summary(scored(model, found)), {}
+        return judged.summary(scored(model, found, recipe.network)), {}
 
-    network = learning.train(recipe, faces.real_faces(study, "train"), evaluate, seed, on_epoch)[0]
-    return Trained(seed, network, scored(network, judged.sources(study, "val", looking.FACE)))
+    network, history, _ = learning.train(recipe, faces.real_faces(study, "train"), evaluate, seed, on_epoch)
+    scores = scored(network, judged.sources(study, "val", crops), recipe.network)
+    return Trained(seed, network, scores, history.assign(pairs=history["epoch"] * recipe.steps * recipe.pairs))
 
 
-def scored(model: nn.Module, found: dict[str, FrameSet]) -> pd.DataFrame:
+def scored(model: nn.Module, found: dict[str, FrameSet], params: ResNetParams) -> pd.DataFrame:
     """The score table of every source, with the column source."""
     tables = [
-        part.scored(classifier.p_fake(classifier.logits(model, part.crops, NETWORK))).assign(source=name)
+        part.scored(classifier.p_fake(classifier.logits(model, part.crops, params))).assign(source=name)
         for name, part in found.items()
     ]
     return pd.concat(tables, ignore_index=True)
@@ -161,18 +171,24 @@ def made(study: Study, recipe: Recipe, seeds: int, on_epoch: training.OnEpoch) -
 
 
 def compared(study: Study, on_epoch: training.OnEpoch) -> Iterator[str]:
-    """Each of RECIPES on validation, alone and in the mean with the head pose; yields the lines to print."""
+    """Each of RECIPES on validation, alone and in the mean with the head pose; yields the lines to print.
+
+    Their curves, epoch by epoch, go to the table detector_curves.
+    """
     by_pose = pd.concat(
         found.scored(shipped.by_pose(found.points)).assign(source=name)
         for name, found in judged.sources(study, "val", looking.FACE).items()
     )
-    rows = [{"recipe": "head pose alone"} | judged.summary(by_pose)]
+    rows, curves = [{"recipe": "head pose alone"} | judged.summary(by_pose)], []
     for name, recipe in RECIPES.items():
-        scores = train(study, recipe, 1, on_epoch).validation
+        trained = train(study, recipe, 1, on_epoch)
+        scores = trained.validation
+        curves.append(trained.history.drop(columns="seconds").assign(recipe=name))
         both = scores.assign(p_fake=(scores["p_fake"] + by_pose["p_fake"].to_numpy()) / 2)
         about = {"pairs": recipe.epochs * recipe.steps * recipe.pairs}
         rows.append({"recipe": name} | about | judged.summary(scores))
         rows.append({"recipe": f"{name}, mean with head pose"} | about | judged.summary(both))
+    results.write_table(study.name, "detector_curves", pd.concat(curves))
     yield results.write_table(study.name, "detector_recipes", pd.DataFrame(rows)).round(3).T.to_string()
 
 

@@ -21,7 +21,7 @@ from tools.weights.faces import Faces
 
 FALSE_ALARMS = 0.02  # of validation's real faces, at the threshold
 SMALL = 32  # pixels to which a face is shrunk before FSRCNN enlarges it
-BLUR = 1.5  # pixels at 128: deviation of the Gaussian
+BLUR = 1.5  # pixels of a crop of 128: deviation of the Gaussian
 
 
 def sources(study: Study, part: str, params: FaceParams, every: int = 1) -> dict[str, FrameSet]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,13 +18,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, n
 from dfdlib.core import disk, errors, paths, repro, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
-from dfdlib.detector import judging, record, shipped
+from dfdlib.detector import judging, looking, record, shipped
 from dfdlib.evaluation import results
 from dfdlib.faces import frames
 
 
 def validated(study: Study) -> pd.DataFrame:
     """Scores of every validation frame by each branch, four decimals: frames.COLUMNS, resnet and headpose."""
+    study = replace(study, faces=replace(looking.FACE, max_frames=study.faces.max_frames))
     part = frames.of_study(study).part("val")
     scores = shipped.scores(part.crops, part.points)[["resnet", "headpose"]].round(4)
     return pd.concat([part.table.reset_index(drop=True), scores], axis=1)
