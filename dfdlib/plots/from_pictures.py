@@ -90,6 +90,13 @@ def fig14_pose_error_by_yaw(of: Source) -> Drawn:
     return pose_figures.error_by_yaw(errors), errors, None
 
 
+def fig15_flips(of: Source) -> Drawn:
+    """Yaw of both poses and the angle between them, frame by frame, of a real clip that the default solver flips."""
+    flipped = pnp.behind_camera(_poses(of, "iterative")[1]) & (of.seen.labels == 0)
+    turning = known_poses.over_time(of.study, of.seen.table["clip_id"][np.argmax(flipped)], _world(of))
+    return pose_figures.over_time(turning), turning, None
+
+
 def fig30_pose_by_hand(of: Source) -> Drawn:
     """Both head directions by two solvers, on landmarks as they were found."""
     from dfdlib.plots import pose_widget
