@@ -504,8 +504,10 @@ def _interactive() -> nbformat.NotebookNode:
     """The lines of notebook 04 that show the sliders, on a head that needs no data."""
     cells = nbformat.read(paths.notebooks() / "04_head_pose.ipynb", as_version=4).cells
     source = next(cell.source for cell in cells if "pose_widget.show" in cell.source)
-    shown = [line for line in source.splitlines() if line.startswith(("fig = ", "pose_widget.show"))]
-    assert len(shown) == 2
+    shown = next(line for line in source.splitlines() if line.startswith("pose_widget.show"))
+    drawn = 'gallery.draw("fig30_pose_by_hand", cfg, found)'  # which needs the study's frames
+    assert drawn in shown
+    shown = shown.replace(drawn, "pose_widget.picture(face, pose_widget.Setting())")
     head = """import numpy as np
 from dfdlib.experiments import known_poses
 from dfdlib.headpose import pnp, worldmodel
@@ -516,7 +518,7 @@ turned = known_poses.turns(1, seed=1)
 points = known_poses.project_heads(world[None], turned, np.array([[0.0, 0, 290]]), pnp.camera_matrix(256, 256))[0]
 face = pose_widget.Face(np.full((256, 256, 3), 90, np.uint8), points, world, "a head (synthetic)")"""
     return nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell("\n".join([head, *shown]))],
+        cells=[nbformat.v4.new_code_cell("\n".join([head, shown]))],
         metadata={"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
     )
 
