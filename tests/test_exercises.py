@@ -216,7 +216,9 @@ def test_a_typical_wrong_answer_gets_a_hint_that_helps(number: str, stub: int, b
             said = capsys.readouterr().out  # a wrong prediction counts
         except checks.Hint as error:
             said = str(error)
-    assert re.search(rf"^{re.escape(number)} (not yet|counts as a prediction): .*{hint}", said, re.DOTALL), said
+    assert re.search(
+        rf"^{re.escape(number)} (not yet|counts as a prediction): .*{hint}", said, re.DOTALL | re.MULTILINE
+    ), said
 
 
 def test_wrong_answers_are_known_for_every_exercise() -> None:
