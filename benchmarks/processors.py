@@ -84,6 +84,18 @@ def _verdicts(numbers: Sequence[dict]) -> dict[str, str]:
     return {row["id"]: row["verdict"] for row in numbers if row["verdict"]}
 
 
+def moved(found: dict[Case, list[dict]]) -> str:
+    """How far the ends of the trained networks' intervals move from case to case, as a sentence."""
+    tables = [pd.DataFrame(rows).set_index("id") for rows in found.values()]
+    trained = [key for key in tables[0].index[tables[0]["verdict"] != ""] if judging.beyond(key)]
+    ends = [pd.concat([table.loc[trained, end] for table in tables], axis=1).std(axis=1) for end in ("low", "high")]
+    spread = 100 * pd.concat(ends)
+    return (
+        f"Over these lines the {len(spread)} ends of such rows' intervals have a standard deviation of "
+        f"{spread.median():.1f} points (median)\nand {spread.max():.1f} (largest)."
+    )
+
+
 def page(found: dict[Case, list[dict]]) -> str:
     """The page: how it was made, and the table."""
     lines = table(found)
@@ -92,12 +104,14 @@ def page(found: dict[Case, list[dict]]) -> str:
     text = "# Verdicts on other processors\n\nThe embedded study (synthetic), each line computed anew with the "
     text += "instructions that `ATEN_CPU_CAPABILITY` and\n`ONEDNN_MAX_CPU_ISA` allow, on "
     text += f"{repro.processor()}. The first line is what every run takes by default\n"
-    text += "(`dfdlib/core/repro.py`). A verdict is what the claim table says of a number and its interval\n"
-    text += "(`dfdlib/evaluation/judging.py`). Training is chaotic: where a last digit is rounded otherwise, another\n"
-    text += "network comes out, as from another seed. With nine test people a row whose interval ends near chance, or\n"
+    text += "(`dfdlib/core/repro.py`). A verdict is what the claim table says of a number and its interval. Training\n"
     text += (
-        "near no gain, may then be told or not. A verdict is *opposed* where one says above and the other below.\n\n"
+        "is chaotic: where a last digit is rounded otherwise, another network comes out, as from another seed. So a\n"
     )
+    text += f"trained network's row is told from chance only {100 * judging.TRAINING_MARGIN:.0f} points beyond it "
+    text += "(`dfdlib/evaluation/judging.py`). That margin\nwas set after the lines avx2 AVX2, avx512 ALL and default "
+    text += f"SSE41; the others check it. {moved(found)}\nA verdict is *opposed* where one says above "
+    text += "and the other below.\n\n"
     missing = [" ".join(map(str, case)) for case in dict.fromkeys(CASES) if case not in found]
     more = f"\nNot computed yet: {', '.join(missing)}.\n" if missing else ""
     return text + "\n".join([*head, *body]) + "\n" + more

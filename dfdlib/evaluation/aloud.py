@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dfdlib.evaluation import results
+from dfdlib.evaluation import judging, results
 from dfdlib.evaluation.intervals import Estimate
 
 UNITS = {  # of numbers that are neither shares nor AUC
@@ -74,9 +74,13 @@ class Reader:
         return self.side(key, chance, "above chance", "below chance", "not told from chance")
 
     def side(self, key: str, of: float, above: str, below: str, unsure: str) -> str:
-        """One of three phrases: the interval lies above a number, below it, or contains it (or there is no row)."""
+        """One of three phrases: the interval lies above a number, below it, or contains it (or there is no row).
+
+        A row of a trained network is told from chance and from zero only beyond the margin of its verdict.
+        """
         row = self.rows.get(key, {"low": of, "high": of})
-        return above if row["low"] > of else below if row["high"] < of else unsure
+        edge = judging.beyond(key) if of in (0, row.get("chance") or 0.5) else 0
+        return above if row["low"] > of + edge else below if row["high"] < of - edge else unsure
 
 
 def reader(study_name: str, committed: bool = False) -> Reader:

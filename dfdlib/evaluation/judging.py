@@ -2,11 +2,18 @@
 
 The margins were set before the numbers by person were computed: five points of accuracy, above which two detectors of
 this literature are usually told apart, and two points for a gain, which is half a test video of the published split.
+
+A network's training is a draw: with other instructions of the processor, as with another seed, another network comes
+out, and the ends of its rows' intervals move (in the embedded study, where a row has three trainings at most, by a
+standard deviation of up to 10 points; benchmarks/processors.md). So such a row is told from chance, or from no gain,
+only beyond TRAINING_MARGIN. The folds by person, each with networks of its own, are not among them.
 """
 
 from __future__ import annotations
 
 ACCURACY_MARGIN, EFFECT_MARGIN = 0.05, 0.02
+TRAINING_MARGIN = 0.10  # set after three of the nine combinations there; the other six check it
+TRAINED = ("resnet.", "system.", "no_fakes.", "gradcam.")
 SYNTHETIC = "not compared (synthetic)"  # the paper's numbers are of real deepfakes
 NO_EFFECT = ("sr.native.frame_acc_gain", "folds.sr.native.frame_acc_gain")  # the paper: "no evident effect"
 # The paper's three accuracies. It does not say whether they are of frames or of videos, so both of ours are compared.
@@ -30,7 +37,7 @@ def verdict(row: dict, synthetic: bool = False) -> str:
     if synthetic and claimed:
         return SYNTHETIC
     if row["id"].endswith("gain"):
-        found = _effect(low, high)
+        found = _effect(low, high, beyond(row["id"]))
         if row["id"] in NO_EFFECT:
             return f"{'not compatible' if found in ('a gain', 'a loss') else 'compatible'}: {found}"
         return found if paper is None else f"{_compared(low, high, paper)}; {found}"
@@ -39,7 +46,14 @@ def verdict(row: dict, synthetic: bool = False) -> str:
     chance = row.get("chance")
     if chance is None:
         return ""
-    return "above chance" if low > chance else "below chance" if high < chance else "not told from chance"
+    edge = beyond(row["id"])
+    sure = "above chance" if low > chance + edge else "below chance" if high < chance - edge else ""
+    return sure or "not told from chance"
+
+
+def beyond(key: str) -> float:
+    """How far beyond chance, or beyond no gain, the interval of this row must end for the row to be told from it."""
+    return TRAINING_MARGIN if key.startswith(TRAINED) else 0.0
 
 
 def side(outcome: str) -> int:
@@ -51,11 +65,11 @@ def _compared(low: float, high: float, paper: float) -> str:
     return "compatible" if low <= paper <= high else "not compatible: ours is " + ("higher" if low > paper else "lower")
 
 
-def _effect(low: float, high: float) -> str:
+def _effect(low: float, high: float, edge: float) -> str:
     """Equivalence is told before a gain: a sure effect within the margin is too small to matter."""
     if max(-low, high) <= EFFECT_MARGIN:
         return f"at most {100 * EFFECT_MARGIN:.0f} points"
-    return "a gain" if low > 0 else "a loss" if high < 0 else "inconclusive"
+    return "a gain" if low > edge else "a loss" if high < -edge else "inconclusive"
 
 
 def precision(row: dict) -> str:
