@@ -324,3 +324,4 @@ def test_gains_of_faces_are_drawn_at_their_place() -> None:
     assert [text.get_text() for text in fig.axes[0].get_yticklabels()] == ["Lanczos", "FSRCNN, T91"]
     assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == ["x2", "x3", "x4"]
     assert fig.axes[0].containers[0].lines[0].get_xdata().tolist() == [0.5, 3]
+    assert fig.axes[1].containers[0].lines[0].get_xdata().tolist() == [-0.5, -3], "a smaller error is to the right"

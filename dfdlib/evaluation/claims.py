@@ -65,16 +65,16 @@ CLAIMS = {key: name for section in SECTIONS.values() for key, name in section.it
 LATER = ("no_fakes.", "identity.")  # added by notebook 07
 # Why each of the paper's claims came out as it did here, by the id of the row it is compared with.
 WHY = {
-    "folds.resnet.paper.frame_acc": "the paper's recipe; the network, the initial weights and the unit are left open "
-    "(notebooks 03 and 05)",
+    "folds.resnet.paper.frame_acc": "the recipe is the paper's; the network is smaller, its initial weights are "
+    "random, and the paper does not say whether it counts frames or videos (notebooks 03 and 05)",
     "resnet.best_on_test.frame_acc": "the paper picks its best epoch on the evaluated set, and so does this row "
     "(notebook 03)",
-    "headpose.paper.frame_acc": "50.1 % is the share of the larger class, which an SVM that gives one verdict for all "
-    "frames scores, whatever the world coordinates are: the best explanation, not a proof (notebook 04)",
-    "system.frame_acc_gain": "the gain over the ResNet, 0.6 points, is less than one test video; the decision maker's "
-    "rule is not said (notebook 05)",
-    "sr.native.frame_acc_gain": "the faces are as large as what the network takes, so little is there to enlarge, and "
-    "the check could hardly fail (notebooks 05 and 06)",
+    "headpose.paper.frame_acc": "50.1 % is the share of the larger class. An SVM that gives all frames one verdict "
+    "scores it or the rest, whatever the world coordinates are: the best explanation, not a proof (notebook 04)",
+    "system.frame_acc_gain": "the paper's gain is less than one of the 28 test videos (3.6 points); the rule of its "
+    "decision maker is not stated (notebook 05)",
+    "sr.native.frame_acc_gain": "the crops are already as large as the network's input, so nearly all that is gained "
+    "by enlarging is lost again; the check could hardly fail (notebooks 05 and 06)",
 }
 FIGURES = {
     "Fig. 1, real and fake": ("fig01_real_and_fake", "from rendered faces (synthetic)"),
@@ -84,6 +84,18 @@ FIGURES = {
     "Fig. 5, a wrong head pose": ("fig05_wrong_pose", "beside the right one; notebook 04 shows what makes one wrong"),
     "Fig. 6, accuracy and loss": ("fig06_training", "for both rates, validation and test apart"),
 }
+FACTS = {  # the names of recorded facts in words, in order
+    "test_videos": "test videos of the published split",
+    "people_in_test_videos": "people in them",
+    "resnet_arch": "ResNet of the published split",
+    "resnet_first_weights": "its initial weights",
+    "resnet_learning_rate": "its learning rate, chosen on validation",
+    "resnet_epoch": "its epoch, chosen on validation",
+    "trainings": "trainings of each network",
+    "tiny_imagenet_top1": "accuracy of the pre-trained ResNet-18 on held-out pictures of Tiny-ImageNet",
+    "share_of_central_poses_that_the_default_solver_flips": "central head poses that OpenCV's default solver flips",
+}
+SHARES = ("tiny_imagenet_top1", "share_of_central_poses_that_the_default_solver_flips")
 KINDS = {"gain": "gain", "acc": "accuracy", "auc": "AUC"}  # by the end of an id
 HEAD = ("Claim", "Paper", "This study", "95 % interval", "Verdict", "Precision")
 Row = tuple[str, str, str, str, str, str]
@@ -109,9 +121,10 @@ ELSEWHERE = (
 )
 
 
-def elsewhere() -> pd.DataFrame:
-    """AUC on UADFV as others report it, on other splits: columns method, trained on, AUC, of, source."""
-    return pd.DataFrame(ELSEWHERE, columns=["method", "trained on", "AUC", "of", "source"])
+def markdown_elsewhere() -> str:
+    """AUC on UADFV as others report it, on other splits, as Markdown."""
+    rows = [(method, trained, f"{auc:.3f}", counted, source) for method, trained, auc, counted, source in ELSEWHERE]
+    return _markdown(("Method", "Trained on", "AUC", "Counted on", "Source"), rows)
 
 
 def beside_yang(cells: pd.DataFrame, models: list[str]) -> pd.DataFrame:
@@ -237,9 +250,11 @@ def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def markdown_facts(study_name: str) -> str:
-    """The facts that `results.note` recorded, as a Markdown list."""
+    """The facts that `results.note` recorded, as a Markdown list in words."""
     found = results.facts(study_name, committed=True)
-    return "\n".join(f"- {name.replace('_', ' ')}: {fact}" for name, fact in found.items())
+    texts = {name: _percent(fact) if name in SHARES else str(fact) for name, fact in found.items()}
+    known = [*(name for name in FACTS if name in texts), *(name for name in texts if name not in FACTS)]
+    return "\n".join(f"- {FACTS.get(name, name.replace('_', ' '))}: {texts[name]}" for name in known)
 
 
 def readme_text(text: str) -> str:

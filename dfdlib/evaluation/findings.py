@@ -6,8 +6,8 @@ from dfdlib.evaluation import aloud, judging, results
 
 STUDY = "uadfv"
 TITLES = (
-    "The accuracies come out again. The gain does not show.",
-    "The paper's 50.1 % is what one verdict for every frame scores.",
+    "The ResNet and the combined system score as in the paper. The gain from joining does not show.",
+    "The paper's 50.1 % is the score of one verdict for every frame.",
     "Recognising the donor is enough for a high score on UADFV.",
 )
 
@@ -21,9 +21,10 @@ def accuracies() -> str:
     found = read.verdict(enlarged)
     matters = "too little to matter: at most two points either way" if "at most" in found else found
     return (
-        f"The ResNet by the paper's recipe calls {read('folds.resnet.paper.frame_acc')} right; the paper has "
+        "A ResNet-18, randomly initialised and trained by the paper's recipe, has an accuracy of "
+        f"{read('folds.resnet.paper.frame_acc')}; the paper's ResNet-50 from ImageNet has "
         f"{100 * judging.ACCURACIES['resnet']:.1f} %. "
-        f"The combined system calls {read.short('folds.system.paper.frame_acc')} right; the paper has "
+        f"The combined system has {read.short('folds.system.paper.frame_acc')}; the paper's has "
         f"{100 * judging.ACCURACIES['system']:.1f} %. "
         f"Joining the parts changes the accuracy by {read.short(system)}, {paper} the paper's "
         f"{100 * judging.PAPER[system]:+.1f} {nothing}. "
@@ -40,13 +41,14 @@ def one_verdict() -> str:
     fitted = tried[tried["called_fake"].isin([0, 1])]  # one verdict for every test frame
     right = ", ".join(f"{100 * share:.1f} %" for share in sorted(set(fitted["test_acc"].round(3))))
     return (
-        f"The head-pose branch as the paper describes it calls {read('folds.headpose.paper.frame_acc')} right. "
+        "The head-pose branch as the paper describes it has an accuracy of "
+        f"{read('folds.headpose.paper.frame_acc')}; the paper has 50.1 %. "
         "A predictor that calls every frame of the published test part real scores "
-        f"{100 * constant['test_acc']:.1f} %. An SVM on features in millimetres or pixels with "
-        "scikit-learn's former default kernel width learns its training frames by heart "
-        f"({len(fitted)} of {len(tried)} setups, right on {100 * fitted['train_acc'].min():.2f} % of them or more) and "
-        f"then gives every test frame one verdict: ours says fake, right for {right} of {constant['n']} frames of "
-        f"{people} people, and real is right for all others. This is the best explanation found. It is not a proof, "
+        f"{100 * constant['test_acc']:.1f} %. An SVM comes to such a verdict if its features are in millimetres or "
+        "pixels and its kernel has the width that was scikit-learn's default before December 2019. "
+        f"In {len(fitted)} of {len(tried)} setups it then learns its training frames by heart (at least "
+        f"{100 * fitted['train_acc'].min():.2f} % are right) and calls every test frame fake, which is right for "
+        f"{right} of {constant['n']} frames of {people} people. This is the best explanation found. It is not a proof, "
         "since the paper's code is not public."
     )
 
@@ -55,12 +57,13 @@ def donor() -> str:
     """Finding 3: what a descriptor of faces scores that never learned what a fake is."""
     read = aloud.reader(STUDY, committed=True)
     return (
-        "All fakes of UADFV show one man's face. The distance of a face to the mean training fake, by a descriptor "
-        f"made to recognise people and never trained on fakes, reaches an AUC of {read('identity.frame_auc')}, "
-        f"and {read.short('identity.by_person.frame_auc')} when each person is judged by the fakes of others. "
+        "All fakes of UADFV show one man's face, the donor's. The distance of a face to the mean training fake, by a "
+        "descriptor made to recognise people and never trained on fakes, reaches an AUC of "
+        f"{read('identity.frame_auc')}, and {read.short('identity.by_person.frame_auc')} when each person is judged "
+        "by the mean of other people's fakes. "
         "The shape of a face without its pose reaches "
         f"{read.short('headpose.by_person.shape_without_pose.frame_auc')}, and the head-pose branch of Yang et al. "
-        f"{read.short('folds.headpose.yang.frame_auc')}. A score on UADFV therefore cannot tell a detector of "
+        f"{read.short('folds.headpose.yang.frame_auc')}. A high score on UADFV therefore cannot tell a detector of "
         "forgeries from a detector of one face."
     )
 

@@ -46,8 +46,6 @@ def record_quality(study: Study, table: pd.DataFrame) -> str:
 
 
 FILTERS = {"scikit-image's resize": lr_hr.downsample, "antialiased bicubic": lr_hr.downsample_bicubic}
-
-
 LEARNED_FROM = {"FSRCNN from CelebA": "celeba", "FSRCNN from T91": "t91"}
 
 
@@ -86,7 +84,7 @@ def strip(model: FSRCNN, path: Path) -> tuple[dict[str, np.ndarray], dict[str, n
     scores = {name: lr_hr.psnr(lr_hr.luminance(image), y, model.scale) for name, image in ways.items()}
     named = {f"{name}\n{scores[name]:.2f} dB": image for name, image in ways.items()}
     errors = {name: lr_hr.luminance(image) - y for name, image in named.items()}
-    return {f"low\n{small.shape[1]} x {small.shape[0]} px": small, **named, "original\n ": original}, errors
+    return {f"small image\n{small.shape[1]} x {small.shape[0]} px": small, **named, "original\n ": original}, errors
 
 
 PLAIN = {

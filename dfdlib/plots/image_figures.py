@@ -34,9 +34,9 @@ LINES = {"bicubic": "--", "FSRCNN": "-"}
 SHELF = {"fsrcnn": (THIRD, "D"), "fsrcnn_s": ("#56B4E9", "o"), "espcn": ("#E69F00", "s"), "srcnn": ("0.2", "^")}
 ERROR = 20  # grey levels of luminance at which an error map is black
 PANELS = {
-    "psnr": "PSNR against bicubic (dB)\nmore is better",
-    "landmark_error": "landmark error against bicubic\n(% of the eyes' distance), less is better",
-    "identity": "identity against bicubic\n(cosine), more is better",
+    "psnr": "PSNR gained (dB)",
+    "landmark_error": "landmarks nearer by\n(% of the distance between the eyes)",
+    "identity": "identity gained (cosine)",
 }
 
 
@@ -260,13 +260,17 @@ def shelf(table: pd.DataFrame) -> Figure:
 def face_gains(tables: dict[str, pd.DataFrame]) -> Figure:
     """Gains over bicubic interpolation with intervals: a row per data set, a column per measure, a colour per scale.
 
+    Better is to the right everywhere: of the landmark error (column gain, the smaller the better) the sign is turned.
     Each row says on how many images it rests (column images), of which some measures may have fewer than others.
     """
     fig, axes = canvas.grid(len(tables), len(PANELS), 4.2 * len(PANELS), 2.9 * len(tables))
     for row, (name, table) in enumerate(tables.items()):
         ways = [way for way in table["way"].unique() if way not in ("bicubic", "nearest")]
         for axis, (measure, title) in zip(axes[row], PANELS.items(), strict=True):
-            _gains(axis, table[table["measure"] == measure], ways)
+            rows = table[table["measure"] == measure]
+            if measure == "landmark_error":
+                rows = rows.assign(gain=-rows["gain"], low=-rows["high"], high=-rows["low"])
+            _gains(axis, rows, ways)
             axis.set_title(title if row == 0 else "", fontsize=10)
             axis.set_yticks(range(len(ways)), ways if measure == "psnr" else [""] * len(ways))
             axis.locator_params(axis="x", nbins=5)

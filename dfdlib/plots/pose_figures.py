@@ -115,6 +115,13 @@ def _limits(table: pd.DataFrame) -> tuple[float, float]:
     return yaws.min().min() - 3, yaws.max().max() + 3
 
 
+SYMBOLS = {  # the features of `one_verdict.experiment` as a figure writes them
+    "directions v_c, v_a (unit vectors)": "directions $v_c$, $v_a$ (unit vectors)",
+    "r and t of both poses (radians, mm)": "$r$ and $t$ of both poses (radians, mm)",
+    "R't of both poses (mm)": "$R^\\top t$ of both poses (mm)",
+}
+
+
 def one_verdict(table: pd.DataFrame, claimed: float) -> Figure:
     """Training and test accuracy of each row of `one_verdict.experiment` with the intervals; a line at the claim."""
     rows = table.iloc[::-1].reset_index(drop=True)
@@ -134,8 +141,8 @@ def _setup(row: tuple) -> str:
     """The constant predictor has neither gamma nor placement; a table that was read has nan there."""
     if not isinstance(row.gamma, str) or not row.gamma:
         return f"{row.feature} (one verdict for all)"
-    placed = "points right" if row.placed.startswith("0%") else "points " + row.placed.replace("%", " %")
-    return f"{row.feature}; gamma {row.gamma.replace(' / ', '/')}; {placed}"
+    placed = "points in place" if row.placed.startswith("0%") else "points " + row.placed.replace("%", " %")
+    return f"{SYMBOLS.get(row.feature, row.feature)}; gamma {row.gamma.replace(' / ', '/')}; {placed}"
 
 
 def reprojection(image: np.ndarray, points: np.ndarray, pixels: np.ndarray, model: np.ndarray) -> Figure:
