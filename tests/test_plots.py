@@ -86,12 +86,13 @@ def test_differences_are_taken_image_by_image() -> None:
     assert (counts[0], counts[-1], sum(counts)) == (1, 1, 2), "one image gains 1 dB, the other 2 dB"
 
 
-def test_a_learning_curve_is_in_decibels() -> None:
-    history = pd.DataFrame({"epoch": [1, 2], "test_mse": [65.025, 6.5025]})
-    fig = image_figures.learning_curve(history, 650.25)
+def test_a_learning_curve_is_in_decibels_above_bicubic() -> None:
+    history = pd.DataFrame({"epoch": [1, 2], "test_mse": [65.025, 6.5025], "bicubic_mse": 650.25})
+    fig = image_figures.learning_curve({"stills": history, "CelebA": history[:1]})
     lines = _lines(fig)
-    assert lines["FSRCNN"] == pytest.approx([30, 40]) and lines["bicubic"] == pytest.approx([20, 20])
-    assert _legend(fig) == ["FSRCNN", "bicubic"] and "dB" in fig.axes[0].get_ylabel()
+    assert lines["FSRCNN, stills"] == pytest.approx([10, 20]) and lines["FSRCNN, CelebA"] == pytest.approx([10])
+    assert _legend(fig) == ["FSRCNN, stills", "FSRCNN, CelebA", "bicubic"]
+    assert lines["bicubic"] == [0, 0] and "dB" in fig.axes[0].get_ylabel()
 
 
 def test_a_perfect_branch_reaches_the_corner() -> None:

@@ -52,9 +52,12 @@ def fig10_claims(of: Source) -> Drawn:
 
 
 def fig12_fsrcnn_training(of: Source) -> Drawn:
-    """FSRCNN against bicubic interpolation per epoch."""
-    table = of.numbers("fig12_fsrcnn_training")
-    return image_figures.learning_curve(table, table["bicubic_mse"][0]), table, canvas.stills_mark(of.study)
+    """FSRCNN against bicubic interpolation per epoch, on the study's stills and on CelebA."""
+    names = {one: "CelebA" if one.study.dataset == "uadfv" else "rendered stills (synthetic)" for one in of.both()}
+    curves = {name: one.table("superres_curve") for one, name in names.items()}
+    numbers = pd.concat([curve.assign(images=name) for name, curve in curves.items()], ignore_index=True)
+    mark = canvas.stills_mark(of.study)
+    return image_figures.learning_curve(curves), numbers, f"{mark}; CelebA: real" if mark else "CelebA: real"
 
 
 def _combinations(of: Source) -> dict[str, pd.DataFrame]:
