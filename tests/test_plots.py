@@ -289,7 +289,7 @@ def test_a_flip_is_shaded_in_its_solvers_column() -> None:
     fig = pose_figures.over_time(table)
     assert [len(axis.patches) for axis in fig.axes] == [1, 0, 1, 0]
     assert fig.axes[2].lines[0].get_ydata().tolist() == [1.0, 178.0]
-    assert _legend(fig, 1) == ["whole face", "central"]
+    assert _legend(fig, 1) == ["whole face", "central points"]
     assert _legend(pose_figures.over_time(table.assign(rendered=0.0)), 1)[0] == "true (rendered)"
 
 

@@ -99,7 +99,10 @@ def over_time(table: pd.DataFrame) -> Figure:
                 axis.axvspan(frame - 0.5, frame + 0.5, color="0.85", lw=0)
         if "rendered" in rows:
             column[0].plot(rows["frame"], rows["rendered"], "-", color="black", lw=2, label="true (rendered)")
-        for part, name, style, colour in (("whole", "whole face", "o-", WHOLE), ("central", "central points", "s-", CENTRAL)):
+        for part, name, style, colour in (
+            ("whole", "whole face", "o-", WHOLE),
+            ("central", "central points", "s-", CENTRAL),
+        ):
             column[0].plot(rows["frame"], rows[part], style, color=colour, ms=4, label=name)
         column[1].plot(rows["frame"], rows["apart"], "o-", color="0.3", ms=4)
         title = f"{solver} (OpenCV's default)" if solver == "iterative" else solver
