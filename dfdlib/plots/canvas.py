@@ -90,7 +90,7 @@ def single(width: float, height: float) -> tuple[Figure, Axes]:
 
 def per_cent(axis: Axes) -> None:
     """Write the shares along an x axis in per cent, as the text beside them does."""
-    axis.xaxis.set_major_formatter(PercentFormatter(1, symbol=None))
+    axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=None))
 
 
 def show_image(axis: Axes, image: np.ndarray, title: str = "") -> None:

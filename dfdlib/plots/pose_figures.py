@@ -160,5 +160,5 @@ def reprojection(image: np.ndarray, points: np.ndarray, pixels: np.ndarray, mode
         axis.set(xlabel=f"{'xyz'[across]}, mm", ylabel="y, mm", aspect="equal", title=title)
         axis.invert_yaxis()
     axes[0, 2].set_xlabel("z, mm (the camera is on the left)")
-    axes[0, 1].legend(fontsize=8, loc="center")
+    axes[0, 1].legend(fontsize=8, loc="center", bbox_to_anchor=(0.5, 0.21))  # between mouth and chin
     return fig
