@@ -140,7 +140,8 @@ def _setup(row: tuple) -> str:
     if not isinstance(row.gamma, str) or not row.gamma:
         return f"{row.feature} (one verdict for all)"
     placed = "points right" if row.placed.startswith("0%") else "points " + row.placed.replace("%", " %")
-    return f"{row.feature}; gamma {row.gamma.replace(' / ', '/')}; {placed}"
+    feature = row.feature.replace("v_c, v_a", "$v_c$, $v_a$").replace("R't", r"$R^\top t$")
+    return f"{feature}; gamma {row.gamma.replace(' / ', '/')}; {placed}"
 
 
 def reprojection(image: np.ndarray, points: np.ndarray, pixels: np.ndarray, model: np.ndarray) -> Figure:
