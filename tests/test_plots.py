@@ -275,6 +275,14 @@ def test_scores_of_two_studies_stand_in_one_row() -> None:
     assert _legend(fig) == ["chance", "embedded (synthetic), 95 %", "UADFV, 95 %"]
 
 
+def test_accuracies_beside_the_papers_are_in_its_unit() -> None:
+    table = pd.DataFrame({"group": ["UADFV"], "name": ["shape"], "value": [0.6], "low": [0.5], "high": [0.7]})
+    for line, half in ((0.501, "50"), (0.5, "0.5")):
+        axis = pose_scores.by_feature(table, "", line).axes[0]
+        axis.set_xticks([0.5])
+        assert [label.get_text() for label in axis.get_xticklabels()] == [half]
+
+
 def test_a_setup_of_one_verdict_is_named_by_what_it_has() -> None:
     rows = [("constant predictor", np.nan, np.nan, np.nan, 0.5), ("r and t", "1 / features", "8% off", 1.0, 0.499)]
     table = pd.DataFrame(rows, columns=["feature", "gamma", "placed", "train_acc", "test_acc"])
@@ -290,8 +298,8 @@ def test_a_flip_is_shaded_in_its_solvers_column() -> None:
     fig = pose_figures.over_time(table)
     assert [len(axis.patches) for axis in fig.axes] == [1, 0, 1, 0]
     assert fig.axes[2].lines[0].get_ydata().tolist() == [1.0, 178.0]
-    assert _legend(fig, 1) == ["whole face", "central"]
-    assert _legend(pose_figures.over_time(table.assign(rendered=0.0)), 1)[0] == "rendered"
+    assert _legend(fig, 1) == ["whole face", "central points"]
+    assert _legend(pose_figures.over_time(table.assign(rendered=0.0)), 1)[0] == "true (rendered)"
 
 
 def test_error_maps_stand_below_their_image() -> None:

@@ -14,6 +14,7 @@ from dfdlib.plots import canvas, image_figures, pose_scores, score_figures
 from dfdlib.plots.source import Drawn, Source
 from dfdlib.superres import networks
 
+ACCURACY = "accuracy of frames, per cent, five folds by person"
 PAPER = 0.501  # the paper's accuracy of the head pose
 POSES = {"headpose.paper": "the paper's recipe", "headpose.yang": "Yang et al.", "headpose.mirrored": "mirrored model"}
 
@@ -69,7 +70,7 @@ def fig16_factorial(of: Source) -> Drawn:
     """Accuracy of every combination of feature, SVM, solver and world model."""
     cells = _combinations(of)
     effects = [pose_factorial.main_effects(own, "frame_acc").assign(data=name) for name, own in cells.items()]
-    fig = pose_scores.factorial(cells, "frame_acc", "accuracy of frames, five folds by person", PAPER)
+    fig = pose_scores.factorial(cells, "frame_acc", ACCURACY, PAPER)
     return fig, pd.concat(effects), " and ".join(cells)
 
 
@@ -77,7 +78,7 @@ def fig17_factorial_uadfv(of: Source) -> Drawn:
     """Chosen combinations with their intervals."""
     cells = _combinations(of)
     table = pd.concat([pose_scores.highlights(own).assign(group=name) for name, own in cells.items()])
-    return pose_scores.by_feature(table, "accuracy of frames, five folds by person", PAPER), table, " and ".join(cells)
+    return pose_scores.by_feature(table, ACCURACY, PAPER), table, " and ".join(cells)
 
 
 def fig18_what_is_measured(of: Source) -> Drawn:
@@ -112,7 +113,8 @@ def calibrated(of: Source) -> dict[str, pd.DataFrame]:
     """Test scores of the ResNet, the same at the temperature that fits its validation scores, and of the one cycle."""
     held = of.scores("resnet", "test")
     cooled = arbiter.tempered(held, arbiter.temperature(of.scores("resnet", "val")))
-    return {"ResNet": held, "with temperature": cooled, "one cycle": of.scores("resnet.one_cycle")}
+    one_cycle = of.scores("resnet.one_cycle")
+    return {"the paper's recipe": held, "the same, with temperature": cooled, "one cycle": one_cycle}
 
 
 def fig25_reliability(of: Source) -> Drawn:

@@ -67,6 +67,7 @@ def factorial(studies: dict[str, pd.DataFrame], score: str, xlabel: str, paper: 
         axis.set_yticks(range(len(found)), [WORDS.get(level, level.replace("%", " %")) for level in found])
         axis.set(ylim=(len(found) - 0.5, -0.5), ylabel={"svm": "SVM", "model": "world model"}.get(factor, factor))
     axes[-1, 0].set_xlabel(xlabel, loc="left")
+    canvas.per_cent(axes[-1, 0])  # of all panels, which share it
     fig.align_ylabels(axes[:, 0])
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=4, fontsize=9)
     fig.set_dpi(75)  # thousands of dots make a large file of a notebook
@@ -122,6 +123,8 @@ def by_feature(table: pd.DataFrame, xlabel: str, line: float = 0.5) -> Figure:
     axis.set(yticks=range(len(names)), yticklabels=[WORDS.get(name, name) for name in names])
     axis.set_ylim(len(names) - 0.5, -0.5)
     axis.set_xlabel(xlabel, loc="left")
+    if line != 0.5:
+        canvas.per_cent(axis)
     axis.legend(fontsize=9, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(groups) + 1)
     return fig
 
