@@ -258,13 +258,14 @@ def test_highlights_are_named_combinations_with_their_intervals(cells: pd.DataFr
     assert "Yang et al., model from real faces" not in found.index, "a combination that was not run has no row"
 
 
-def test_distances_lie_above_the_medians_of_other_data() -> None:
-    uadfv = pd.DataFrame({"real_distance": [0.013], "fake_distance": [0.005]})
-    fig = pose_scores.cosine_distances(np.array([0.01, 0.03, 7]), np.array([0, 1, 1]), uadfv)
+def test_distances_are_shares_with_medians_and_the_last_bin_has_what_lies_beyond() -> None:
+    one = pd.DataFrame({"label": [0, 1, 1], "cosine_distance": [0.01, 0.03, 7]})
+    fig = pose_scores.cosine_distances({"first": one, "UADFV": one[:2]})
     above, below = fig.axes
-    heights = {patch.get_label(): patch.get_xy()[:, 1].max() for patch in below.patches}
-    assert heights == pytest.approx({"real, 1 frames": 1, "fake, 2 frames": 0.5}), "the last bin has what lies beyond"
-    assert [line.get_xdata()[0] for line in above.lines[:2]] == [0.013, 0.005]
+    heights = {patch.get_label(): patch.get_xy()[:, 1].max() for patch in above.patches}
+    assert heights == pytest.approx({"real, 1 frames": 1, "fake, 2 frames": 0.5})
+    medians = [line.get_xdata()[0] for line in below.lines if line.get_linestyle() == "--"]
+    assert medians == [0.01, 0.03] and below.get_title() == "UADFV"
 
 
 def test_scores_of_two_studies_stand_in_one_row() -> None:

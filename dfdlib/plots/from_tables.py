@@ -35,6 +35,12 @@ def fig07_resnet_scores(of: Source) -> Drawn:
     return score_figures.score_histograms(shown), results.named_rows(shown), canvas.beside_uadfv(of.study)
 
 
+def fig08_cosine_distance(of: Source) -> Drawn:
+    """Distance between the two head directions in real and in fake frames, and the ranges of Yang et al."""
+    shown = {each.data: each.table("headpose_cosine") for each in of.both()}
+    return pose_scores.cosine_distances(shown), results.named_rows(shown), canvas.beside_uadfv(of.study)
+
+
 def fig09_headpose_roc(of: Source) -> Drawn:
     """ROC curves of the head-pose classifiers."""
     branches = {
