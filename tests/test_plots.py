@@ -86,12 +86,13 @@ def test_differences_are_taken_image_by_image() -> None:
     assert (counts[0], counts[-1], sum(counts)) == (1, 1, 2), "one image gains 1 dB, the other 2 dB"
 
 
-def test_a_learning_curve_is_in_decibels() -> None:
-    history = pd.DataFrame({"epoch": [1, 2], "test_mse": [65.025, 6.5025]})
-    fig = image_figures.learning_curve(history, 650.25)
+def test_a_learning_curve_is_in_decibels_above_bicubic() -> None:
+    history = pd.DataFrame({"epoch": [1, 2], "test_mse": [65.025, 6.5025], "bicubic_mse": 650.25})
+    fig = image_figures.learning_curve({"stills": history, "CelebA": history[:1]})
     lines = _lines(fig)
-    assert lines["FSRCNN"] == pytest.approx([30, 40]) and lines["bicubic"] == pytest.approx([20, 20])
-    assert _legend(fig) == ["FSRCNN", "bicubic"] and "dB" in fig.axes[0].get_ylabel()
+    assert lines["FSRCNN, stills"] == pytest.approx([10, 20]) and lines["FSRCNN, CelebA"] == pytest.approx([10])
+    assert _legend(fig) == ["FSRCNN, stills", "FSRCNN, CelebA", "bicubic"]
+    assert lines["bicubic"] == [0, 0] and "dB" in fig.axes[0].get_ylabel()
 
 
 def test_a_perfect_branch_reaches_the_corner() -> None:
@@ -257,13 +258,14 @@ def test_highlights_are_named_combinations_with_their_intervals(cells: pd.DataFr
     assert "Yang et al., model from real faces" not in found.index, "a combination that was not run has no row"
 
 
-def test_distances_lie_above_the_medians_of_other_data() -> None:
-    uadfv = pd.DataFrame({"real_distance": [0.013], "fake_distance": [0.005]})
-    fig = pose_scores.cosine_distances(np.array([0.01, 0.03, 7]), np.array([0, 1, 1]), uadfv)
+def test_distances_are_shares_with_medians_and_the_last_bin_has_what_lies_beyond() -> None:
+    one = pd.DataFrame({"label": [0, 1, 1], "cosine_distance": [0.01, 0.03, 7]})
+    fig = pose_scores.cosine_distances({"first": one, "UADFV": one[:2]})
     above, below = fig.axes
-    heights = {patch.get_label(): patch.get_xy()[:, 1].max() for patch in below.patches}
-    assert heights == pytest.approx({"real, 1 frames": 1, "fake, 2 frames": 0.5}), "the last bin has what lies beyond"
-    assert [line.get_xdata()[0] for line in above.lines[:2]] == [0.013, 0.005]
+    heights = {patch.get_label(): patch.get_xy()[:, 1].max() for patch in above.patches}
+    assert heights == pytest.approx({"real, 1 frames": 1, "fake, 2 frames": 0.5})
+    medians = [line.get_xdata()[0] for line in below.lines if line.get_linestyle() == "--"]
+    assert medians == [0.01, 0.03] and below.get_title() == "UADFV"
 
 
 def test_scores_of_two_studies_stand_in_one_row() -> None:
@@ -272,6 +274,14 @@ def test_scores_of_two_studies_stand_in_one_row() -> None:
     fig = pose_scores.by_feature(table.assign(low=table["value"] - 0.1, high=table["value"] + 0.1), "AUC")
     assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["shape", "shape of the contour"]
     assert _legend(fig) == ["chance", "embedded (synthetic), 95 %", "UADFV, 95 %"]
+
+
+def test_accuracies_beside_the_papers_are_in_its_unit() -> None:
+    table = pd.DataFrame({"group": ["UADFV"], "name": ["shape"], "value": [0.6], "low": [0.5], "high": [0.7]})
+    for line, half in ((0.501, "50"), (0.5, "0.5")):
+        axis = pose_scores.by_feature(table, "", line).axes[0]
+        axis.set_xticks([0.5])
+        assert [label.get_text() for label in axis.get_xticklabels()] == [half]
 
 
 def test_a_setup_of_one_verdict_is_named_by_what_it_has() -> None:
@@ -289,8 +299,8 @@ def test_a_flip_is_shaded_in_its_solvers_column() -> None:
     fig = pose_figures.over_time(table)
     assert [len(axis.patches) for axis in fig.axes] == [1, 0, 1, 0]
     assert fig.axes[2].lines[0].get_ydata().tolist() == [1.0, 178.0]
-    assert _legend(fig, 1) == ["whole face", "central"]
-    assert _legend(pose_figures.over_time(table.assign(rendered=0.0)), 1)[0] == "rendered"
+    assert _legend(fig, 1) == ["whole face", "central points"]
+    assert _legend(pose_figures.over_time(table.assign(rendered=0.0)), 1)[0] == "true (rendered)"
 
 
 def test_error_maps_stand_below_their_image() -> None:

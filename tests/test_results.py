@@ -409,6 +409,11 @@ def test_columns_with_their_ends_are_read_as_numbers() -> None:
     assert aloud.column(table, "a", "auc_gain")[0] == "+0.500 [0.400, 0.625]"
 
 
+def test_claims_of_other_data_are_under_their_name() -> None:
+    """A notebook of any study shows UADFV's: "this study" would be the wrong one."""
+    assert claims.markdown_claims("uadfv").splitlines()[0].split(" | ")[2] == "UADFV"
+
+
 def test_the_table_of_notebook_05_does_not_wait_for_07() -> None:
     """They run side by side: what 05 prints must not depend on which is faster."""
     one = Estimate(0.9, 0.8, 1.0, 9, "frames")

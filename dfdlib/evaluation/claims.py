@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -229,8 +230,9 @@ def markdown_table(study_name: str, committed: bool = True, later: bool = True) 
 
 
 def markdown_claims(study_name: str) -> str:
-    """The claim table's first section alone, as Markdown: what README opens with."""
-    return _markdown(HEAD, next(iter(sections(study_name, committed=True).values()), []))
+    """The claim table's first section alone, as Markdown, under the name of its data; for any study's notebook."""
+    head = [results.group(study_name) if name == "This study" else name for name in HEAD]
+    return _markdown(head, next(iter(sections(study_name, committed=True).values()), []))
 
 
 def markdown_why(study_name: str) -> str:
@@ -245,7 +247,7 @@ def markdown_why(study_name: str) -> str:
     return _markdown(("The paper", "Design", "Here", "Verdict", "Why"), rows)
 
 
-def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _markdown(head: Sequence[str], rows: list[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, ("---",) * len(head), *rows])
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from dfdlib.core import paths, weight_files
 from dfdlib.core.errors import DfdError
@@ -65,6 +66,12 @@ yang_feature = FEATURES["R, t differences"]
 def cosine_distance(whole: Poses, central: Poses) -> np.ndarray:
     """1 - cos of the angle between v_a and v_c, (T,) (Yang et al., Fig. 3)."""
     return 1 - (whole.direction * central.direction).sum(1)
+
+
+def distances(frames: FrameSet, model: np.ndarray, solver: str) -> pd.DataFrame:
+    """The table of the frames with their column cosine_distance, four decimals."""
+    poses = pnp.whole_and_central(frames.points, frames.sizes, model, solver)
+    return frames.table.assign(cosine_distance=cosine_distance(*poses).round(4))
 
 
 def residuals(whole: Poses, central: Poses) -> np.ndarray:

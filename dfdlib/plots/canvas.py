@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from dfdlib.core import disk, paths
 from dfdlib.core.studies import Study
@@ -85,6 +86,11 @@ def single(width: float, height: float) -> tuple[Figure, Axes]:
     """A figure, width x height inches, with one pair of axes."""
     fig, axes = grid(1, 1, width, height)
     return fig, axes[0, 0]
+
+
+def per_cent(axis: Axes) -> None:
+    """Write the shares along an x axis in per cent, as the text beside them does."""
+    axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=None))
 
 
 def show_image(axis: Axes, image: np.ndarray, title: str = "") -> None:

@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 
 from dfdlib.data import sources
-from dfdlib.evaluation import results
 from dfdlib.experiments import known_poses, pose_factorial
 from dfdlib.faces import detection, face_tracks, frames, geometry
-from dfdlib.headpose import pnp, pose_features, worldmodel
-from dfdlib.plots import canvas, image_figures, pose_figures, pose_scores
+from dfdlib.headpose import pnp, worldmodel
+from dfdlib.plots import canvas, image_figures, pose_figures
 from dfdlib.plots.source import Drawn, Source
 from dfdlib.superres import lr_hr
 
@@ -52,14 +51,6 @@ def fig05_wrong_pose(of: Source) -> Drawn:
     both = {title: pnp.join(*pair) for title, pair in shown.items()}
     fig = pose_figures.poses(frames.image(of.study, shot), both, camera, true)
     return fig, pose_figures.pose_table(shown), None
-
-
-def fig08_cosine_distance(of: Source) -> Drawn:
-    """Distance between the two head directions, beside UADFV's medians and the ranges of Yang et al."""
-    distance = pose_features.cosine_distance(*_poses(of, of.study.headpose.solver))
-    cameras = results.committed_table("uadfv", "headpose_cameras").query("model == 'own' and focal == 1")
-    fig = pose_scores.cosine_distances(distance, of.seen.labels, cameras)
-    return fig, of.seen.table.assign(cosine_distance=distance), None
 
 
 def _world(of: Source) -> np.ndarray:

@@ -14,6 +14,7 @@ from dfdlib.plots import canvas, image_figures, pose_scores, score_figures
 from dfdlib.plots.source import Drawn, Source
 from dfdlib.superres import networks
 
+ACCURACY = "accuracy of frames, per cent, five folds by person"
 PAPER = 0.501  # the paper's accuracy of the head pose
 POSES = {"headpose.paper": "the paper's recipe", "headpose.yang": "Yang et al.", "headpose.mirrored": "mirrored model"}
 
@@ -34,6 +35,12 @@ def fig07_resnet_scores(of: Source) -> Drawn:
     return score_figures.score_histograms(shown), results.named_rows(shown), canvas.beside_uadfv(of.study)
 
 
+def fig08_cosine_distance(of: Source) -> Drawn:
+    """Distance between the two head directions in real and in fake frames, and the ranges of Yang et al."""
+    shown = {each.data: each.table("headpose_cosine") for each in of.both()}
+    return pose_scores.cosine_distances(shown), results.named_rows(shown), canvas.beside_uadfv(of.study)
+
+
 def fig09_headpose_roc(of: Source) -> Drawn:
     """ROC curves of the head-pose classifiers."""
     branches = {
@@ -52,9 +59,12 @@ def fig10_claims(of: Source) -> Drawn:
 
 
 def fig12_fsrcnn_training(of: Source) -> Drawn:
-    """FSRCNN against bicubic interpolation per epoch."""
-    table = of.numbers("fig12_fsrcnn_training")
-    return image_figures.learning_curve(table, table["bicubic_mse"][0]), table, canvas.stills_mark(of.study)
+    """FSRCNN against bicubic interpolation per epoch, on the study's stills and on CelebA."""
+    names = {one: "CelebA" if one.study.dataset == "uadfv" else "rendered stills (synthetic)" for one in of.both()}
+    curves = {name: one.table("superres_curve") for one, name in names.items()}
+    numbers = pd.concat([curve.assign(images=name) for name, curve in curves.items()], ignore_index=True)
+    mark = canvas.stills_mark(of.study)
+    return image_figures.learning_curve(curves), numbers, f"{mark}; CelebA: real" if mark else "CelebA: real"
 
 
 def _combinations(of: Source) -> dict[str, pd.DataFrame]:
@@ -66,7 +76,7 @@ def fig16_factorial(of: Source) -> Drawn:
     """Accuracy of every combination of feature, SVM, solver and world model."""
     cells = _combinations(of)
     effects = [pose_factorial.main_effects(own, "frame_acc").assign(data=name) for name, own in cells.items()]
-    fig = pose_scores.factorial(cells, "frame_acc", "accuracy of frames, five folds by person", PAPER)
+    fig = pose_scores.factorial(cells, "frame_acc", ACCURACY, PAPER)
     return fig, pd.concat(effects), " and ".join(cells)
 
 
@@ -74,7 +84,7 @@ def fig17_factorial_uadfv(of: Source) -> Drawn:
     """Chosen combinations with their intervals."""
     cells = _combinations(of)
     table = pd.concat([pose_scores.highlights(own).assign(group=name) for name, own in cells.items()])
-    return pose_scores.by_feature(table, "accuracy of frames, five folds by person", PAPER), table, " and ".join(cells)
+    return pose_scores.by_feature(table, ACCURACY, PAPER), table, " and ".join(cells)
 
 
 def fig18_what_is_measured(of: Source) -> Drawn:
@@ -109,7 +119,8 @@ def calibrated(of: Source) -> dict[str, pd.DataFrame]:
     """Test scores of the ResNet, the same at the temperature that fits its validation scores, and of the one cycle."""
     held = of.scores("resnet", "test")
     cooled = arbiter.tempered(held, arbiter.temperature(of.scores("resnet", "val")))
-    return {"ResNet": held, "with temperature": cooled, "one cycle": of.scores("resnet.one_cycle")}
+    one_cycle = of.scores("resnet.one_cycle")
+    return {"the paper's recipe": held, "the same, with temperature": cooled, "one cycle": one_cycle}
 
 
 def fig25_reliability(of: Source) -> Drawn:

@@ -98,11 +98,15 @@ def over_time(table: pd.DataFrame) -> Figure:
             for frame in rows.loc[rows["behind"], "frame"]:
                 axis.axvspan(frame - 0.5, frame + 0.5, color="0.85", lw=0)
         if "rendered" in rows:
-            column[0].plot(rows["frame"], rows["rendered"], "-", color="black", lw=2, label="rendered")
-        for part, name, style, colour in (("whole", "whole face", "o-", WHOLE), ("central", "central", "s-", CENTRAL)):
+            column[0].plot(rows["frame"], rows["rendered"], "-", color="black", lw=2, label="true (rendered)")
+        for part, name, style, colour in (
+            ("whole", "whole face", "o-", WHOLE),
+            ("central", "central points", "s-", CENTRAL),
+        ):
             column[0].plot(rows["frame"], rows[part], style, color=colour, ms=4, label=name)
         column[1].plot(rows["frame"], rows["apart"], "o-", color="0.3", ms=4)
-        column[0].set(title=solver, ylabel="yaw (degrees)", ylim=_limits(table))
+        title = f"{solver} (OpenCV's default)" if solver == "iterative" else solver
+        column[0].set(title=title, ylabel="yaw (degrees)", ylim=_limits(table))
         column[1].set(xlabel="frame", ylabel="angle between (degrees)", ylim=(-5, 185), yticks=range(0, 181, 45))
         column[1].locator_params(axis="x", integer=True)
         column[0].sharex(column[1])
@@ -115,13 +119,6 @@ def _limits(table: pd.DataFrame) -> tuple[float, float]:
     return yaws.min().min() - 3, yaws.max().max() + 3
 
 
-SYMBOLS = {  # the features of `one_verdict.experiment` as a figure writes them
-    "directions v_c, v_a (unit vectors)": "directions $v_c$, $v_a$ (unit vectors)",
-    "r and t of both poses (radians, mm)": "$r$ and $t$ of both poses (radians, mm)",
-    "R't of both poses (mm)": "$R^\\top t$ of both poses (mm)",
-}
-
-
 def one_verdict(table: pd.DataFrame, claimed: float) -> Figure:
     """Training and test accuracy of each row of `one_verdict.experiment` with the intervals; a line at the claim."""
     rows = table.iloc[::-1].reset_index(drop=True)
@@ -132,7 +129,8 @@ def one_verdict(table: pd.DataFrame, claimed: float) -> Figure:
     axis.plot(rows["train_acc"], y, "D", color="0.5", mfc="none", ms=7, label="training frames")
     axis.errorbar(rows["test_acc"], y, xerr=errors, fmt="o", color="black", capsize=3, label="test frames, 95 %")
     axis.set(yticks=y, yticklabels=names, xlim=(0.35, 1.03))
-    axis.set_xlabel("accuracy of frames", loc="left")
+    axis.set_xlabel("accuracy of frames, per cent", loc="left")
+    canvas.per_cent(axis)
     axis.legend(fontsize=9, loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
     return fig
 
@@ -141,8 +139,9 @@ def _setup(row: tuple) -> str:
     """The constant predictor has neither gamma nor placement; a table that was read has nan there."""
     if not isinstance(row.gamma, str) or not row.gamma:
         return f"{row.feature} (one verdict for all)"
-    placed = "points in place" if row.placed.startswith("0%") else "points " + row.placed.replace("%", " %")
-    return f"{SYMBOLS.get(row.feature, row.feature)}; gamma {row.gamma.replace(' / ', '/')}; {placed}"
+    placed = "points right" if row.placed.startswith("0%") else "points " + row.placed.replace("%", " %")
+    feature = row.feature.replace("v_c, v_a", "$v_c$, $v_a$").replace("R't", r"$R^\top t$")
+    return f"{feature}; gamma {row.gamma.replace(' / ', '/')}; {placed}"
 
 
 def reprojection(image: np.ndarray, points: np.ndarray, pixels: np.ndarray, model: np.ndarray) -> Figure:
@@ -161,5 +160,6 @@ def reprojection(image: np.ndarray, points: np.ndarray, pixels: np.ndarray, mode
             axis.plot(model[which, across], model[which, 1], "o", color=colour, ms=4, label=name)
         axis.set(xlabel=f"{'xyz'[across]}, mm", ylabel="y, mm", aspect="equal", title=title)
         axis.invert_yaxis()
-    axes[0, 2].legend(fontsize=8, loc="lower right")
+    axes[0, 2].set_xlabel("z, mm (the camera is on the left)")
+    axes[0, 1].legend(fontsize=8, loc="center", bbox_to_anchor=(0.5, 0.21))  # between mouth and chin
     return fig

@@ -42,6 +42,8 @@ WORDS = {  # for levels of the experiment and names of results
     "shape beyond pose": "shape, less what pose explains",
 }
 RECIPE = {"feature": "v_c, v_a", "svm": "default", "solver": "iterative", "model": "own"}  # the paper's, as it is read
+DISTANCES = np.linspace(0, 0.1, 41)  # bins of the cosine distance; the last one has what lies beyond
+YANG_RANGES = {"real": (0, 0.02), "fake": (0.02, 0.08)}  # Yang et al., Fig. 3: all real faces, most fakes
 YANG = {"feature": "R, t differences", "svm": "standardized", "solver": "sqpnp", "model": "own"}
 
 
@@ -67,6 +69,7 @@ def factorial(studies: dict[str, pd.DataFrame], score: str, xlabel: str, paper: 
         axis.set_yticks(range(len(found)), [WORDS.get(level, level.replace("%", " %")) for level in found])
         axis.set(ylim=(len(found) - 0.5, -0.5), ylabel={"svm": "SVM", "model": "world model"}.get(factor, factor))
     axes[-1, 0].set_xlabel(xlabel, loc="left")
+    canvas.per_cent(axes[-1, 0])  # of all panels, which share it
     fig.align_ylabels(axes[:, 0])
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=4, fontsize=9)
     fig.set_dpi(75)  # thousands of dots make a large file of a notebook
@@ -122,34 +125,37 @@ def by_feature(table: pd.DataFrame, xlabel: str, line: float = 0.5) -> Figure:
     axis.set(yticks=range(len(names)), yticklabels=[WORDS.get(name, name) for name in names])
     axis.set_ylim(len(names) - 0.5, -0.5)
     axis.set_xlabel(xlabel, loc="left")
+    if line != 0.5:
+        canvas.per_cent(axis)
     axis.legend(fontsize=9, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(groups) + 1)
     return fig
 
 
-def cosine_distances(distance: np.ndarray, labels: np.ndarray, uadfv: pd.DataFrame) -> Figure:
-    """Histogram of 1 - cos(v_a, v_c) in real and fake frames, as shares (Yang et al., Fig. 3).
+def cosine_distances(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Histograms of 1 - cos(v_a, v_c) in real and fake frames, as shares (Yang et al., Fig. 3), one below the other.
 
-    Above it are the ranges that Yang et al. saw and the medians of UADFV's crops (one row of `pose_factorial.cameras`).
+    `tables` has label and cosine_distance by the data's name. Bars above each panel are the ranges that Yang et al.
+    saw, dashed lines the medians.
     """
-    fig, (above, axis) = plt.subplots(
-        2, 1, figsize=(6.5, 4.6), sharex=True, height_ratios=[1, 2.6], layout="constrained"
-    )
-    bins = np.linspace(0, 0.1, 41)
-    for label, name, colour in [(0, "real", REAL), (1, "fake", FAKE)]:
-        chosen = np.clip(distance[labels == label], bins[0], bins[-1])
-        weights = np.full(len(chosen), 1 / max(len(chosen), 1))
-        axis.hist(
-            chosen, bins, weights=weights, histtype="step", lw=2, color=colour, label=f"{name}, {len(chosen)} frames"
-        )
-    for kind, colour in (("real", REAL), ("fake", FAKE)):
-        above.plot(uadfv[f"{kind}_distance"], [1], "D", color=colour, ms=7)
-    above.plot([0, 0.02], [0, 0], color=REAL, lw=5, solid_capstyle="butt")
-    above.plot([0.02, 0.08], [0, 0], color=FAKE, lw=5, solid_capstyle="butt")
-    above.set_yticks([0, 1], ["Yang et al., ranges", "UADFV, medians"])
-    above.set_ylim(1.5, -0.5)
-    axis.set(xlabel="1 - cos($v_a$, $v_c$)", ylabel="share of frames")
-    for part in (above, axis):
-        part.spines[["top", "right"]].set_visible(False)
-        part.grid(alpha=0.3)
-    axis.legend(fontsize=9)
+    size = (6.5, 0.6 + 2.3 * len(tables))
+    fig, axes = plt.subplots(len(tables), 1, figsize=size, sharex=True, squeeze=False, layout="constrained")
+    for axis, (name, table) in zip(axes[:, 0], tables.items(), strict=True):
+        for kind, (start, end) in YANG_RANGES.items():
+            colour = (REAL, FAKE)[kind == "fake"]
+            place = {"transform": axis.get_xaxis_transform(), "clip_on": False, "solid_capstyle": "butt"}
+            axis.plot([start, end], [1.03, 1.03], color=colour, lw=6, **place)
+            _distances(axis, table.loc[table["label"] == (kind == "fake"), "cosine_distance"], kind, colour)
+        axis.set_title(name, pad=12)
+        axis.set(ylabel="share of frames", xlim=(0, DISTANCES[-1]))
+        axis.legend(fontsize=9)
+    axes[-1, 0].set(xlabel="1 - cos($v_a$, $v_c$)")
     return fig
+
+
+def _distances(axis: Axes, distance: pd.Series, kind: str, colour: str) -> None:
+    weights = np.full(len(distance), 1 / max(len(distance), 1))
+    label = f"{kind}, {len(distance):,} frames"
+    axis.hist(
+        distance.clip(0, DISTANCES[-1]), DISTANCES, weights=weights, histtype="step", lw=2, color=colour, label=label
+    )
+    axis.axvline(distance.median(), color=colour, ls="--", lw=1.2)

@@ -27,7 +27,7 @@ from dfdlib.headpose.pnp import Poses
 from dfdlib.plots import pose_figures
 
 SOLVERS = {"sqpnp": "sqpnp, the study's", "iterative": "iterative, OpenCV's default"}  # one panel for each
-NO_WIDGET = "Sliders stand here where a kernel runs: open this notebook in JupyterLab and run all its cells."
+NO_WIDGET = "Sliders appear here where a kernel runs: open this notebook in JupyterLab and run all its cells."
 # For each field of Setting: label of its slider, minimum, maximum, step
 SLIDERS = {
     "noise": ("noise of all landmarks (px)", 0.0, 6.0, 0.5),

@@ -198,7 +198,8 @@ def by_person(accuracy: pd.DataFrame) -> Figure:
         x = np.arange(len(accuracy)) + 0.25 * (shift - 1)  # side by side
         axis.plot(x, accuracy[name], marker, ms=4.5, color=colour, label=name)
     axis.axhline(50, color="0.6", lw=1)
-    axis.set(xticks=range(len(accuracy)), ylim=(0, 103), ylabel="right frames, per cent")
+    axis.set(xticks=range(len(accuracy)), ylabel="right frames, per cent")
+    axis.set_ylim(min(45, accuracy.min().min() - 5), 103)
     axis.set_xticklabels(accuracy.index.str.removeprefix("person"), fontsize=8)
     axis.set_xlabel("person, by number")
     axis.legend(fontsize=9, loc="lower left")
