@@ -31,7 +31,7 @@ FLOORS = (
     ("data",),
     ("core",),
 )
-HEIGHT, WIDTH, STEP = 0.84, 12.0, 1.22
+HEIGHT, WIDTH, STEP = 0.94, 12.0, 1.32
 
 
 def modules(package: str) -> list[Path]:
@@ -65,7 +65,7 @@ def needed(table: pd.DataFrame) -> set[tuple[str, str]]:
 
 def picture(table: pd.DataFrame) -> Figure:
     """Floors of boxes, one per package with its purpose and modules; arrows point to the packages imported."""
-    fig, axis = plt.subplots(figsize=(WIDTH, 10))
+    fig, axis = plt.subplots(figsize=(WIDTH, 10.8))
     places: dict[str, tuple[float, float]] = {}
     for row, floor in enumerate(FLOORS):
         for column, package in enumerate(floor):
@@ -85,12 +85,12 @@ def picture(table: pd.DataFrame) -> Figure:
 def _box(axis: Axes, package: str, x: float, y: float, wide: float) -> None:
     source = (paths.root() / "dfdlib" / package / "__init__.py").read_text(encoding="utf-8")
     about = textwrap.fill(ast.get_docstring(ast.parse(source)), int(15 * wide))
-    names = textwrap.fill("  ".join(path.stem for path in modules(package)), int(13 * wide))
+    names = textwrap.fill("  ".join(path.stem for path in modules(package)), int(11.5 * wide))
     style = {"boxstyle": "round,pad=0.03", "fc": "#E8F1F8", "ec": "#0072B2"}
     axis.add_patch(FancyBboxPatch((x - wide / 2, y - HEIGHT / 2), wide, HEIGHT, **style))
-    axis.text(x, y + HEIGHT / 2, package, ha="center", va="top", fontsize=13, weight="bold")
-    axis.text(x, y + HEIGHT / 2 - 0.26, about, ha="center", va="top", fontsize=9, color="0.25")
-    axis.text(x, y - HEIGHT / 2, names, ha="center", va="bottom", fontsize=8.5, family="monospace")
+    axis.text(x, y + HEIGHT / 2 - 0.04, package, ha="center", va="top", fontsize=13, weight="bold")
+    axis.text(x, y + HEIGHT / 2 - 0.29, about, ha="center", va="top", fontsize=9, color="0.25")
+    axis.text(x, y - HEIGHT / 2 + 0.03, names, ha="center", va="bottom", fontsize=8.5, family="monospace")
 
 
 def main() -> None:
