@@ -254,7 +254,7 @@ def _markdown(head: Sequence[str], rows: list[tuple[str, ...]]) -> str:
 def markdown_facts(study_name: str) -> str:
     """The facts that `results.note` recorded, as a Markdown list in words."""
     found = results.facts(study_name, committed=True)
-    texts = {name: _percent(fact) if name in SHARES else str(fact) for name, fact in found.items()}
+    texts = {name: _percent(fact) if name in SHARES else str(fact).replace(": ", "; ") for name, fact in found.items()}
     known = [*(name for name in FACTS if name in texts), *(name for name in texts if name not in FACTS)]
     return "\n".join(f"- {FACTS.get(name, name.replace('_', ' '))}: {texts[name]}" for name in known)
 
