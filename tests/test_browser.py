@@ -21,7 +21,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from dfdlib.core import paths
-from dfdlib.experiments import known_poses
+from dfdlib.experiments import known_flaws, known_poses
 from dfdlib.headpose import pnp, pose_features, worldmodel
 from tests import pages
 
@@ -293,7 +293,7 @@ def test_the_pages_poses_are_those_of_opencv(context: BrowserContext, folder: Pa
     random, turns = np.random.default_rng(3), known_poses.turns(12, seed=4)
     points = known_poses.project_heads(model[None], turns, np.array([[5.0, -20, 300]]), pnp.camera_matrix(256, 256))
     points += random.normal(0, 1.5, points.shape)
-    points[6:, known_poses.INNER_FACE] += (6, -4)
+    points[6:, known_flaws.INNER_FACE] += (6, -4)
     solver = "iterative, frontal guess"
     whole, central = pnp.whole_and_central(points, np.tile([256, 256], (12, 1)), model, solver)
     svm = pose_features.load_svm(pose_features.shipped_svm())

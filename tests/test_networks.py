@@ -20,7 +20,7 @@ from torch import nn
 from dfdlib.core import cache, paths, training, weight_files
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import ResNetParams, Study, SuperResParams
-from dfdlib.resnet import architectures, classifier, finetune, gradcam
+from dfdlib.resnet import architectures, classifier, finetune, gradcam, small_networks
 from dfdlib.superres import enlarging, lr_hr, networks
 from tests import little
 
@@ -110,7 +110,7 @@ def test_networks_have_the_documented_sizes(arch: str) -> None:
 
 
 def test_resnet20_has_the_size_of_its_layers_and_takes_any_image() -> None:
-    model = architectures.ResNet20(10)
+    model = small_networks.ResNet20(10)
     convolutions = 9 * (3 * 16 + 6 * 16 * 16 + 16 * 32 + 5 * 32 * 32 + 32 * 64 + 5 * 64 * 64)
     norms = 2 * (7 * 16 + 6 * 32 + 6 * 64)
     assert sum(p.numel() for p in model.parameters()) == convolutions + norms + 64 * 10 + 10 == 269_722
@@ -129,7 +129,7 @@ def test_the_slim_resnet_is_timms_bit_by_bit(seed: int) -> None:
     """Names, order and first values of the tensors, the random numbers left over, a training step, and a forward."""
     images, labels = torch.rand(4, 3, 48, 40, generator=torch.Generator().manual_seed(seed)), torch.arange(4) % 2
     found = []
-    for make in (_timms_slim, architectures.SlimResNet):
+    for make in (_timms_slim, small_networks.SlimResNet):
         torch.manual_seed(seed)
         model = make().to(memory_format=torch.channels_last)
         first = {name: values.clone() for name, values in model.state_dict().items()}

@@ -16,7 +16,7 @@ from dfdlib.data import uadfv
 from dfdlib.evaluation import metrics, results
 from dfdlib.experiments import fold_scores, person_folds
 from dfdlib.headpose import worldmodel
-from dfdlib.plots import score_figures
+from dfdlib.plots import resolution_figures
 from tests.test_finetune import _frames, one_thread  # noqa: F401
 
 NETWORK = ResNetParams(arch="resnet20", input_size=32, epochs=1, batch=4, bfloat16=False, learning_rates=(0.01,))
@@ -160,7 +160,7 @@ def test_misses_are_of_fakes_and_more_of_them_have_a_sign(scored) -> None:
     hit = table.query("way == 'FSRCNN' and height == 64").iloc[0]
     assert hit["more missed"] == pytest.approx(hit["missed"] - share) and hit["more missed"] > 0 > hit["auc change"]
     assert hit["more missed_low"] < hit["more missed"] < hit["more missed_high"]
-    fig = score_figures.attack(table)
+    fig = resolution_figures.attack(table)
     curves = {curve.get_label(): curve.get_ydata() for curve in fig.axes[0].lines if curve.get_label()[0] != "_"}
     assert set(curves) == {"FSRCNN", "bicubic"} and curves["FSRCNN"][2] == hit["missed"]
     assert curves["FSRCNN"][-1] == curves["bicubic"][-1] == table["missed"][0], "the crops as they are, at the right"

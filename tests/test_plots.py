@@ -14,7 +14,14 @@ from dfdlib.core import paths
 from dfdlib.core.studies import Study
 from dfdlib.experiments import pose_factorial
 from dfdlib.headpose import pnp
-from dfdlib.plots import canvas, image_figures, pose_figures, pose_scores, score_figures
+from dfdlib.plots import (
+    canvas,
+    image_figures,
+    pose_figures,
+    pose_scores,
+    score_figures,
+    superres_figures,
+)
 from dfdlib.superres import networks
 
 
@@ -72,15 +79,15 @@ def test_the_square_is_where_the_lines_are_and_shows_the_same_at_both_sizes() ->
 
 def test_the_diagram_has_every_layer_with_its_weights() -> None:
     model = networks.FSRCNN(2, m=2)
-    table = image_figures.layer_table(model)
+    table = superres_figures.layer_table(model)
     assert table["weights"].sum() == networks.count_weights(model) and table["channels in"].tolist()[0] == 1
-    written = [text.get_text() for text in image_figures.layers(model).axes[0].texts]
+    written = [text.get_text() for text in superres_figures.layers(model).axes[0].texts]
     assert sum("mapping" in text for text in written) == 2 and any(text.endswith("4,536") for text in written)
 
 
 def test_differences_are_taken_image_by_image() -> None:
     rows = [("FSRCNN", "a", 31.0), ("FSRCNN", "b", 42.0), ("bicubic", "a", 30.0), ("bicubic", "b", 40.0)]
-    fig = image_figures.paired(pd.DataFrame(rows, columns=["way", "person", "psnr"]))
+    fig = superres_figures.paired(pd.DataFrame(rows, columns=["way", "person", "psnr"]))
     assert _legend(fig, 1) == ["mean +1.50 dB"]
     counts = [patch.get_height() for patch in fig.axes[1].patches]
     assert (counts[0], counts[-1], sum(counts)) == (1, 1, 2), "one image gains 1 dB, the other 2 dB"
@@ -88,7 +95,7 @@ def test_differences_are_taken_image_by_image() -> None:
 
 def test_a_learning_curve_is_in_decibels_above_bicubic() -> None:
     history = pd.DataFrame({"epoch": [1, 2], "test_mse": [65.025, 6.5025], "bicubic_mse": 650.25})
-    fig = image_figures.learning_curve({"stills": history, "CelebA": history[:1]})
+    fig = superres_figures.learning_curve({"stills": history, "CelebA": history[:1]})
     lines = _lines(fig)
     assert lines["FSRCNN, stills"] == pytest.approx([10, 20]) and lines["FSRCNN, CelebA"] == pytest.approx([10])
     assert _legend(fig) == ["FSRCNN, stills", "FSRCNN, CelebA", "bicubic"]
@@ -316,7 +323,7 @@ def test_the_shelf_shows_what_was_published_beside_ours() -> None:
     rows += [("fsrcnn", 3, 12464, 2770, 33.0, 33.06)]
     rows += [(name, 2, 4000 + i, 2000 + i, 36.0, np.nan) for i, name in enumerate(("fsrcnn_s", "espcn", "srcnn"))]
     table = pd.DataFrame(rows, columns=["network", "scale", "weights", "operations", "psnr", "published"])
-    fig = image_figures.shelf(table)
+    fig = superres_figures.shelf(table)
     assert _legend(fig)[0] == "FSRCNN, 12,464 weights" and _legend(fig)[-1] == "bicubic"
     heights = [float(line.get_ydata()[0]) for line in fig.axes[0].lines if len(line.get_ydata())]
     assert heights == [36.9, 36.94, 36.0, 36.0, 36.0, 33.6]
@@ -325,11 +332,11 @@ def test_the_shelf_shows_what_was_published_beside_ours() -> None:
 def test_gains_of_faces_are_drawn_at_their_place() -> None:
     rows = [
         (way, measure, gain, gain - 1, gain + 1, 2)
-        for measure in image_figures.PANELS
+        for measure in superres_figures.PANELS
         for way, gain in (("nearest", -5), ("bicubic", 0), ("Lanczos", 0.5), ("FSRCNN, T91", 3))
     ]
     table = pd.DataFrame(rows, columns=["way", "measure", "gain", "low", "high", "scale"]).assign(images=9)
-    fig = image_figures.face_gains({"embedded (synthetic)": table, "CelebA": table.assign(images=[8, *[9] * 11])})
+    fig = superres_figures.face_gains({"embedded (synthetic)": table, "CelebA": table.assign(images=[8, *[9] * 11])})
     assert [fig.axes[i].get_ylabel() for i in (0, 3)] == ["embedded (synthetic)\n9 images", "CelebA\n8 to 9 images"]
     assert [text.get_text() for text in fig.axes[0].get_yticklabels()] == ["Lanczos", "FSRCNN, T91"]
     assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == ["x2", "x3", "x4"]

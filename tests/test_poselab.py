@@ -11,7 +11,7 @@ import pytest
 
 from dfdlib.core import paths, studies
 from dfdlib.core.errors import DfdError
-from dfdlib.experiments import known_poses, pose_factorial
+from dfdlib.experiments import known_flaws, known_poses, pose_factorial
 from dfdlib.faces import frames
 from dfdlib.headpose import pnp, pose_features, worldmodel
 
@@ -275,22 +275,22 @@ def test_a_mistake_changes_what_it_says(monkeypatch, tmp_path) -> None:
 def test_known_flaws_are_what_their_names_say() -> None:
     heads = np.stack([WORLD, WORLD * [1.1, 1, 1], WORLD * [1, 1.1, 1.2], WORLD * [0.9, 1, 1]])
     own = np.repeat(heads[[1]], 5, axis=0)
-    for name, change in known_poses.CHANGES.items():
+    for name, change in known_flaws.CHANGES.items():
         changed = change(own, heads, 1, 7)
         assert np.array_equal(changed[:, :17], own[:, :17]), f"{name}: the contour stays"
         assert np.abs(changed - own).max() > 0.5
-    turned = known_poses.turned_face(own, heads, 1, 7)[:, known_poses.INNER_FACE]
-    lengths = [np.linalg.norm(f - f.mean(0), axis=1) for f in (turned[0], own[0, known_poses.INNER_FACE])]
+    turned = known_flaws.turned_face(own, heads, 1, 7)[:, known_flaws.INNER_FACE]
+    lengths = [np.linalg.norm(f - f.mean(0), axis=1) for f in (turned[0], own[0, known_flaws.INNER_FACE])]
     assert lengths[0] == pytest.approx(lengths[1]), "a turn keeps the shape"
-    worn = {name: known_poses.CHANGES[name](own, heads, person, 7) for name in ("one donor",) for person in (1, 2)}
-    ratio = np.ptp(worn["one donor"][0, known_poses.INNER_FACE], axis=0) / np.ptp(WORLD[known_poses.INNER_FACE], axis=0)
+    worn = {name: known_flaws.CHANGES[name](own, heads, person, 7) for name in ("one donor",) for person in (1, 2)}
+    ratio = np.ptp(worn["one donor"][0, known_flaws.INNER_FACE], axis=0) / np.ptp(WORLD[known_flaws.INNER_FACE], axis=0)
     assert ratio == pytest.approx(ratio[0], rel=0.02), "the donor's proportions"
 
 
 def test_each_flaw_is_found_by_its_own_feature_and_the_committed_tables_say_so() -> None:
-    heads = known_poses.skulls(frames.clips(studies.load("embedded")))
+    heads = known_flaws.skulls(frames.clips(studies.load("embedded")))
     models = {"right": WORLD, "mirrored": worldmodel.mirrored(WORLD)}
-    found = known_poses.answers(heads, models, "sqpnp", 2020).set_index(["flaw", "feature"])
+    found = known_flaws.answers(heads, models, "sqpnp", 2020).set_index(["flaw", "feature"])
     auc = found["frame_auc"]
     assert auc["turned face", "pose, right model"] > 0.8 > auc["turned face", "shape alone"]
     assert auc["one donor", "shape alone"] > 0.95 and auc["one donor", "pose, right model"] > 0.75

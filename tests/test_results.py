@@ -16,7 +16,7 @@ from dfdlib.command import run
 from dfdlib.core import cache, paths, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
-from dfdlib.evaluation import aloud, claims, judging, metrics, recompute, results
+from dfdlib.evaluation import aloud, claims, judging, metrics, readme_tables, recompute, results
 from dfdlib.evaluation.intervals import Estimate
 from dfdlib.plots import canvas, image_figures, score_figures
 
@@ -176,7 +176,7 @@ def test_clips_and_people_of_any_name_stay_in_the_tables(monkeypatch, tmp_path) 
 
 
 def test_readmes_tables_are_those_of_the_results() -> None:
-    claims.check_readme()
+    readme_tables.check_readme()
 
 
 def test_each_of_the_papers_claims_and_figures_has_a_verdict_and_a_reason() -> None:
@@ -194,14 +194,14 @@ def test_a_changed_number_in_readme_is_noticed(monkeypatch, tmp_path) -> None:
     results.record("uadfv", "resnet.frame_acc", Estimate(0.93, 0.90, 0.96, 100, "frames"))
     readme = tmp_path / "README.md"
     readme.write_text("# Title\n<!-- table:uadfv -->\nold\n<!-- end -->\nafter\n")
-    claims.write_readme()
+    readme_tables.write_readme()
     assert (
         "| 94.9 % | 93.0 % | 90.0 % to 96.0 % (100 frames) | compatible | ±3.0 points, precise |" in readme.read_text()
     )
-    claims.check_readme()
+    readme_tables.check_readme()
     readme.write_text(readme.read_text().replace("93.0 %", "94.0 %"))
     with pytest.raises(DfdError, match="differ from results"):
-        claims.check_readme()
+        readme_tables.check_readme()
 
 
 def test_facts_are_in_words_and_shares_in_per_cent() -> None:

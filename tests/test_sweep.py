@@ -23,7 +23,7 @@ from dfdlib.evaluation import results
 from dfdlib.experiments import resolution
 from dfdlib.experiments.resolution import Cell
 from dfdlib.faces import detection, geometry
-from dfdlib.plots import canvas, score_figures
+from dfdlib.plots import canvas, resolution_figures, score_figures
 from dfdlib.superres import lr_hr, networks
 
 STUDY = Study("tiny", bootstrap=50, sweep=SweepParams(heights=(16, 32), qualities=(0, 40)))
@@ -173,7 +173,7 @@ def test_agreement_of_psnr_and_auc_is_counted() -> None:
 
 
 def test_curves_hold_every_way_and_the_own_height() -> None:
-    fig = score_figures.resolution(_table())
+    fig = resolution_figures.resolution(_table())
     assert len(fig.axes) == 6 and fig.axes[0].get_title() == "network as trained, no JPEG"
     assert [text.get_text() for text in fig.legends[0].get_texts()] == list(resolution.WAYS)
     curves = {line.get_label(): line for line in fig.axes[0].lines if len(line.get_xdata()) == 3}
@@ -194,7 +194,7 @@ def test_each_gain_is_drawn_with_its_interval_and_jpeg_is_hollow() -> None:
         for quality in (0, 40)
     ]
     table = pd.DataFrame(rows, columns=["height", "quality", "trained", "gain", "low", "high"])
-    fig = score_figures.gains({"UADFV": table})
+    fig = resolution_figures.gains({"UADFV": table})
     assert [axis.get_title() for axis in fig.axes] == [
         "UADFV: network as trained",
         "UADFV: last layer trained on such crops",

@@ -178,9 +178,9 @@ def readme(
 
     $ dfd readme --check
     """
-    from dfdlib.evaluation import claims
+    from dfdlib.evaluation import readme_tables
 
-    claims.check_readme() if check else claims.write_readme()
+    readme_tables.check_readme() if check else readme_tables.write_readme()
 
 
 @app.command(cls=helptext.Command)

@@ -12,7 +12,7 @@ import nbformat
 from dfdlib.command import run
 from dfdlib.core import disk, paths
 from dfdlib.core.errors import DfdError
-from dfdlib.evaluation import claims
+from dfdlib.evaluation import readme_tables
 
 STUDIES = ("embedded", "uadfv")  # those whose numbers the repository holds; of uadfv no picture and no notebook
 KEPT_METADATA = {"step", "tags"}  # `step` names a long cell in the progress of `dfd run`
@@ -41,7 +41,7 @@ def publish(study: str) -> str:
             _copy(figure, paths.published_figures())
         for path in executed:
             write_clean(path, paths.notebooks() / path.name, machine)
-    claims.write_readme()
+    readme_tables.write_readme()
     return machine
 
 

@@ -10,7 +10,6 @@ import math
 import os
 import re
 import shutil
-import struct
 import sys
 import threading
 import time
@@ -18,7 +17,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -40,11 +39,7 @@ PARTIAL = re.compile(r"\.(\d+)-\d+\.partial$")
 TEXT_COLUMNS = ("clip_id", "file", "pair", "person", "split", "branch")  # columns of text, whatever it looks like
 ABANDONED_AFTER = 24 * 3600  # seconds; a process number may belong to another process by then
 DELIMITERS = ",;\t"  # of tables that others write
-MOST_PIXELS = 2**26  # of an image, 67 million or 200 MB as RGB; a video's frames too (8K has 33 million)
 MOST_FILE_BYTES = 2**29  # of an image file or an array: the largest image at 16 bit and four channels
-# Pillow's others include EPS, which starts an interpreter.
-IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "AVIF")
-HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # ISO/IEC 23008-12
 # What a reader raises for damaged bytes: its own ValueError, Python's errors, and those that `decoding` converts.
 DAMAGED = (OSError, EOFError, ValueError, zipfile.BadZipFile)
 
@@ -134,53 +129,6 @@ def decoding() -> Iterator[None]:
         raise ValueError("too many pixels to take") from error
     except Exception as error:
         raise ValueError(type(error).__name__) from error
-
-
-@contextlib.contextmanager
-def opened_image(file: Path | BinaryIO) -> Iterator[Image.Image]:
-    """An image by its header alone, whatever its name; decode it in a `decoding` block.
-
-    One of DAMAGED for what is not an image, and for one whose header states more than MOST_PIXELS.
-    """
-    with contextlib.ExitStack() as stack:
-        with decoding():
-            stream = stack.enter_context(checked(file).open("rb")) if isinstance(file, Path) else file
-            image = stack.enter_context(Image.open(stream, formats=_formats(stream)))
-        if image.width * image.height > MOST_PIXELS:
-            raise ValueError(f"{image.width} x {image.height} pixels, too many to take")
-        yield image
-
-
-def _formats(stream: BinaryIO) -> tuple[str, ...]:
-    """IMAGE_FORMATS, with HEIF for a file of that family, as its reader is another package."""
-    head = stream.read(12)
-    stream.seek(0)
-    if head[4:8] != b"ftyp" or head[8:] not in HEIF_BRANDS:
-        return IMAGE_FORMATS
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
-    _check_boxes(stream)
-    return (*IMAGE_FORMATS, "HEIF")
-
-
-def _check_boxes(stream: BinaryIO) -> None:
-    """ValueError for a HEIF file that ends within a box: libheif leaves tiles black that are not there."""
-    place, end = 0, stream.seek(0, os.SEEK_END)
-    while place < end:
-        stream.seek(place)
-        size, long = struct.unpack(">I4xQ", stream.read(16).ljust(16, b"\0"))
-        place = end if size == 0 else place + max(long if size == 1 else size, 8)
-    if place > end:
-        raise ValueError("the file ends too early")
-    stream.seek(0)
-
-
-def check_image(data: bytes, whole: bool = True) -> None:
-    """Raise one of DAMAGED as `opened_image` does, and with `whole` for an image that ends before its last row."""
-    with opened_image(io.BytesIO(data)) as image, decoding():
-        if whole:
-            image.load()  # OpenCV fills the rest of a cut file with grey and says nothing
 
 
 def read_bytes(path: Path, most: int = MOST_FILE_BYTES) -> bytes:

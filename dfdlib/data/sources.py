@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dfdlib.core import disk, paths
+from dfdlib.core import disk, image_files, paths
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
 from dfdlib.data import catalogue, celebdf, ffpp, splits, uadfv
@@ -71,7 +71,7 @@ def readable(files: Sequence[Path]) -> list[Path]:
 
 def _decodes(path: Path) -> bool:
     try:
-        disk.check_image(disk.read_bytes(path))
+        image_files.check_image(disk.read_bytes(path))
     except disk.DAMAGED:
         return False
     return True

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import pandas as pd
 
-from dfdlib.core import paths
-from dfdlib.core.errors import DfdError
-from dfdlib.evaluation import aloud, findings, judging, results
+from dfdlib.evaluation import aloud, judging, results
 
 # The rows of the claim table by section; a gain before what it is the difference of.
 SECTIONS = {
@@ -257,27 +254,3 @@ def markdown_facts(study_name: str) -> str:
     texts = {name: _percent(fact) if name in SHARES else str(fact).replace(": ", "; ") for name, fact in found.items()}
     known = [*(name for name in FACTS if name in texts), *(name for name in texts if name not in FACTS)]
     return "\n".join(f"- {FACTS.get(name, name.replace('_', ' '))}: {texts[name]}" for name in known)
-
-
-def readme_text(text: str) -> str:
-    """README with every block from `<!-- table:STUDY -->` (or findings, why, facts) to `<!-- end -->` filled in."""
-    writers = {"table": markdown_table, "why": markdown_why, "facts": markdown_facts}
-    writers |= {"findings": lambda _: findings.markdown()}
-
-    def fill(match: re.Match) -> str:
-        return f"{match[1]}\n{writers[match[2]](match[3])}\n{match[4]}"
-
-    return re.sub(r"(<!-- (table|findings|why|facts):(\w+) -->)\n.*?(<!-- end -->)", fill, text, flags=re.DOTALL)
-
-
-def write_readme() -> None:
-    """Fill in README's tables from results/*.json."""
-    path = paths.root() / "README.md"
-    path.write_text(readme_text(path.read_text(encoding="utf-8")), encoding="utf-8")
-
-
-def check_readme() -> None:
-    """DfdError if README's tables are not those of results/*.json."""
-    path = paths.root() / "README.md"
-    if path.read_text(encoding="utf-8") != readme_text(path.read_text(encoding="utf-8")):
-        raise DfdError("README.md's tables differ from results/*.json; run `make readme`.")

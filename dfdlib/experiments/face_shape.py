@@ -15,10 +15,10 @@ import pandas as pd
 from dfdlib.core import cache
 from dfdlib.evaluation import intervals, metrics
 from dfdlib.evaluation.intervals import Estimate
-from dfdlib.experiments import known_poses, pose_factorial
+from dfdlib.experiments import known_flaws, pose_factorial
 from dfdlib.headpose import pose_features
 
-PARTS = {"inner": known_poses.INNER_FACE, "contour": np.arange(17), "all": np.arange(68)}  # of the 68 landmarks
+PARTS = {"inner": known_flaws.INNER_FACE, "contour": np.arange(17), "all": np.arange(68)}  # of the 68 landmarks
 
 
 def shapes(points: np.ndarray, reference: np.ndarray, part: str) -> np.ndarray:

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from dfdlib.core import cache, disk, paths, processes, training
+from dfdlib.core import cache, disk, image_files, paths, processes, training
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import ResNetParams, Study
 from dfdlib.resnet import architectures, classifier, finetune
@@ -77,7 +77,7 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
 def _decoded(encoded: bytes) -> np.ndarray | None:
     """An image (64, 64, 3) uint8 RGB, or None if the bytes are anything else."""
     try:
-        disk.check_image(encoded)
+        image_files.check_image(encoded)
         image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
     except (cv2.error, *disk.DAMAGED):
         return None

@@ -15,7 +15,7 @@ import av
 import numpy as np
 from av.stream import Disposition
 
-from dfdlib.core import disk
+from dfdlib.core import image_files
 from dfdlib.core.errors import DfdError
 from dfdlib.data.media_files import FORMATS
 
@@ -114,7 +114,7 @@ def _facts(path: Path, container: av.container.InputContainer, stream: av.VideoS
 def check_size(path: Path, width: int, height: int) -> None:
     """DfdError for a picture that is too large to take or too small for a face."""
     what = f"{path} is {width} x {height} pixels, too"
-    if width * height > disk.MOST_PIXELS:
+    if width * height > image_files.MOST_PIXELS:
         raise DfdError(f"{what} many to take; make it smaller.")
     if min(width, height) < max(SMALLEST, max(width, height) / 100):
         raise DfdError(f"{what} small for a face; choose a larger picture.")

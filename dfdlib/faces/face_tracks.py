@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from dfdlib.core import cache, disk
+from dfdlib.core import cache, disk, image_files
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams
 from dfdlib.core.values import storable
@@ -247,7 +247,7 @@ def _check(arrays: dict[str, np.ndarray]) -> None:
 
 
 def _png(data: bytes) -> np.ndarray:
-    disk.check_image(data, whole=False)  # zip's checksum finds every truncated one
+    image_files.check_image(data, whole=False)  # zip's checksum finds every truncated one
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise ValueError("a crop is no picture")

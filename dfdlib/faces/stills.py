@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from dfdlib.core import disk
+from dfdlib.core import disk, image_files
 from dfdlib.core.errors import DfdError
 
 MOVING = ("GIF", "PNG", "WEBP", "TIFF", "AVIF")  # others hold variants of one picture: a phone's depth, thumbnails
@@ -25,14 +25,14 @@ def read_image(path: Path) -> np.ndarray:
     """An image file as uint8 RGB (H, W, 3), turned and mirrored as its metadata say; of a moving one the first frame.
 
     Grey, alpha, CMYK and 16 bits are converted. DfdError where it is missing, truncated, not an image, or by its header
-    larger than disk.MOST_PIXELS.
+    larger than image_files.MOST_PIXELS.
     """
     try:
         content = disk.read_bytes(path)
-        with disk.opened_image(io.BytesIO(content)) as image:
+        with image_files.opened_image(io.BytesIO(content)) as image:
             if image.format in BY_PILLOW:
                 return _rgb(image)
-        disk.check_image(content)
+        image_files.check_image(content)
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     except (cv2.error, *disk.DAMAGED) as error:
@@ -42,7 +42,7 @@ def read_image(path: Path) -> np.ndarray:
 def count(path: Path) -> int:
     """The frames of an image file, 1 for a photo; 0 for a file that is no image."""
     try:
-        with disk.opened_image(path) as image:
+        with image_files.opened_image(path) as image:
             return len(_pages(image)) if image.format in MOVING else 1
     except disk.DAMAGED:
         return 0
@@ -54,7 +54,7 @@ def index(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
     All frames are decoded. DfdError for what can't be read, or has more than MOST_DECODED pixels in all its frames.
     """
     try:
-        with disk.opened_image(path) as image:
+        with image_files.opened_image(path) as image:
             pages, size = _pages(image), image.size
             if len(pages) > MOST_FRAMES or sum(pages.values()) > MOST_DECODED:
                 raise ValueError(f"{len(pages)} frames of {size[0]} x {size[1]} pixels, too many to take")
@@ -74,7 +74,7 @@ def frames(path: Path, wanted: Iterable[int], least: float) -> Iterator[tuple[in
     """
     wanted, found = set(wanted), 0
     try:
-        with disk.opened_image(path) as image:
+        with image_files.opened_image(path) as image:
             for number, shown in enumerate(_each(image, _pages(image))):
                 if number in wanted:
                     found += 1

@@ -10,7 +10,7 @@ import pandas as pd
 from dfdlib.core.errors import DfdError
 from dfdlib.evaluation import arbiter, claims, results
 from dfdlib.experiments import pose_factorial
-from dfdlib.plots import canvas, image_figures, pose_scores, score_figures
+from dfdlib.plots import canvas, pose_scores, resolution_figures, score_figures, superres_figures
 from dfdlib.plots.source import Drawn, Source
 from dfdlib.superres import networks
 
@@ -64,7 +64,7 @@ def fig12_fsrcnn_training(of: Source) -> Drawn:
     curves = {name: one.table("superres_curve") for one, name in names.items()}
     numbers = pd.concat([curve.assign(images=name) for name, curve in curves.items()], ignore_index=True)
     mark = canvas.stills_mark(of.study)
-    return image_figures.learning_curve(curves), numbers, f"{mark}; CelebA: real" if mark else "CelebA: real"
+    return superres_figures.learning_curve(curves), numbers, f"{mark}; CelebA: real" if mark else "CelebA: real"
 
 
 def _combinations(of: Source) -> dict[str, pd.DataFrame]:
@@ -106,13 +106,13 @@ def _by_feature(table: pd.DataFrame) -> Drawn:
 def fig22_resolution(of: Source) -> Drawn:
     """AUC over the face's height, by method of enlarging and JPEG."""
     table = of.table("resolution")
-    return score_figures.resolution(table), table, None
+    return resolution_figures.resolution(table), table, None
 
 
 def fig24_gains_uadfv(of: Source) -> Drawn:
     """What FSRCNN wins over bicubic interpolation, with intervals."""
     tables = {each.data: each.table("resolution_gains") for each in reversed(of.both())}
-    return score_figures.gains(tables), results.named_rows(tables), canvas.beside_uadfv(of.study)
+    return resolution_figures.gains(tables), results.named_rows(tables), canvas.beside_uadfv(of.study)
 
 
 def calibrated(of: Source) -> dict[str, pd.DataFrame]:
@@ -140,17 +140,17 @@ def fig28_same_face(of: Source) -> Drawn:
         tables = {of.data: tables["CelebA"], "CelebA": results.committed_table("uadfv", "superres_faces")}
         mark = "embedded: synthetic; CelebA"
     numbers = pd.concat(tables, names=["data"]).reset_index(0)
-    return image_figures.face_gains(tables), numbers, mark
+    return superres_figures.face_gains(tables), numbers, mark
 
 
 def fig44_fsrcnn(of: Source) -> Drawn:
     """The layers of FSRCNN, a diagram."""
     own = of.study.superres
     model = networks.FSRCNN(own.scale, own.d, own.s, own.m)
-    return image_figures.layers(model), image_figures.layer_table(model), ""
+    return superres_figures.layers(model), superres_figures.layer_table(model), ""
 
 
 def fig45_paired_gain(of: Source) -> Drawn:
     """PSNR of test images by FSRCNN and bicubic interpolation, and the differences image by image."""
     table = of.numbers("fig45_paired_gain")
-    return image_figures.paired(table), table, canvas.stills_mark(of.study)
+    return superres_figures.paired(table), table, canvas.stills_mark(of.study)

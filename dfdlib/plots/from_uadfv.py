@@ -10,7 +10,15 @@ import pandas as pd
 from dfdlib.core import studies
 from dfdlib.evaluation import claims, results
 from dfdlib.experiments import comparisons, fold_scores, identity
-from dfdlib.plots import identity_figures, image_figures, pose_figures, score_figures, transfer_figures
+from dfdlib.plots import (
+    identity_figures,
+    image_figures,
+    pose_figures,
+    resolution_figures,
+    score_figures,
+    superres_figures,
+    transfer_figures,
+)
 from dfdlib.plots.source import Drawn, Source
 
 AUC = "AUC of frames on UADFV, with 95 % intervals"
@@ -43,7 +51,7 @@ def fig20_comparisons(_: Source | None = None) -> Drawn:
 def fig23_resolution_uadfv(_: Source | None = None) -> Drawn:
     """AUC over the face's height, by method of enlarging and JPEG."""
     table = results.committed_table("uadfv", "resolution")
-    return score_figures.resolution(table), table, REAL
+    return resolution_figures.resolution(table), table, REAL
 
 
 def fig26_leak(_: Source | None = None) -> Drawn:
@@ -55,7 +63,7 @@ def fig26_leak(_: Source | None = None) -> Drawn:
 def fig29_shelf(_: Source | None = None) -> Drawn:
     """FSRCNN and its relatives on Set5."""
     table = results.committed_table("uadfv", "superres_benchmark")
-    return image_figures.shelf(table), table.drop(columns="milliseconds"), "Set5 (real photographs), five images"
+    return superres_figures.shelf(table), table.drop(columns="milliseconds"), "Set5 (real photographs), five images"
 
 
 def fig31_one_verdict(_: Source | None = None) -> Drawn:
@@ -73,7 +81,7 @@ def fig35_one_face(_: Source | None = None) -> Drawn:
 def fig37_attack_uadfv(_: Source | None = None) -> Drawn:
     """Fakes made small and brought back: how many pass."""
     table = fold_scores.attack(studies.load("uadfv"), "one_cycle")
-    return score_figures.attack(table), table, "UADFV: real, by person"
+    return resolution_figures.attack(table), table, "UADFV: real, by person"
 
 
 def fig39_forest(_: Source | None = None) -> Drawn:

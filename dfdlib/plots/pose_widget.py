@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from dfdlib.core import repro
 from dfdlib.core.studies import Study
 from dfdlib.evaluation import results
-from dfdlib.experiments import known_poses
+from dfdlib.experiments import known_flaws
 from dfdlib.faces import frames
 from dfdlib.faces.frames import FrameSet
 from dfdlib.headpose import pnp, pose_features
@@ -86,7 +86,7 @@ def first_flip(study: Study, found: FrameSet, central: Poses, model: np.ndarray)
 def moved(points: np.ndarray, setting: Setting) -> np.ndarray:
     """Landmarks (68, 2) with the setting's noise, and the inner face (all but the contour) shifted."""
     changed = points + setting.noise * repro.rng(setting.draw).normal(0, 1, points.shape)
-    changed[known_poses.INNER_FACE] += (setting.right, setting.down)
+    changed[known_flaws.INNER_FACE] += (setting.right, setting.down)
     return changed
 
 
