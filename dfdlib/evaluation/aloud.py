@@ -40,7 +40,7 @@ class Reader:
     synthetic: bool
 
     def __call__(self, key: str) -> str:
-        """A number with its interval and what was counted, as in "94.7 % [90.3, 97.5] (3099 frames of 30 people)"."""
+        """A number with its interval and what was counted, as in "94.7 % [90.3, 97.5] (3,099 frames of 30 people)"."""
         row = self.rows.get(key)
         if row is None:
             return MISSING

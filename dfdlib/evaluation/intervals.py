@@ -34,7 +34,7 @@ class Estimate:
     def counted(self) -> str:
         """What the number was counted on, such as "889 frames of 7 people, 3 trainings"."""
         people = f" of {self.people} people" if self.people else ""
-        return f"{self.n} {self.unit}{people}" + (f", {self.trainings} trainings" if self.trainings > 1 else "")
+        return f"{self.n:,} {self.unit}{people}" + (f", {self.trainings} trainings" if self.trainings > 1 else "")
 
     def columns(self, name: str) -> dict[str, float]:
         """The number and its interval as columns of a table: `name`, `name`_low, `name`_high."""
