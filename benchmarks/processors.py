@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def moved(found: dict[Case, list[dict]]) -> str:
     spread = 100 * pd.concat(ends)
     return (
         f"Over these lines the {len(spread)} ends of such rows' intervals have a standard deviation of "
-        f"{spread.median():.1f} points (median)\nand {spread.max():.1f} (largest)."
+        f"{spread.median():.1f} points (median) and {spread.max():.1f} (largest)."
     )
 
 
@@ -101,17 +102,15 @@ def page(found: dict[Case, list[dict]]) -> str:
     lines = table(found)
     head = ["| " + " | ".join(row) + " |" for row in (lines.columns, ["---"] * len(lines.columns))]
     body = ["| " + " | ".join(map(str, row)) + " |" for row in lines.itertuples(index=False)]
-    text = "# Verdicts on other processors\n\nThe embedded study (synthetic), each line computed anew with the "
-    text += "instructions that `ATEN_CPU_CAPABILITY` and\n`ONEDNN_MAX_CPU_ISA` allow, on "
-    text += f"{repro.processor()}. The first line is what every run takes by default\n"
-    text += "(`dfdlib/core/repro.py`). A verdict is what the claim table says of a number and its interval. Training\n"
-    text += (
-        "is chaotic: where a last digit is rounded otherwise, another network comes out, as from another seed. So a\n"
-    )
-    text += f"trained network's row is told from chance only {100 * judging.TRAINING_MARGIN:.0f} points beyond it "
-    text += "(`dfdlib/evaluation/judging.py`). That margin\nwas set after the lines avx2 AVX2, avx512 ALL and default "
-    text += f"SSE41; the others check it. {moved(found)}\nA verdict is *opposed* where one says above "
-    text += "and the other below.\n\n"
+    said = f"""The embedded study (synthetic), each line computed anew with the instructions that
+    `ATEN_CPU_CAPABILITY` and
+    `ONEDNN_MAX_CPU_ISA` allow, on {repro.processor()}. The first line is what every run takes by default
+    (`dfdlib/core/repro.py`). A verdict is what the claim table says of a number and its interval. Training is chaotic:
+    where a last digit is rounded otherwise, another network comes out, as from another seed. So a trained network's
+    row is told from chance only {100 * judging.TRAINING_MARGIN:.0f} points beyond it (`dfdlib/evaluation/judging.py`).
+    That margin was set after the lines avx2 AVX2, avx512 ALL and default SSE41; the others check it. {moved(found)} A
+    verdict is *opposed* where one says above and the other below."""
+    text = "# Verdicts on other processors\n\n" + textwrap.fill(" ".join(said.split()), 115) + "\n\n"
     missing = [" ".join(map(str, case)) for case in dict.fromkeys(CASES) if case not in found]
     more = f"\nNot computed yet: {', '.join(missing)}.\n" if missing else ""
     return text + "\n".join([*head, *body]) + "\n" + more
