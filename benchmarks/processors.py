@@ -30,7 +30,12 @@ CAPABILITIES, INSTRUCTIONS = ("avx512", "avx2", "default"), ("ALL", "AVX2", "SSE
 # Every capability with every instruction set, and threads so that both numbers meet each of these.
 GRID = itertools.product(enumerate(CAPABILITIES), enumerate(INSTRUCTIONS))
 CASES: list[Case] = [SHARED, *((one, other, 1 + (i + j) % 2) for (i, one), (j, other) in GRID)]
-SHOWN = ("resnet.frame_acc", "resnet.one_cycle.frame_acc", "system.frame_acc", "no_fakes.embedded.frame_auc_gain")
+SHOWN = {
+    "resnet.frame_acc": "ResNet, accuracy of frames",
+    "resnet.one_cycle.frame_acc": "ResNet, one cycle",
+    "system.frame_acc": "combined system",
+    "no_fakes.embedded.frame_auc_gain": "AUC gained without fakes",
+}
 STUDY, NOTEBOOKS = "embedded", ("01", "02", "03", "04", "05", "07")  # 06 gives no verdict
 
 
@@ -77,7 +82,7 @@ def table(found: dict[Case, list[dict]]) -> pd.DataFrame:
         opposed = [key for key in first if abs(judging.side(own.get(key, "")) - judging.side(first[key])) > 1]
         line |= {"same verdicts": f"{len(first) - len(other)} of {len(first)}", "others": "; ".join(other)}
         line |= {"opposed": len(opposed)}
-        lines.append(line | {key: f"{values[key]:.3f}" for key in SHOWN if key in values})
+        lines.append(line | {name: f"{values[key]:.3f}" for key, name in SHOWN.items() if key in values})
     return pd.DataFrame(lines)
 
 

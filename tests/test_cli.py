@@ -167,7 +167,7 @@ def test_only_publish_writes_what_git_tracks_and_a_second_time_it_changes_no_byt
     for name in ("results", "figures"):
         (repository / "tracked" / name).mkdir(parents=True)
         monkeypatch.setattr(paths, f"published_{name}", lambda name=name: repository / "tracked" / name)
-    monkeypatch.setattr(publish.claims, "write_readme", lambda: None)
+    monkeypatch.setattr(publish.readme_tables, "write_readme", lambda: None)
     results.record("embedded", "a.acc", Estimate(0.5, 0.4, 0.6, 10, "frames", 5))
     with pytest.raises(DfdError, match="01_first.ipynb is not 01_first.ipynb run to its end; run the whole study"):
         publish.publish("embedded")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, TiffImagePlugin
 
-from dfdlib.core import disk
+from dfdlib.core import image_files
 from dfdlib.core.errors import DfdError
 from dfdlib.faces import containers, face_tracks, pictures, stills, video
 from tests import media
@@ -412,6 +412,6 @@ def test_a_video_under_a_photo_s_name_is_a_video(tmp_path) -> None:
 
 def test_an_image_file_too_large_to_hold_is_refused(tmp_path, monkeypatch) -> None:
     _photo().save(tmp_path / "a.png")
-    monkeypatch.setattr(disk, "MOST_PIXELS", 64 * 96 - 1)
+    monkeypatch.setattr(image_files, "MOST_PIXELS", 64 * 96 - 1)
     with pytest.raises(DfdError, match="96 x 64 pixels, too many"):
         stills.read_image(tmp_path / "a.png")
