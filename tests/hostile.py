@@ -446,6 +446,7 @@ TABLES = [
     Case("table", "nul.csv", _bytes(b"file,label\na.mp4\0,0\n"), "(NUL|table)"),
     Case("table", "huge_field.csv", _table("file,label\n" + "a" * 3_000_000 + ",0\n"), "field larger"),
     Case("table", "open_quote.csv", _table('file,label\n"a.mp4,0\n' + "b.mp4,1\n" * 99_999), "(field|table|end)"),
+    Case("table", "excel.csv", _table("sep=;\nfile;label\na.mp4;0\n;\n"), lambda rows: len(rows) == 1),
     Case("table", "windows.csv", _table("file;label\n\xe9.mp4;0\n", "cp1252"), _row(file="\xe9.mp4", label="0")),
     Case("table", "tabs.csv", _table("file\tlabel\na, b.mp4\t0\n"), _row(file="a, b.mp4", label="0")),
     Case("table", "neither.csv", _bytes(b"file,label\n\x81.mp4,0\n"), "not UTF-8"),

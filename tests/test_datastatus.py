@@ -190,7 +190,7 @@ PARTS = ("train", "val", "test")
         (_pairs("a", "b"), "needs at least 3 people and there are 2"),
         (
             _pairs("a", "b", "c"),
-            "Each part of a study needs at least two people, and the train part has clips of [abc] on",
+            "needs at least two people, six in all, and the train part has clips of [abc] on",
         ),
         (_pairs("a", parts=PARTS), "real and fake clips of at least two people each, and all real ones are of a; add"),
         (
@@ -263,7 +263,7 @@ def test_a_run_is_refused_before_it_writes_anything(tmp_path, monkeypatch) -> No
     monkeypatch.setattr(paths, "studies", lambda: tmp_path)
     monkeypatch.setattr(paths, "build", lambda: tmp_path / "build")
     for names in ((), ("01",)):
-        with pytest.raises(DfdError, match="The study mine cannot start: Each part of a study needs at least two"):
+        with pytest.raises(DfdError, match="The study mine cannot start: Each of a study's three parts needs"):
             run.run_study("mine", Console(), names)
     assert not (tmp_path / "build").exists()
 

@@ -226,12 +226,13 @@ def _delimiter(text: str, columns: set[str]) -> str:
 def read_table(path: Path, columns: set[str]) -> list[dict[str, str]]:
     """The rows of a CSV file; DfdError where the file is missing, is not a table, or lacks a column.
 
-    Commas, semicolons or tabs, in UTF-8 or Windows-1252: what spreadsheets write in one country or another.
+    Commas, semicolons or tabs, in UTF-8 or Windows-1252: what spreadsheets write in one country or another. Rows of
+    empty cells are left out.
     """
     if not path.is_file():
         raise DfdError(f"There is no {path}; data/README.md says what the folder must hold.")
     try:
-        text = _decoded(path.read_bytes())
+        text = re.sub(r"\Asep=.\r?\n", "", _decoded(path.read_bytes()))  # a line for Excel alone
         how = {"delimiter": _delimiter(text, columns), "restval": ""}  # a row may end early
         reader = csv.DictReader(io.StringIO(text, newline=""), **how)
         header, rows = list(reader.fieldnames or ()), list(reader)
@@ -242,6 +243,7 @@ def read_table(path: Path, columns: set[str]) -> list[dict[str, str]]:
     twice = next((name for name, times in Counter(header).items() if times > 1), None)
     long = next((number for number, row in enumerate(rows, 1) if None in row), None)
     missing = min(columns - set(header), default=None)
+    rows = [row for row in rows if any(row.values())]
     faults = (
         ("\0" in text, "holds a NUL byte: it is damaged or no table; save it as CSV in UTF-8"),
         (twice is not None, f"has the column {twice!r} more than once; keep one of them"),

@@ -114,7 +114,8 @@ def check_people(kept: Sequence[Clip]) -> None:
         people = {clip.person for clip in kept if clip.split == part}
         if len(people) < 2:
             what = f"the {part} part has clips of {min(people)} only"
-            raise DfdError(f"Each part of a study needs at least two people, and {what}; add clips of others.")
+            needed = "Each of a study's three parts needs at least two people, six in all"
+            raise DfdError(f"{needed}, and {what}; add clips of others.")
     pairs = ({(clip.person, clip.pair) for clip in kept if clip.label == label} for label in (0, 1))
     if not set.intersection(*pairs):
         raise DfdError("No fake has the pair and the person of a real clip; give both the same in each pair.")
