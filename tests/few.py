@@ -12,9 +12,9 @@ from dfdlib.core import paths
 EMBEDDED = paths.root() / "data" / "embedded"
 
 
-def copy(folder: Path, people: Sequence[str], stills: int = 1) -> None:
-    """Copy the clips of some people, hard and easy ones, and a number of stills of each."""
-    for table, most in (("clips.csv", 2), ("easy/clips.csv", 2), ("stills.csv", stills)):
+def copy(folder: Path, people: Sequence[str]) -> None:
+    """Copy the clips of some people, hard and easy ones, and one still of each."""
+    for table, most in (("clips.csv", 2), ("easy/clips.csv", 2), ("stills.csv", 1)):
         place = Path(table).parent
         with (EMBEDDED / table).open(encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

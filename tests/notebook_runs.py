@@ -1,4 +1,4 @@
-"""Running the `dfd` command and nbval in processes of their own, for the tests that run notebooks.
+"""Running notebooks without kernels, and nbval, in processes of their own, for the tests that run notebooks.
 
 Every run writes into folders of its own, so that nothing committed changes.
 """
@@ -21,12 +21,6 @@ def environment(folder: Path, fresh: bool) -> dict[str, str]:
     return os.environ | {f"DFD_{name}": str(folder / name.lower()) for name in names}
 
 
-def dfd(folder: Path, *arguments: str, fresh: bool = False) -> subprocess.CompletedProcess:
-    """The command with these arguments, in `environment`."""
-    command = [sys.executable, "-m", "dfdlib", *arguments]
-    return subprocess.run(command, env=environment(folder, fresh), capture_output=True, text=True, timeout=1500)
-
-
 def without_kernels(folder: Path, study: str, *numbers: str, more: Mapping[str, str]) -> subprocess.CompletedProcess:
     """Notebooks in one process from an empty cache, in `environment` and with `more` variables."""
     command = [sys.executable, "-m", "tests.shells", study, *numbers]
@@ -34,7 +28,7 @@ def without_kernels(folder: Path, study: str, *numbers: str, more: Mapping[str, 
     return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=1500)
 
 
-def nbval(folder: Path, *arguments: str, fresh: bool = False) -> str:
+def nbval(folder: Path, *arguments: str) -> str:
     """Run nbval in a process of its own; its summary line. Warnings inside nbval are not this project's."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     command += ["-o", "addopts=", "-o", "filterwarnings="]
@@ -42,7 +36,7 @@ def nbval(folder: Path, *arguments: str, fresh: bool = False) -> str:
     command += ["--confcutdir", str(paths.root()), "-p", "tests.conftest"]
     command += ["--nbval-current-env", f"--nbval-sanitize-with={paths.root() / 'tests' / 'nbval.cfg'}"]
     command += ["--nbval-cell-timeout=900", *arguments]
-    variables = environment(folder, fresh) | {"PYTHONPATH": str(paths.root())}
+    variables = environment(folder, fresh=False) | {"PYTHONPATH": str(paths.root())}
     done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=1500)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
     return done.stdout.strip().splitlines()[-1]

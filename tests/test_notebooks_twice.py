@@ -27,7 +27,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Of the embedded set the people that the smoke study takes, since notebook 04 also learns from the whole set."""
     folder = tmp_path_factory.mktemp("data")
     people = sorted({clip.person for clip in sources.clips(studies.load("smoke"))})
-    few.copy(folder / "embedded", people, stills=1)
+    few.copy(folder / "embedded", people)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DFD_DATA", str(folder))
         yield
