@@ -22,7 +22,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this checkout, not the installed one
 from dfdlib.core import paths, repro
-from dfdlib.evaluation import judging
+from dfdlib.evaluation import judging, results
 
 Case = tuple[str, str, int]  # ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA, threads
 SHARED: Case = (*repro.SHARED.values(), 1)  # what a run takes by default
@@ -53,7 +53,8 @@ def rows(study: str, case: Case, folder: Path, notebooks: Sequence[str]) -> list
         command = [sys.executable, "-m", "dfdlib", "run", study, *notebooks]
         subprocess.run(command, check=True, env=others | names, cwd=copy, stdout=subprocess.DEVNULL)
         (copy / "done").touch()
-    return json.loads(found.read_text())["rows"]
+    kept, synthetic = json.loads(found.read_text())["rows"], results.is_synthetic(study)
+    return [row | {"verdict": judging.verdict(row, synthetic)} for row in kept]  # by today's rule
 
 
 def _copy(target: Path) -> None:
@@ -107,14 +108,13 @@ def page(found: dict[Case, list[dict]]) -> str:
     lines = table(found)
     head = ["| " + " | ".join(row) + " |" for row in (lines.columns, ["---"] * len(lines.columns))]
     body = ["| " + " | ".join(map(str, row)) + " |" for row in lines.itertuples(index=False)]
-    said = f"""The embedded study (synthetic), each line computed anew with the instructions that
-    `ATEN_CPU_CAPABILITY` and
+    said = f"""The embedded study (synthetic), each line computed anew with the instructions that `ATEN_CPU_CAPABILITY` and
     `ONEDNN_MAX_CPU_ISA` allow, on {repro.processor()}. The first line is what every run takes by default
-    (`dfdlib/core/repro.py`). A verdict is what the claim table says of a number and its interval. Training is chaotic:
-    where a last digit is rounded otherwise, another network comes out, as from another seed. So a trained network's
-    row is told from chance only {100 * judging.TRAINING_MARGIN:.0f} points beyond it (`dfdlib/evaluation/judging.py`).
-    That margin was set after the lines avx2 AVX2, avx512 ALL and default SSE41; the others check it. {moved(found)} A
-    verdict is *opposed* where one says above and the other below."""
+    (`dfdlib/core/repro.py`). A verdict is what the claim table says of a number and its interval. Training is
+    chaotic: where a last digit is rounded otherwise, another network comes out, as from another seed. So a
+    trained network's row is told from chance only {100 * judging.TRAINING_MARGIN:.0f} points beyond it
+    (`dfdlib/evaluation/judging.py`). That margin was set after the lines avx2 AVX2, avx512 ALL and default
+    SSE41; the others check it. {moved(found)} A verdict is *opposed* where one says above and the other below."""
     text = "# Verdicts on other processors\n\n" + textwrap.fill(" ".join(said.split()), 115) + "\n\n"
     missing = [" ".join(map(str, case)) for case in dict.fromkeys(CASES) if case not in found]
     more = f"\nNot computed yet: {', '.join(missing)}.\n" if missing else ""
