@@ -109,9 +109,9 @@ def page(found: dict[Case, list[dict]]) -> str:
     head = ["| " + " | ".join(row) + " |" for row in (lines.columns, ["---"] * len(lines.columns))]
     body = ["| " + " | ".join(map(str, row)) + " |" for row in lines.itertuples(index=False)]
     said = f"""The embedded study (synthetic), each line computed anew with the instructions that
-    `ATEN_CPU_CAPABILITY` and `ONEDNN_MAX_CPU_ISA` allow, on {repro.processor()}. The first line is what every run takes by default
-    (`dfdlib/core/repro.py`). A verdict is what the claim table says of a number and its interval. Training is
-    chaotic: where a last digit is rounded otherwise, another network comes out, as from another seed. So a
+    `ATEN_CPU_CAPABILITY` and `ONEDNN_MAX_CPU_ISA` allow, on {repro.processor()}. The first line
+    is what every run takes by default (`dfdlib/core/repro.py`). A verdict is what the claim table says of a number and its interval.
+    Training is chaotic: where a last digit is rounded otherwise, another network comes out, as from another seed. So a
     trained network's row is told from chance only {100 * judging.TRAINING_MARGIN:.0f} points beyond it
     (`dfdlib/evaluation/judging.py`). That margin was set after the lines avx2 AVX2, avx512 ALL and default
     SSE41; the others check it. {moved(found)} A verdict is *opposed* where one says above and the other below."""
