@@ -110,7 +110,8 @@ def page(found: dict[Case, list[dict]]) -> str:
     body = ["| " + " | ".join(map(str, row)) + " |" for row in lines.itertuples(index=False)]
     said = f"""The embedded study (synthetic), each line computed anew with the instructions that
     `ATEN_CPU_CAPABILITY` and `ONEDNN_MAX_CPU_ISA` allow, on {repro.processor()}. The first line
-    is what every run takes by default (`dfdlib/core/repro.py`). A verdict is what the claim table says of a number and its interval.
+    is what every run takes by default (`dfdlib/core/repro.py`). A verdict is what the claim table says of a
+    number and its interval.
     Training is chaotic: where a last digit is rounded otherwise, another network comes out, as from another seed. So a
     trained network's row is told from chance only {100 * judging.TRAINING_MARGIN:.0f} points beyond it
     (`dfdlib/evaluation/judging.py`). That margin was set after the lines avx2 AVX2, avx512 ALL and default
