@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ import yaml
 from packaging.requirements import Requirement
 from rich.console import Console
 
-from dfdlib.command import progress, run
+from dfdlib.command import progress, recipes, run
 from dfdlib.core import cache, disk, errors, paths, repro, studies, values
 from dfdlib.core.errors import DfdError
 from dfdlib.plots import canvas
@@ -238,6 +239,61 @@ def test_an_unwritable_build_is_a_sentence(tmp_path: Path, monkeypatch: pytest.M
     said = capsys.readouterr().err
     assert stopped.value.code == 2 and said.count("\n") == 1
     assert re.match(r"dfd: .*build/embedded can't be opened or written \(Not a directory\); free space there", said)
+
+
+@pytest.mark.parametrize("variable", ["DFD_CACHE", "DFD_RUNS", "DFD_RESULTS", "DFD_FIGURES"])
+@pytest.mark.parametrize("start", ["run", "train"])
+def test_a_folder_that_can_not_be_written_is_told_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, start: str
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setattr(paths, "build", lambda: tmp_path / "build")
+    monkeypatch.setenv(variable, str(tmp_path / "file" / "below"))
+    monkeypatch.setattr(run, "_all", lambda *_: pytest.fail("it started"))
+    monkeypatch.setattr(recipes.frames, "of_study", lambda *_: pytest.fail("it started"))
+    said = rf"file/below can't be written \(a file is in the place of a folder\); set {variable} to a folder elsewhere"
+    with pytest.raises(DfdError, match=said):
+        run.run_study("smoke", Console()) if start == "run" else list(recipes.train_by_name("smoke", "paper"))
+
+
+def test_a_full_disk_is_told_before_anything_is_computed(tmp_path: Path) -> None:
+    """A limit on the size of files stands for a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (disk.PROBE // 2, hard))
+    try:
+        with pytest.raises(DfdError, match=r"cache can't be written .*; free space there, or set DFD_CACHE to"):
+            disk.check_writable(tmp_path / "cache", "set DFD_CACHE to a folder elsewhere")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    disk.check_writable(tmp_path / "cache", "")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_run_after_which_nothing_changed_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changed are: a setting, a number that the run wrote, and whatever `--again` asks for."""
+    started: list[str] = []
+
+    def whole(study: studies.Study, *_: object) -> None:
+        started.append(study.name)
+        with disk.replacing(paths.results(study.name) / "smoke.json") as partial:
+            partial.write_text("{}", encoding="utf-8")
+
+    monkeypatch.setattr(paths, "build", lambda: tmp_path / "build")
+    monkeypatch.setattr(run, "_all", whole)
+    for times, change in enumerate(
+        (
+            lambda: None,
+            lambda: (paths.results("smoke") / "smoke.json").write_text("{ }", encoding="utf-8"),
+            lambda: monkeypatch.setenv("DFD_WORLD_MODEL", str(paths.assets() / "world_model.csv")),
+        ),
+        start=1,
+    ):
+        change()
+        run.run_study("smoke", Console())
+        run.run_study("smoke", Console())
+        assert started == ["smoke"] * times
+    run.run_study("smoke", Console(), again=True)
+    assert len(started) == times + 1
 
 
 def test_a_disk_that_is_full_ends_in_a_sentence_and_a_defect_does_not(capsys) -> None:

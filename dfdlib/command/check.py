@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 
-from dfdlib.core import cache, paths, repro, weight_files
+from dfdlib.core import cache, disk, paths, repro, weight_files
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
 from dfdlib.data import sources, status
@@ -19,6 +19,15 @@ def check(study: Study, whole: bool = True) -> None:
     told = refusal(study, [row for row in status.status(study) if whole or row.variable == own])
     if told:
         raise DfdError(told)
+    check_places(study)
+
+
+def check_places(study: Study) -> None:
+    """DfdError where a folder that the study writes to cannot be written, or its disk is full."""
+    places = {"DFD_CACHE": paths.cache(), "DFD_RUNS": paths.runs()}
+    places |= {"DFD_RESULTS": paths.results(study.name), "DFD_FIGURES": paths.figures(study.name)}
+    for variable, place in places.items():
+        disk.check_writable(place, f"set {variable} to a folder elsewhere")
 
 
 def refusal(study: Study, rows: Sequence[SourceStatus]) -> str:

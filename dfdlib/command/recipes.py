@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
+from dfdlib.command import check
 from dfdlib.core import repro, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
@@ -35,6 +36,7 @@ def train_by_name(name: str, recipe: str) -> Iterator[str]:
     if recipe not in (*RECIPES, "compare"):
         raise DfdError(f"There is no recipe {recipe!r}; choose one of: {', '.join(RECIPES)}, compare.")
     study = studies.load(name)
+    check.check_places(study)
     repro.start(study.seed, study.threads)
     found = frames.of_study(study)
     if recipe == "compare":

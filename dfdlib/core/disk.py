@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 import threading
 import time
 import zipfile
@@ -38,6 +39,7 @@ PARSING = threading.Lock()
 PARTIAL = re.compile(r"\.(\d+)-\d+\.partial$")
 TEXT_COLUMNS = ("clip_id", "file", "pair", "person", "split", "branch")  # columns of text, whatever it looks like
 ABANDONED_AFTER = 24 * 3600  # seconds; a process number may belong to another process by then
+PROBE = 2**24  # bytes; a disk with less room fills within minutes
 DELIMITERS = ",;\t"  # of tables that others write
 MOST_FILE_BYTES = 2**29  # of an image file or an array: the largest image at 16 bit and four channels
 # What a reader raises for damaged bytes: its own ValueError, Python's errors, and those that `decoding` converts.
@@ -70,6 +72,14 @@ def explained(path: Path, remedy: str = ELSEWHERE) -> Iterator[None]:
         why = IN_THE_WAY.get(error.errno) or error.strerror or error
         space = "free space there, or " if error.errno in (*FULL, None) else ""
         raise DfdError(f"{path} can't be written ({why}); {space}{remedy}. What was written before is kept.") from None
+
+
+def check_writable(folder: Path, remedy: str) -> None:
+    """DfdError where no file of PROBE bytes can be written to a folder, which is made where it is missing."""
+    with explained(folder, remedy):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(PROBE))
 
 
 def set_aside(path: Path) -> Path:
