@@ -68,9 +68,9 @@ WHY = {
     "resnet.best_on_test.frame_acc": "the paper picks its best epoch on the evaluated set, and so does this row "
     "(notebook 03)",
     "headpose.paper.frame_acc": "50.1 % is the share of the larger class. An SVM that gives all frames one verdict "
-    "scores it or the rest, whatever the world coordinates are: the best explanation, not a proof (notebook 04)",
-    "system.frame_acc_gain": "the paper's gain is less than one of the 28 test videos (3.6 points); the rule of its "
-    "decision maker is not stated (notebook 05)",
+    "scores it or the rest, whatever points the head model has: the best explanation, not a proof (notebook 04)",
+    "system.frame_acc_gain": "the paper's gain is less than one of the 28 test videos of the published split (3.6 "
+    "points); the rule of its decision maker is not stated (notebook 05)",
     "sr.native.frame_acc_gain": "the crops are already as large as the network's input, so nearly all that is gained "
     "by enlarging is lost again; the check could hardly fail (notebooks 05 and 06)",
 }

@@ -28,7 +28,7 @@ def accuracies() -> str:
         f"{100 * judging.ACCURACIES['system']:.1f} %. "
         f"Joining the parts changes the accuracy by {read.short(system)}, {paper} the paper's "
         f"{100 * judging.PAPER[system]:+.1f} {nothing}. "
-        f"Super-resolution first changes it by {read.short(enlarged)}, {matters}."
+        f"Super-resolution first changes the accuracy of a ResNet trained by one cycle by {read(enlarged)}, {matters}."
     )
 
 

@@ -32,8 +32,12 @@ class Estimate:
 
     @property
     def counted(self) -> str:
-        """What the number was counted on, such as "889 frames of 7 people, 3 trainings"."""
-        people = f" of {self.people} people" if self.people else ""
+        """What the number was counted on, such as "889 frames of 7 people, 3 trainings".
+
+        Photographs of which each counts as another person, since nobody is named, are "452 images".
+        """
+        named = self.people and (self.unit, self.n) != ("images", self.people)
+        people = f" of {self.people:,} people" if named else ""
         return f"{self.n:,} {self.unit}{people}" + (f", {self.trainings} trainings" if self.trainings > 1 else "")
 
     def columns(self, name: str) -> dict[str, float]:

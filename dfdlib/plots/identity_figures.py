@@ -13,8 +13,8 @@ WIDTH = 0.025  # of a bin of distance
 BINS = np.arange(0.15, 1.0, WIDTH)
 STYLES = {"fake": (FAKE, "--"), "real": (REAL, "-"), "self-blended real": (THIRD, "-.")}
 PANELS = {  # the frames, and their template: columns of `identity.measure`
-    "test part": ("template from the training part", "distance", "threshold"),
-    "all frames": ("template from all other people", "others_distance", "others_threshold"),
+    "test part": ("mean of the training fakes", "distance", "threshold"),
+    "all frames": ("mean of all other people's fakes", "others_distance", "others_threshold"),
 }
 
 

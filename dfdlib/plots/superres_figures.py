@@ -74,7 +74,7 @@ def paired(table: pd.DataFrame) -> Figure:
     right.hist(gain, 24, color="0.75")
     right.axvline(0, color="0.5", lw=1)
     right.axvline(gain.mean(), color=WAYS["FSRCNN"], lw=2, label=f"mean {gain.mean():+.2f} dB")
-    right.set(xlabel="FSRCNN minus bicubic, same image (dB)", xlim=(min(0, gain.min()) - 0.1, None))
+    right.set(xlabel="FSRCNN minus bicubic, same image (dB)", ylabel="images", xlim=(min(0, gain.min()) - 0.1, None))
     right.legend(fontsize=9)
     return fig
 
