@@ -139,6 +139,7 @@ def has_networks(module: str) -> bool:
     return any(re.search(r"^(import|from) torch\b", _source(name), re.MULTILINE) for name in imported(module))
 
 
+@functools.cache
 def _direct(module: str) -> list[str]:
     names = []
     for node in ast.walk(_parsed(_source(module))):
@@ -166,6 +167,7 @@ def _source(module: str) -> str:
     return path.read_text(encoding="utf-8") if path else ""
 
 
+@functools.cache  # most modules are among the imports of many
 def _bare(source: str) -> str:
     tree = _parsed(source)
     for node in ast.walk(tree):

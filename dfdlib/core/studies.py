@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import reprlib
 import typing
 from dataclasses import dataclass, field
@@ -168,13 +169,18 @@ def load(name: str) -> Study:
         raise DfdError(f"There is no study {name!r} ({path} is missing); choose one of: {known}.")
     values = _parsed(path)
     try:
-        study = TypeAdapter(Study).validate_python({"name": name} | values if isinstance(values, dict) else values)
+        study = _adapter().validate_python({"name": name} | values if isinstance(values, dict) else values)
     except ValidationError as error:
         raise DfdError(f"{path}: {_sentence(error.errors()[0])}.") from None
     faults = _faults(study)
     if faults:
         raise DfdError(f"{path}: {faults[0]}.")
     return study
+
+
+@functools.cache  # making it takes ten times as long as using it, and every recorded number asks for its study
+def _adapter() -> TypeAdapter[Study]:
+    return TypeAdapter(Study)
 
 
 def _faults(study: Study) -> list[str]:
