@@ -29,6 +29,7 @@ SCORES = {
     "frame_ece": "calibration error of frames",
     "frame_brier": "Brier score of frames",
 }
+DIFFERENCES = ("gain", "excess", "own_minus_others")  # ends of ids whose numbers are differences of shares
 MISSING = "a number that this study does not have"
 
 
@@ -119,7 +120,7 @@ def number(key: str, found: Estimate) -> str:
 
     The end of `key`, a row's id, says which of these it is.
     """
-    value, low, high, gain = found.value, found.low, found.high, key.endswith("gain")
+    value, low, high, gain = found.value, found.low, found.high, key.endswith(DIFFERENCES)
     if unit := next((name for name in UNITS if key.removesuffix("_gain").endswith(name)), None):
         digits = 2 if UNITS[unit] else 3
         value, low, high = (round(end, digits) + 0.0 for end in (value, low, high))

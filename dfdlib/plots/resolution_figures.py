@@ -84,8 +84,8 @@ def gains(tables: dict[str, pd.DataFrame]) -> Figure:
         for axis, (trained, part) in zip(line, table.groupby("trained", sort=False), strict=True):
             _gains(axis, part)
             axis.set_title(f"{name}: {TRAINED[trained]}", fontsize=10)
-        line[0].set_ylabel("height of the face (px)")
     fig.legend(*axes[0, 0].get_legend_handles_labels(), fontsize=9, loc="outside upper left", ncols=2)
+    fig.supylabel("height of the face (px)", fontsize=10)
     for axis in axes[-1]:
         axis.set_xlabel("AUC with FSRCNN minus AUC with bicubic")
     return fig
