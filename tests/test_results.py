@@ -187,6 +187,20 @@ def test_each_of_the_papers_claims_and_figures_has_a_verdict_and_a_reason() -> N
         assert any(name in row[0] for row in rows) and (paths.root() / "figures" / f"{file}.png").is_file()
 
 
+def test_the_frames_of_uadfvs_tested_videos_are_some_7100_as_said_beside_yangs_11058() -> None:
+    """A clip's frames were taken at even steps, so that its last number and a step give its length."""
+    frames = results.scores("uadfv", "resnet.one_cycle", "test", committed=True).groupby("clip_id")["frame"]
+    lengths = frames.max() + frames.apply(lambda numbers: numbers.sort_values().diff().min())
+    assert len(lengths) == 28 and round(lengths.sum(), -2) == 7100
+    assert "the 28 videos tested here have some 7,100 frames" in claims.markdown_elsewhere()
+
+
+def test_counts_name_people_where_there_are_names() -> None:
+    assert Estimate(0.5, 0.4, 0.6, 3099, "frames", 30, 2).counted == "3,099 frames of 30 people, 2 trainings"
+    assert Estimate(0.5, 0.4, 0.6, 1400, "images", 1400).counted == "1,400 images"
+    assert Estimate(0.5, 0.4, 0.6, 1200, "frames", 1200).counted == "1,200 frames of 1,200 people"
+
+
 def test_a_changed_number_in_readme_is_noticed(monkeypatch, tmp_path) -> None:
     (tmp_path / "results").mkdir()
     monkeypatch.setenv("DFD_RESULTS", str(tmp_path / "results"))
