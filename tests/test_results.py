@@ -193,6 +193,7 @@ def test_the_frames_of_uadfvs_tested_videos_are_some_7100_as_said_beside_yangs_1
     lengths = frames.max() + frames.apply(lambda numbers: numbers.sort_values().diff().min())
     assert len(lengths) == 28 and round(lengths.sum(), -2) == 7100
     assert "the 28 videos tested here have some 7,100 frames" in claims.markdown_elsewhere()
+    assert "93.75 % by face_recognition, 88.16 % by MTCNN, 74.50 % by BlazeFace" in claims.markdown_elsewhere()
 
 
 def test_counts_name_people_where_there_are_names() -> None:
