@@ -72,14 +72,16 @@ def _panel(axis: Axes, found: pd.DataFrame, y: dict[tuple[str, str], float]) -> 
 def recipes(table: pd.DataFrame) -> Figure:
     """Curves of the shipped detector's recipes over the pairs seen: training loss, and AUC on validation.
 
-    table: a row an epoch, columns recipe, pairs, train_loss, auc_uadfv and macro_auc.
+    table: a row an epoch, columns recipe, seed, pairs, train_loss, auc_uadfv and macro_auc; seeds but 1 are thin.
     """
     fig, axes = canvas.grid(1, 3, 11, 3.4)
     panels = {"train_loss": "training loss", "auc_uadfv": "AUC, UADFV", "macro_auc": "mean AUC of four sources"}
     colours = (REAL, FAKE, canvas.THIRD, canvas.FOURTH)
     for axis, (column, title) in zip(axes[0], panels.items(), strict=True):
         for (name, rows), colour, marker in zip(table.groupby("recipe", sort=False), colours, "osD^", strict=False):
-            axis.plot(rows["pairs"] / 1000, rows[column], color=colour, marker=marker, ms=4, label=name)
+            for seed, run in rows.groupby("seed"):
+                style = {"marker": marker, "ms": 4, "label": name} if seed == 1 else {"lw": 0.8, "alpha": 0.7}
+                axis.plot(run["pairs"] / 1000, run[column], color=colour, **style)
         axis.set(title=title, xlabel="pairs seen, thousands")
     axes[0, 0].legend(fontsize=8)
     return fig

@@ -32,7 +32,7 @@ from tools.weights import faces, judged, learning
 from tools.weights.blends import How
 from tools.weights.learning import Recipe
 
-SEEDS = 1
+SEEDS = 5  # an hour and a half on two cores
 EVERY = 4  # one validation frame in so many is scored after each epoch
 OURS = Recipe(replace(NETWORK, weights="imagenet"), How(size=NETWORK.input_size), epochs=8, steps=100)
 FIRST = ("conv_stem", "bn1", "blocks.0.", "blocks.1.")  # layers that take half of the time
@@ -164,6 +164,8 @@ def made(study: Study, recipe: Recipe, seeds: int, on_epoch: training.OnEpoch) -
     trained = [train(study, recipe, seed, on_epoch) for seed in range(1, seeds + 1)]
     rows = [{"seed": one.seed} | judged.summary(one.validation) for one in trained]
     yield results.write_table(study.name, "detector_seeds", pd.DataFrame(rows)).round(3).T.to_string()
+    curves = [one.history.drop(columns="seconds").assign(seed=one.seed) for one in trained]
+    results.write_table(study.name, "detector_seed_curves", pd.concat(curves))
     path = save_network(calibrate(median(trained)), paths.runs() / study.name / "detector.safetensors")
     yield f"weights: {path} (sha256 {cache.sha256(path)})"
     scores = results.write_table(study.name, "detector_scores", tested(study, path))
