@@ -286,6 +286,7 @@ def test_the_cards_file_is_the_shipped_one_and_its_numbers_are_those_of_the_run(
     assert cache.sha256(shipped.resnet_path()) in card
     table = results.committed_table("uadfv", "detector")
     assert detector_weights.markdown(table) in card
+    assert detector_weights.reliability(results.committed_table("uadfv", "detector_scores")) in card
     assert verdict_weights.markdown() in card and verdict_weights.sentence() in re.sub(r"\s+", " ", card)
     scores = results.committed_table("uadfv", "detector_scores")
     for row in table[table["tested"].isin(["uadfv", "embedded"])].to_dict("records"):

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -149,6 +150,22 @@ def _row(row: dict) -> tuple[str, ...]:
     ends = ("", "_low", "_high")
     found = (transfer.with_interval(*(row[name + end] for end in ends), digits=3) for name in numbers)
     return ABOUT.get(row["tested"], row["tested"]), row["branch"], counted, *found
+
+
+BINS = {"below 0.2": (0, 0.2), "0.2 to 0.5": (0.2, 0.5), "0.5 to 0.8": (0.5, 0.8), "above 0.8": (0.8, np.inf)}
+RELIABILITY = ("uadfv", "jpeg30", "embedded-easy", "embedded", "lfw", "celeba", "blurred", "super-resolved")
+
+
+def reliability(scores: pd.DataFrame) -> str:
+    """The table of the card: of the frames with such a score of the network, how many were fake, by source."""
+    rows = [("tested on", "frames with p_fake", *BINS), ("---",) * (2 + len(BINS))]
+    for name in RELIABILITY:
+        part = scores[scores["tested"] == name]
+        each = (part[(part["resnet"] >= low) & (part["resnet"] < high)]["label"] for low, high in BINS.values())
+        rows.append(
+            (ABOUT[name], "fake ones, of all", *(f"{own.sum()} of {len(own)}" if len(own) else "-" for own in each))
+        )
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def save_network(model: nn.Module, path: Path) -> Path:
