@@ -55,7 +55,7 @@ study: $(VENV)/installed ## run the notebooks and print the claim table (STUDY=e
 figures: $(VENV)/installed ## draw the figures without a run, in under a minute, but for those of a trained network
 	@$(BIN)/dfd figures $(STUDY)
 
-test: $(VENV)/installed ## lint, unit tests, notebooks run and compared (some eleven minutes)
+test: $(VENV)/installed ## lint, unit tests, notebooks run and compared (ten to twenty minutes)
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet . && $(BIN)/lint-imports --no-logo >/dev/null
 	@$(BIN)/python -m pytest $(WORKERS)
 
