@@ -265,6 +265,11 @@ def test_the_median_seed_ships_and_not_the_best() -> None:
     assert detector_weights.median(trained).seed == 2
 
 
+def test_the_shipped_seed_is_the_median_of_the_committed_five() -> None:
+    seeds = results.committed_table("uadfv", "detector_seeds").sort_values("macro_auc")["seed"].tolist()
+    assert len(seeds) == 5 and f"**seed {seeds[2]}**, which has the median" in CARD.read_text()
+
+
 def test_nobody_of_the_photographs_is_in_two_parts(tmp_path, monkeypatch) -> None:
     still = sorted((paths.embedded() / "stills").glob("*.jpg"))[0]
     for person in range(14):
