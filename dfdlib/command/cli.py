@@ -118,8 +118,8 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a page with pictures.")] = None,
-    frames: Annotated[int, typer.Option(min=1, max=1000, help="Frames of a video to look at.")] = 32,
-    rule: Annotated[str, typer.Option(help="resnet (the network), mean, either or both.")] = "resnet",
+    frames: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Frames of a video to look at.")] = 32,
+    rule: Annotated[str, typer.Option(metavar="RULE", help="resnet (the network), mean, either or both.")] = "resnet",
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask, however many files there are.")] = False,
 ) -> None:
     """Judge the faces in pictures and videos, offline. A score is not evidence: do not accuse anybody with it.
@@ -197,7 +197,6 @@ def recompute(
     For example:
 
     $ dfd recompute
-
     $ dfd recompute results/scores/uadfv.csv
     """
     from dfdlib.evaluation import recompute

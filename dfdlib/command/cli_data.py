@@ -108,18 +108,24 @@ def prepare(
             metavar="OUT", show_default=False, help="The folder for the face tracks; a second run resumes there."
         ),
     ],
-    max_frames: Annotated[int, typer.Option(min=0, help="Frames to look at, evenly spaced; 0 means all.")] = 32,
+    max_frames: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Frames to look at, evenly spaced; 0 means all.")
+    ] = 32,
     upsample: Annotated[
-        int, typer.Option(min=0, max=3, help="1 also finds faces 40 pixels wide, in four times the time.")
+        int, typer.Option(metavar="N", min=0, max=3, help="1 also finds faces 40 pixels wide, in four times the time.")
     ] = 0,
-    margin: Annotated[float, typer.Option(min=0, max=2, help="Margin as a share of the landmarks' size.")] = 0.1,
-    size: Annotated[int, typer.Option(min=16, max=1024, help="Side of a face crop in pixels.")] = 128,
+    margin: Annotated[
+        float, typer.Option(metavar="SHARE", min=0, max=2, help="Margin as a share of the landmarks' size.")
+    ] = 0.1,
+    size: Annotated[int, typer.Option(metavar="PIXELS", min=16, max=1024, help="Side of a face crop in pixels.")] = 128,
     follow: Annotated[
         bool,
         typer.Option("--follow", help="Follow the face instead of searching each frame: two to three times as fast."),
     ] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Clips prepared in parallel.")] = os.cpu_count() or 1,
-    scheduler: Annotated[str, typer.Option(help="Use a Dask cluster instead: tcp://HOST:PORT.")] = "",
+    jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Clips prepared in parallel.")] = os.cpu_count() or 1,
+    scheduler: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Use a Dask cluster instead: tcp://HOST:PORT.")
+    ] = "",
 ) -> None:
     """Find and crop the face in every video of a folder.
 
