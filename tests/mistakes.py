@@ -55,6 +55,16 @@ WRONG = [
         r"near in raw pixels\. Are they alike",
     ),
     ("01.4", 0, "return str(original), str(replaced)", r"right pictures under other names"),
+    (
+        "01.4",
+        0,
+        """
+        unlike = [[np.abs(a - b).mean() for b in test] for a in train]
+        i, j = np.unravel_index(np.argmin(unlike), (len(train), len(test)))
+        return f"train {i}", f"test {j}"
+        """,
+        r"right by luck: .*In which type do you subtract",
+    ),
     ("02.1", 0, "return 3.0", r"half the \*squared\* error"),
     ("02.1", 0, "return -6.0", r"size is right and the sign is wrong"),
     ("02.1", 0, "return 13.9", r"[Aa] logarithm of another base"),
