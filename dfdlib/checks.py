@@ -59,7 +59,8 @@ def ask(name: str, function: Callable, *given: Any, parts: int = 0) -> Any:
         raise _nothing(name)
     if isinstance(found, bool | np.bool_):
         raise _hint(name, f"the answer is {found}. Which type does the first line of the function promise?")
-    if parts and not (isinstance(found, tuple | list) and len(found) == parts):
+    several = isinstance(found, tuple | list) or (isinstance(found, np.ndarray) and found.ndim > 0)
+    if parts and not (several and len(found) == parts):
         raise _wrong_type(name, found, f"{parts} results, in this order, were")
     return found
 

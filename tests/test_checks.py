@@ -121,6 +121,7 @@ def test_a_function_gets_copies_and_its_parts_are_counted() -> None:
 
     assert checks.ask("x", spoils, data).sum() == 3 and data.sum() == 0
     assert checks.ask("x", lambda: (1, 2), parts=2) == (1, 2)
+    assert [*checks.ask("x", lambda: np.array([1, 2]), parts=2)] == [1, 2]  # as np.quantile gives
     with pytest.raises(checks.Hint, match="the answer is 7; 2 results, in this order, were asked for"):
         checks.ask("x", lambda: 7, parts=2)
 
