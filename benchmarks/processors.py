@@ -1,8 +1,10 @@
 """Do other instructions or threads change a verdict? The embedded study, computed anew for each combination.
 
     python benchmarks/processors.py [FOLDER]
+    python benchmarks/processors.py keep
 
 FOLDER keeps the finished combinations, so that an interrupted benchmark goes on; by default it is a temporary one.
+`keep` adds the published numbers to those of other machines, which the page's second part compares.
 tests/test_notebooks_twice.py does the same with the smoke study and two combinations.
 """
 
@@ -36,6 +38,7 @@ SHOWN = {
     "system.frame_acc": "combined system",
     "no_fakes.embedded.frame_auc_gain": "AUC gained without fakes",
 }
+PUBLISHED = Path(__file__).with_name("published_runs.csv")  # rows of `embedded` as other machines published them
 STUDY, NOTEBOOKS = "embedded", ("01", "02", "03", "04", "05", "07")  # 06 gives no verdict
 
 
@@ -115,18 +118,49 @@ def page(found: dict[Case, list[dict]]) -> str:
     Training is chaotic: where a last digit is rounded otherwise, another network comes out, as from another seed. So a
     trained network's row is told from chance only {100 * judging.TRAINING_MARGIN:.0f} points beyond it
     (`dfdlib/evaluation/judging.py`). That margin was set after the lines avx2 AVX2, avx512 ALL and default
-    SSE41; the others check it. {moved(found)} A verdict is *opposed* where one says above and the other below.
-    Every `make study` with `make test` after it asks the first line's question of its own machine
-    (`tests/test_notebooks_run.py`): on an Intel Xeon (Cascade Lake, AVX-512 without bfloat16) all 131 verdicts were
-    the published ones too, with 53 of 214 numbers different."""
+    SSE41; the others check it. {moved(found)} A verdict is *opposed* where one says above and the other below."""
     text = "# Verdicts on other processors\n\n" + textwrap.fill(" ".join(said.split()), 115) + "\n\n"
     missing = [" ".join(map(str, case)) for case in dict.fromkeys(CASES) if case not in found]
     more = f"\nNot computed yet: {', '.join(missing)}.\n" if missing else ""
-    return text + "\n".join([*head, *body]) + "\n" + more
+    return text + "\n".join([*head, *body]) + "\n" + more + "\n" + machines()
+
+
+def machines() -> str:
+    """The page's second part: the runs in PUBLISHED, of other machines, against the numbers published now."""
+    now = pd.DataFrame(results.rows(STUDY, committed=True)).set_index("id")
+    lines = ["| machine | same verdicts | other numbers | an end moved by at most |", "| --- | --- | --- | --- |"]
+    for machine, run in pd.read_csv(PUBLISHED, keep_default_na=False).groupby("machine", sort=False):
+        run = run.set_index("id").loc[now.index]
+        told = now["verdict"] != ""
+        ends = 100 * (run.loc[told, ["low", "high"]] - now.loc[told, ["low", "high"]]).abs().max(axis=1)
+        same = (run["verdict"] == now["verdict"])[told]
+        moved_most = f"{ends.max():.0f} points (`{ends.idxmax()}`)"
+        other = (run["value"] != now["value"]).sum()
+        lines.append(f"| {machine} | {same.sum()} of {len(same)} | {other} of {len(now)} | {moved_most} |")
+    said = f"""Published runs of the embedded study (synthetic) on other machines, all by the instructions that a run
+    takes by default, against the one published now, on {results.machine(STUDY, committed=True)}. Machines that allow
+    the same instructions may still round otherwise. `tests/test_notebooks_run.py` asks the same of each
+    machine that runs it.
+    The margin is no bound: another machine can move an end by more, and a verdict stays where no decided row is so
+    near its edge."""
+    text = textwrap.fill(" ".join(said.split()), 115)
+    return "## Published runs on other machines\n\n" + text + "\n\n" + "\n".join(lines) + "\n"
+
+
+def keep() -> None:
+    """Add the numbers that are published now to PUBLISHED, under their machine, before another machine publishes."""
+    columns = ["id", "value", "low", "high", "verdict"]
+    now = pd.DataFrame(results.rows(STUDY, committed=True))[columns]
+    now.insert(0, "machine", results.machine(STUDY, committed=True))
+    older = pd.read_csv(PUBLISHED, keep_default_na=False) if PUBLISHED.is_file() else now.iloc[:0]
+    kept = pd.concat([older[older["machine"] != now["machine"].iloc[0]], now])
+    kept.to_csv(PUBLISHED, index=False)
 
 
 def main() -> None:
-    """Compute what is missing, and write the page after each combination."""
+    """Compute what is missing, and write the page after each combination; or `keep`."""
+    if sys.argv[1:] == ["keep"]:
+        return keep()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(sys.argv[1] if len(sys.argv) > 1 else temporary)
         found: dict[Case, list[dict]] = {}

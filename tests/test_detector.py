@@ -25,6 +25,7 @@ from dfdlib.faces import frames
 from dfdlib.headpose import pnp, worldmodel
 from dfdlib.resnet import architectures, classifier
 from tools.weights import blends, faces, judged, learning
+from tools.weights import card as card_tables
 from tools.weights import detector as detector_weights
 from tools.weights import verdicts as verdict_weights
 from tools.weights.blends import How
@@ -266,8 +267,11 @@ def test_the_median_seed_ships_and_not_the_best() -> None:
 
 
 def test_the_shipped_seed_is_the_median_of_the_committed_five() -> None:
-    seeds = results.committed_table("uadfv", "detector_seeds").sort_values("macro_auc")["seed"].tolist()
-    assert len(seeds) == 5 and f"**seed {seeds[2]}**, which has the median" in CARD.read_text()
+    seeds, card = results.committed_table("uadfv", "detector_seeds"), CARD.read_text()
+    middle = seeds.sort_values("macro_auc")["seed"].iloc[2]
+    assert len(seeds) == 5 and f"**seed {middle}**, which has the median" in card
+    table = card_tables.seeds_table(seeds)
+    assert table in card and f"seed {middle}, shipped" in table
 
 
 def test_nobody_of_the_photographs_is_in_two_parts(tmp_path, monkeypatch) -> None:
@@ -290,8 +294,8 @@ def test_the_cards_file_is_the_shipped_one_and_its_numbers_are_those_of_the_run(
     card = CARD.read_text()
     assert cache.sha256(shipped.resnet_path()) in card
     table = results.committed_table("uadfv", "detector")
-    assert detector_weights.markdown(table) in card
-    assert detector_weights.reliability(results.committed_table("uadfv", "detector_scores")) in card
+    assert card_tables.measured(table) in card
+    assert card_tables.reliability(results.committed_table("uadfv", "detector_scores")) in card
     assert verdict_weights.markdown() in card and verdict_weights.sentence() in re.sub(r"\s+", " ", card)
     scores = results.committed_table("uadfv", "detector_scores")
     for row in table[table["tested"].isin(["uadfv", "embedded"])].to_dict("records"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from benchmarks import processors
-from dfdlib.core import repro
+from dfdlib.core import paths, repro
 from tests.conftest import masked
 
 
@@ -32,3 +34,11 @@ def test_every_capability_meets_every_instruction_set_and_both_numbers_of_thread
 def test_of_a_trained_cell_only_numbers_and_spaces_are_forgiven() -> None:
     assert masked("AUC  0.93 [-0.1, nan], n = 1,085") == masked("AUC 1.0 [0.25, 3e-05], n = 7")
     assert masked("a gain 0.1") != masked("a loss 0.1") and masked(None) is None
+
+
+def test_the_page_compares_the_published_runs_of_all_machines_and_readme_says_how_far_they_differ() -> None:
+    page = (paths.root() / "benchmarks" / "processors.md").read_text(encoding="utf-8")
+    readme = " ".join((paths.root() / "README.md").read_text(encoding="utf-8").split())
+    assert page.endswith(processors.machines())
+    most = max(map(int, re.findall(r"\| (\d+) points \(", processors.machines())))
+    assert f"by up to {most} points between two machines" in readme

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -29,11 +28,11 @@ from dfdlib.evaluation import results
 from dfdlib.experiments import transfer
 from dfdlib.faces.frames import FrameSet
 from dfdlib.resnet import classifier
-from tools.weights import faces, judged, learning
+from tools.weights import card, faces, judged, learning
 from tools.weights.blends import How
 from tools.weights.learning import Recipe
 
-SEEDS = 5  # an hour and a half on two cores
+SEEDS = 5  # some 22 minutes each on one core of an Intel Xeon at 2.5 GHz
 EVERY = 4  # one validation frame in so many is scored after each epoch
 OURS = Recipe(replace(NETWORK, weights="imagenet"), How(size=NETWORK.input_size), epochs=8, steps=100)
 FIRST = ("conv_stem", "bn1", "blocks.0.", "blocks.1.")  # layers that take half of the time
@@ -99,17 +98,6 @@ def calibrate(one: Trained) -> nn.Module:
 
 
 NAMES = {"resnet": "network", "headpose": "head pose", "p_fake": "mean of both"}
-ABOUT = {
-    "uadfv": "UADFV, the published test part",
-    "embedded": "rendered people, hard fakes, test part (synthetic)",
-    "embedded-easy": "rendered people, easy fakes, test part (synthetic)",
-    "lfw": "Labeled Faces in the Wild, other people, all real",
-    "celeba": "photographs of CelebA, all real",
-    "blurred": "every second one of these people's photographs, blurred",
-    "jpeg30": "UADFV's test part after JPEG of quality 30",
-    "super-resolved": "real frames of UADFV's test part, shrunk to 32 px and enlarged by FSRCNN",
-    "yours": "clips of DFD_VIDEOS",
-}
 
 
 def tested(study: Study, weights: Path | None = None) -> pd.DataFrame:
@@ -137,37 +125,6 @@ def measure(scores: pd.DataFrame, resamples: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """The table of `measure` for the card: AUC of frames, and the shares of real and of fake frames called fake."""
-    head = ("tested on", "what scores", "counted on", "AUC of frames", "real called fake", "fake called fake")
-    rows = [head, ("---",) * len(head), *map(_row, table.to_dict("records"))]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _row(row: dict) -> tuple[str, ...]:
-    counted = f"{row['frames']} frames of {row['people']} {'person' if row['people'] == 1 else 'people'}"
-    numbers = ("frame_auc", "real_called_fake", "fake_called_fake")
-    ends = ("", "_low", "_high")
-    found = (transfer.with_interval(*(row[name + end] for end in ends), digits=3) for name in numbers)
-    return ABOUT.get(row["tested"], row["tested"]), row["branch"], counted, *found
-
-
-BINS = {"below 0.2": (0, 0.2), "0.2 to 0.5": (0.2, 0.5), "0.5 to 0.8": (0.5, 0.8), "above 0.8": (0.8, np.inf)}
-RELIABILITY = ("uadfv", "jpeg30", "embedded-easy", "embedded", "lfw", "celeba", "blurred", "super-resolved")
-
-
-def reliability(scores: pd.DataFrame) -> str:
-    """The table of the card: of the frames with such a score of the network, how many were fake, by source."""
-    rows = [("tested on", "frames with p_fake", *BINS), ("---",) * (2 + len(BINS))]
-    for name in RELIABILITY:
-        part = scores[scores["tested"] == name]
-        each = (part[(part["resnet"] >= low) & (part["resnet"] < high)]["label"] for low, high in BINS.values())
-        rows.append(
-            (ABOUT[name], "fake ones, of all", *(f"{own.sum()} of {len(own)}" if len(own) else "-" for own in each))
-        )
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
 def save_network(model: nn.Module, path: Path) -> Path:
     """Write a network's tensors with numbers in 16 bits, which halves the file; returns `path`."""
     state = model.state_dict()
@@ -186,7 +143,7 @@ def made(study: Study, recipe: Recipe, seeds: int, on_epoch: training.OnEpoch) -
     path = save_network(calibrate(median(trained)), paths.runs() / study.name / "detector.safetensors")
     yield f"weights: {path} (sha256 {cache.sha256(path)})"
     scores = results.write_table(study.name, "detector_scores", tested(study, path))
-    yield markdown(results.write_table(study.name, "detector", measure(scores, study.bootstrap)))
+    yield card.measured(results.write_table(study.name, "detector", measure(scores, study.bootstrap)))
 
 
 def compared(study: Study, on_epoch: training.OnEpoch) -> Iterator[str]:

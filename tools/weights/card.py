@@ -1,0 +1,72 @@
+"""The tables of the shipped detector's card, as Markdown, from the tables in results/."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from dfdlib.experiments import transfer
+
+ABOUT = {
+    "uadfv": "UADFV, the published test part",
+    "embedded": "rendered people, hard fakes, test part (synthetic)",
+    "embedded-easy": "rendered people, easy fakes, test part (synthetic)",
+    "lfw": "Labeled Faces in the Wild, other people, all real",
+    "celeba": "photographs of CelebA, all real",
+    "blurred": "every second one of these people's photographs, blurred",
+    "jpeg30": "UADFV's test part after JPEG of quality 30",
+    "super-resolved": "real frames of UADFV's test part, shrunk to 32 px and enlarged by FSRCNN",
+    "yours": "clips of DFD_VIDEOS",
+}
+BINS = {"below 0.2": (0, 0.2), "0.2 to 0.5": (0.2, 0.5), "0.5 to 0.8": (0.5, 0.8), "above 0.8": (0.8, np.inf)}
+RELIABILITY = ("uadfv", "jpeg30", "embedded-easy", "embedded", "lfw", "celeba", "blurred", "super-resolved")
+SEED_COLUMNS = {
+    "auc_uadfv": "AUC, UADFV",
+    "auc_jpeg30": "AUC, after JPEG 30",
+    "auc_embedded-easy": "AUC, rendered, easy (synthetic)",
+    "auc_embedded": "AUC, rendered, hard (synthetic)",
+    "macro_auc": "AUC, mean",
+    "caught_uadfv": "UADFV fakes caught",
+    "alarms_lfw": "alarms, LFW",
+}
+
+
+def measured(table: pd.DataFrame) -> str:
+    """The table of `detector.measure`: AUC of frames, and the shares of real and of fake frames called fake."""
+    head = ("tested on", "what scores", "counted on", "AUC of frames", "real called fake", "fake called fake")
+    rows = [head, ("---",) * len(head), *map(_row, table.to_dict("records"))]
+    return _table(rows)
+
+
+def _row(row: dict) -> tuple[str, ...]:
+    counted = f"{row['frames']} frames of {row['people']} {'person' if row['people'] == 1 else 'people'}"
+    numbers = ("frame_auc", "real_called_fake", "fake_called_fake")
+    ends = ("", "_low", "_high")
+    found = (transfer.with_interval(*(row[name + end] for end in ends), digits=3) for name in numbers)
+    return ABOUT.get(row["tested"], row["tested"]), row["branch"], counted, *found
+
+
+def reliability(scores: pd.DataFrame) -> str:
+    """Of the frames with such a score of the network, how many were fake, by source."""
+    rows = [("tested on", "frames with p_fake", *BINS), ("---",) * (2 + len(BINS))]
+    for name in RELIABILITY:
+        part = scores[scores["tested"] == name]
+        each = (part[(part["resnet"] >= low) & (part["resnet"] < high)]["label"] for low, high in BINS.values())
+        rows.append(
+            (ABOUT[name], "fake ones, of all", *(f"{own.sum()} of {len(own)}" if len(own) else "-" for own in each))
+        )
+    return _table(rows)
+
+
+def seeds_table(seeds: pd.DataFrame) -> str:
+    """Validation of each seed in `seeds`, a table detector_seeds, and which one ships."""
+    shipped_seed = seeds.sort_values("macro_auc")["seed"].iloc[(len(seeds) - 1) // 2]
+    rows = [("on validation", *SEED_COLUMNS.values()), ("---",) * (1 + len(SEED_COLUMNS))]
+    for row in seeds.to_dict("records"):
+        name = f"seed {row['seed']:.0f}" + (", shipped" if row["seed"] == shipped_seed else "")
+        rows.append((name, *(f"{row[column]:.3f}" for column in SEED_COLUMNS)))
+    return _table(rows)
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
