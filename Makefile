@@ -52,7 +52,7 @@ WORKERS := -n auto --dist loadfile --no-loadscope-reorder tests
 study: $(VENV)/installed ## run the notebooks and print the claim table (STUDY=embedded)
 	@$(BIN)/dfd run $(STUDY)
 
-figures: $(VENV)/installed ## draw the figures without a run, in under a minute, but for those of a trained network
+figures: $(VENV)/installed ## draw the figures without a run, in about a minute
 	@$(BIN)/dfd figures $(STUDY)
 
 test: $(VENV)/installed ## lint, unit tests, notebooks run and compared (ten to twenty minutes)

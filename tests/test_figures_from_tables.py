@@ -112,6 +112,11 @@ def test_the_command_names_each_file_and_what_it_cannot_draw(monkeypatch, capsys
     first = tmp_path / "build" / "figures" / "fig02_pipeline.png"
     assert "from the numbers that came with the repository" in out and f"\n{first}\n" in out
     assert first.is_file() and "fig13_enlarged (notebook 02)" in out.splitlines()[-1]
+    assert out.splitlines()[-1].startswith(
+        f"Copied from {paths.published_figures()}, since a run trains what they show:"
+    )
+    for name in TRAINED:
+        assert all((first.with_name(f"{name}.{end}")).is_file() for end in ("png", "svg", "csv")), name
     results.record_run("embedded")  # a whole run, whose table of training curves is gone
     results.write_table("embedded", "leak", pd.DataFrame({"a": [1]}))
     monkeypatch.setattr(results, "rows", lambda *_: [{"id": "a"}])
@@ -119,6 +124,9 @@ def test_the_command_names_each_file_and_what_it_cannot_draw(monkeypatch, capsys
     out = capsys.readouterr().out
     assert "from the run on this machine" in out and "fig06_training (notebook 03) was not drawn. There is no " in out
     assert sorted(path.name for path in (tmp_path / "own").glob("*.png")) == ["fig02_pipeline.png", "fig44_fsrcnn.png"]
+    assert "Copied" not in out, "this run has drawn nothing that could be copied"
+    last = out.splitlines()[-1]
+    assert last.startswith("Missing, since only a run draws them:") and "fig13_enlarged (notebook 02)" in last
 
 
 def test_a_study_without_numbers_is_told_so(monkeypatch, capsys) -> None:

@@ -489,6 +489,9 @@ def test_two_parts_are_added_up_and_one_that_is_not_handed_in_counts(tmp_path, n
     assert [[found.points(one, part) for part in found.parts] for one in found.students] == [[3, 3], [3, 0]]
     assert [found.points(one) for one in found.students] == [6, 3]
     assert {found.students[1].outcomes[number].status for number in ("02.1", "02.2", "02.3")} == {"absent"}
+    assert [feedback.not_right(one) for one in found.students] == ["", "not handed in: all of 02"]
+    found.students[1].outcomes["02.2"] = found.students[1].outcomes["01.2"]
+    assert feedback.not_right(found.students[1]) == "not handed in: 02.1, 02.3"
     (first, _) = feedback.tables(found)
     assert [column.header for column in first.columns] == ["Student", "ex01", "ex02", "Points", "Not right"]
 

@@ -106,3 +106,13 @@ def test_figures_carry_the_papers_number_and_a_caption(notebook) -> None:
             number = re.match(r"# Figure (\d+)", cell.source)
             assert number, "a figure cell starts with its number"
             assert cells[index + 1].source.startswith(f"**Figure {number[1]}.**"), "and a caption follows"
+
+
+def test_the_runtime_is_that_of_the_benchmark(path, notebook) -> None:
+    """The seconds on the front page are the notebook's own and its trainings' in benchmarks/study.md."""
+    page = (paths.root() / "benchmarks" / "study.md").read_text(encoding="utf-8")
+    seconds = {job: int(taken) for job, taken in re.findall(r"^\| ([\w -]+) \| \d+ \| (\d+) \|", page, re.MULTILINE)}
+    trained = {"03": ("paper", "one-cycle"), "05": ("one-cycle-validated",), "07": ("no-fakes",)}
+    own = sum(seconds[f"training {name}"] for name in trained.get(path.stem[:2], ()))
+    said = re.findall(r"(\d+)(?: seconds| of them)", notebook.cells[0].source)
+    assert [int(number) for number in said] == [seconds[path.stem] + own, *([own] if own else [])]

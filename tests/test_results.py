@@ -222,7 +222,7 @@ def test_a_changed_number_in_readme_is_noticed(monkeypatch, tmp_path) -> None:
 def test_facts_are_in_words_and_shares_in_per_cent() -> None:
     lines = claims.markdown_facts("uadfv").splitlines()
     assert lines[:2] == ["- test videos of the published split: 28", "- people in them: 7"]
-    assert "- central head poses that OpenCV's default solver flips: 2.0 %" in lines
+    assert "- share of central poses that OpenCV's default solver flips: 2.0 %" in lines
     assert len(lines) == len(results.facts("uadfv", committed=True)) and "_" not in "".join(lines)
 
 

@@ -16,6 +16,7 @@ from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 from scipy.stats import t as student
+from sklearn.metrics import roc_auc_score
 
 from dfdlib.core import cache
 from dfdlib.core.studies import FaceParams, Study, SweepParams
@@ -101,38 +102,44 @@ def test_landmark_error_is_in_percent_of_the_eyes() -> None:
     assert geometry.landmark_error(reference + [0, 5], reference)[0] == pytest.approx(10)
 
 
-def _found() -> dict[Cell, dict[str, np.ndarray]]:
-    labels = np.tile([0, 1], 20)
-    rng = np.random.default_rng(0)
+def _scored() -> pd.DataFrame:
+    """Scores of 40 frames of 10 people, better where FSRCNN enlarged the face."""
+    labels, people, rng = np.tile([0, 1], 20), np.repeat(np.arange(10).astype(str), 4), np.random.default_rng(0)
+    rows = {"clip_id": "c", "frame": range(40), "label": labels, "pair": people, "person": people, "split": "test"}
     strength = {"FSRCNN": 3.0, "bicubic": 0.5}
-    return {
-        cell: {
-            name: labels * strength.get(cell.way, 0) + rng.normal(0, 1, 40) for name in ("test only", "train and test")
-        }
+    scores = {
+        resolution.column(cell, part): labels * strength.get(cell.way, 0) + rng.normal(0, 1, 40)
         for cell in resolution.conditions(STUDY)
+        for part in resolution.PARTS
     }
-
-
-class _Frames:
-    """The rows of a test part."""
-
-    table = pd.DataFrame(
-        {"clip_id": "c", "label": np.tile([0, 1], 20), "person": np.repeat(np.arange(10).astype(str), 4)}
-    )
-
-    def part(self, name: str) -> _Frames:
-        assert name == "test"
-        return self
-
-    def scored(self, p_fake: np.ndarray) -> pd.DataFrame:
-        return self.table.assign(p_fake=p_fake)
+    return pd.DataFrame(rows | scores)
 
 
 def test_gains_are_of_fsrcnn_over_bicubic_on_the_same_frames() -> None:
-    table = resolution.gains(STUDY, _Frames(), _found())
+    table = resolution.gains(STUDY, _scored())
     assert len(table) == 2 * 2 * 2 and set(table["height"]) == {16, 32}
     assert (table["gain"] > 0.1).all() and (table["low"] < table["gain"]).all() and (table["detectable"] > 0).all()
     assert (table["people"] == 10).all() and (table["p"] <= table["bh"]).all() and (table["bh"] <= table["holm"]).all()
+
+
+def test_aucs_and_what_training_again_changes_are_those_of_the_scores() -> None:
+    scored = _scored()
+    table = resolution.aucs(STUDY, scored)
+    changes = resolution.change_table(STUDY, scored)
+    assert len(table) == len(changes) == len(resolution.conditions(STUDY))
+    for row, changed in zip(table.to_dict("records"), changes.to_dict("records"), strict=True):
+        cell = Cell(*(row[name] for name in ("height", "way", "quality")))
+        expected = {
+            part: roc_auc_score(scored["label"], scored[resolution.column(cell, part)]) for part in resolution.PARTS
+        }
+        assert {part: row[part] for part in resolution.PARTS} == pytest.approx(expected)
+        assert changed["retraining"] == pytest.approx(expected["train and test"] - expected["test only"])
+        assert changed["retraining_low"] < changed["retraining"] < changed["retraining_high"]
+    whole = table.set_index(["height", "way", "quality"])["test only"].loc[128, "bicubic", 0]
+    unchanged = (table["height"] == 128) & (table["quality"] == 0)
+    assert changes["against whole"].to_list() == pytest.approx(
+        (table["test only"] - whole).mask(unchanged).to_list(), nan_ok=True
+    )
 
 
 def test_a_cell_is_corrected_for_all_that_were_looked_at() -> None:
@@ -149,7 +156,7 @@ def test_a_cell_is_corrected_for_all_that_were_looked_at() -> None:
 
 def test_no_committed_gain_survives_the_correction() -> None:
     table = results.committed_table("uadfv", "resolution_gains")
-    assert len(table) == 24 and (table["p"] < 0.05).sum() == 3 and set(table.query("p < 0.05")["height"]) == {24}
+    assert len(table) == 24 and (table["p"] < 0.05).sum() == 2 and set(table.query("p < 0.05")["height"]) == {24}
     assert min(table["holm"].min(), table["bh"].min()) > 0.2
     again = resolution.corrected(table.drop(columns=["p", "holm", "bh"]))
     assert again["holm"].to_numpy() == pytest.approx(table["holm"].to_numpy(), abs=1e-2)
@@ -252,7 +259,11 @@ def test_a_sweep_from_crops_to_table(monkeypatch, tmp_path) -> None:
     own = found[Cell(36, "bicubic", 0)]
     run = finetune.one_cycle(study, frames)
     assert own["test only"] == pytest.approx(run.scores(run.best)["p_fake"].to_numpy(), abs=1e-5)
-    table = resolution.resolution_table(study, frames, found)
+    scored = resolution.score_table(study, frames, found)
+    assert np.array_equal(
+        resolution.scores_of(scored, Cell(36, "bicubic", 0), "test only")["p_fake"], own["test only"].round(4)
+    )
+    table = resolution.resolution_table(study, scored, found)
     assert len(table) == 5 and table.loc[table["height"] == 36, "landmark_error"].tolist() == [0]
     assert table.loc[table["way"] == "as small as it is", "psnr"].isna().all()
 

@@ -214,7 +214,7 @@ def figures(
     study: Annotated[str, typer.Argument(metavar="STUDY", help="One of those below.")] = "embedded",
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="build/figures by default.")] = None,
 ) -> None:
-    """Draw the figures, in under a minute and without a run, and name those that only a run can draw.
+    """Draw the figures, in about a minute and without a run; those that show a trained network are copied.
 
     Their numbers are those of the study's run on this machine, if there is one, else those that came with the
     repository. Each is a PNG, an SVG for print and a CSV of the numbers that it shows.

@@ -1,7 +1,8 @@
-"""`dfd figures`: every figure that needs no training, from numbers that are there."""
+"""`dfd figures`: every figure that needs no training, from numbers that are there; the others as a run drew them."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import matplotlib
@@ -12,10 +13,10 @@ from dfdlib.evaluation import results
 
 
 def draw(study_name: str, folder: Path | None) -> None:
-    """Draw the figures into a folder, build/figures by default, and print each file, and what was not drawn and why.
+    """Draw the figures into a folder, build/figures by default, and print each file, and what is missing and why.
 
     From the study's run on this machine, if it was run to its end, otherwise from the numbers that came with the
-    repository. DfdError where there are neither.
+    repository. What shows a network trained in a run is copied from there. DfdError where there are neither.
     """
     from dfdlib.plots import gallery  # loads PyTorch
 
@@ -26,11 +27,28 @@ def draw(study_name: str, folder: Path | None) -> None:
         raise DfdError(f"The study {study_name} has no numbers yet; run it first: dfd run {study_name}")
     where = "the numbers that came with the repository" if committed else "the run on this machine"
     print(f"Figures of the study {study_name}, from {where}:")
-    for name, drawn in gallery.draw_all(study, committed, folder or paths.build() / "figures"):
+    folder = folder or paths.build() / "figures"
+    for name, drawn in gallery.draw_all(study, committed, folder):
         notebook = left.pop(name)
         print(drawn if isinstance(drawn, Path) else f"{name} ({notebook}) was not drawn. {drawn}", flush=True)
-    why = "a run trains what they show" + ("" if study.dataset == "embedded" else ", or they show the study's faces")
-    print(f"Not drawn, since {why}: {', '.join(f'{name} ({notebook})' for name, notebook in left.items())}.")
+    source = paths.published_figures() if committed else paths.figures(study_name)
+    copied = [name for name in left if (not committed or study.dataset == "embedded") and _copied(name, source, folder)]
+    if copied:
+        print(f"Copied from {source}, since a run trains what they show: {_listed(copied, left)}.")
+    if missing := [name for name in left if name not in copied]:
+        print(f"Missing, since only a run draws them: {_listed(missing, left)}.")
+
+
+def _listed(names: list[str], notebook: dict[str, str]) -> str:
+    return ", ".join(f"{name} ({notebook[name]})" for name in names)
+
+
+def _copied(name: str, source: Path, folder: Path) -> bool:
+    """Copy a figure's files from the folder of a run; False where there are none."""
+    found = sorted(source.glob(f"{name}.*"))
+    for file in found if source.resolve() != folder.resolve() else ():
+        shutil.copy2(file, folder)
+    return bool(found)
 
 
 def notebooks() -> dict[str, str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -42,11 +44,23 @@ def contents() -> Table:
 
 
 def not_right(student: Student) -> str:
-    """Such as "not yet: 04.2, 04.3; no answer: 04.4"."""
+    """Such as "not yet: 04.2, 04.3; not handed in: all of 05"."""
     found: dict[str, list[str]] = {}
     for number, outcome in student.outcomes.items():
         found.setdefault(WORDS[outcome.status], []).append(number)
-    return "; ".join(f"{word}: {', '.join(numbers)}" for word, numbers in found.items() if word != WORDS["right"])
+    whole = Counter(map(_part, student.outcomes))
+    return "; ".join(f"{word}: {', '.join(_shortened(own, whole))}" for word, own in found.items() if word != "right")
+
+
+def _part(number: str) -> str:
+    return number.partition(".")[0]
+
+
+def _shortened(numbers: list[str], whole: Counter[str]) -> Iterator[str]:
+    """The numbers, but "all of 05" in place of those of a part that are all among them."""
+    for part, some in itertools.groupby(numbers, _part):
+        own = list(some)
+        yield from own if len(own) < whole[part] else [f"all of {part}"]
 
 
 def tables(graded: Graded) -> Iterator[Table]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -68,7 +69,7 @@ WHY = {
     "resnet.best_on_test.frame_acc": "the paper picks its best epoch on the evaluated set, and so does this row "
     "(notebook 03)",
     "headpose.paper.frame_acc": "50.1 % is the share of the larger class. An SVM that gives all frames one verdict "
-    "scores it or the rest, whatever points the head model has: the best explanation, not a proof (notebook 04)",
+    "scores 50.1 or 49.9 %, whatever points the head model has: the best explanation, not a proof (notebook 04)",
     "system.frame_acc_gain": "the paper's gain is less than one of the 28 test videos of the published split (3.6 "
     "points); the rule of its decision maker is not stated (notebook 05)",
     "sr.native.frame_acc_gain": "the crops are already as large as the network's input, so nearly all that is gained "
@@ -86,12 +87,12 @@ FACTS = {  # the names of recorded facts in words, in order
     "test_videos": "test videos of the published split",
     "people_in_test_videos": "people in them",
     "resnet_arch": "ResNet of the published split",
-    "resnet_first_weights": "its initial weights",
+    "resnet_first_weights": "its start",
     "resnet_learning_rate": "its learning rate, chosen on validation",
     "resnet_epoch": "its epoch, chosen on validation",
     "trainings": "trainings of each network",
     "tiny_imagenet_top1": "accuracy of the pre-trained ResNet-18 on held-out pictures of Tiny-ImageNet",
-    "share_of_central_poses_that_the_default_solver_flips": "central head poses that OpenCV's default solver flips",
+    "share_of_central_poses_that_the_default_solver_flips": "share of central poses that OpenCV's default solver flips",
 }
 SHARES = ("tiny_imagenet_top1", "share_of_central_poses_that_the_default_solver_flips")
 KINDS = {"gain": "gain", "acc": "accuracy", "auc": "AUC"}  # by the end of an id
@@ -261,5 +262,6 @@ def markdown_facts(study_name: str) -> str:
     """The facts that `results.note` recorded, as a Markdown list in words."""
     found = results.facts(study_name, committed=True)
     texts = {name: _percent(fact) if name in SHARES else str(fact).replace(": ", "; ") for name, fact in found.items()}
+    texts |= {name: re.sub(r"^resnet(\d+)", r"ResNet-\1", text) for name, text in texts.items()}
     known = [*(name for name in FACTS if name in texts), *(name for name in texts if name not in FACTS)]
     return "\n".join(f"- {FACTS.get(name, name.replace('_', ' '))}: {texts[name]}" for name in known)

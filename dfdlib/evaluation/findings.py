@@ -7,7 +7,7 @@ from dfdlib.evaluation import aloud, judging, results
 STUDY = "uadfv"
 TITLES = (
     "The ResNet and the combined system score as in the paper. The gain from joining does not show.",
-    "The paper's 50.1 % is the score of one verdict for every frame.",
+    "The paper's 50.1 % is what one verdict for every frame would score.",
     "Recognising the donor is enough for a high score on UADFV.",
 )
 
@@ -44,10 +44,10 @@ def one_verdict() -> str:
         "The head-pose branch as the paper describes it has an accuracy of "
         f"{read('folds.headpose.paper.frame_acc')}; the paper has 50.1 %. "
         "A predictor that calls every frame of the published test part real scores "
-        f"{100 * constant['test_acc']:.1f} %. An SVM comes to such a verdict if its features are in millimetres or "
-        "pixels and its kernel has the width that was scikit-learn's default before December 2019. "
-        f"In {len(fitted)} of {len(tried)} setups it then learns its training frames by heart (at least "
-        f"{100 * fitted['train_acc'].min():.2f} % are right) and calls every test frame fake, which is right for "
+        f"{100 * constant['test_acc']:.1f} %. Of {len(tried)} setups of an SVM, {len(fitted)} come to such a verdict: "
+        "those whose features are in millimetres or pixels and whose kernel has the width that was scikit-learn's "
+        "default before December 2019. They learn their training frames by heart (at least "
+        f"{100 * fitted['train_acc'].min():.2f} % are right) and call every test frame fake, which is right for "
         f"{right} of {constant['n']} frames of {people} people. This is the best explanation found. It is not a proof, "
         "since the paper's code is not public."
     )
@@ -59,9 +59,8 @@ def donor() -> str:
     return (
         "All fakes of UADFV show one man's face, the donor's. The distance of a face to the mean training fake, by a "
         "descriptor made to recognise people and never trained on fakes, reaches an AUC of "
-        f"{read('identity.frame_auc')}, and {read.short('identity.by_person.frame_auc')} when each person is judged "
-        "by the mean of other people's fakes. "
-        "The shape of a face without its pose reaches "
+        f"{read('identity.frame_auc')}, and {read('identity.by_person.frame_auc')} when each person is judged by the "
+        "mean of other people's fakes. On these frames, by person too, the shape of a face without its pose reaches "
         f"{read.short('headpose.by_person.shape_without_pose.frame_auc')}, and the head-pose branch of Yang et al. "
         f"{read.short('folds.headpose.yang.frame_auc')}. A high score on UADFV therefore cannot tell a detector of "
         "forgeries from a detector of one face."

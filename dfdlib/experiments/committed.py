@@ -141,8 +141,13 @@ def _one_verdict(study: Study) -> pd.DataFrame:
     return _with(_table(study, "headpose_one_verdict"), ["feature"], [found])
 
 
+def _resolution(study: Study) -> pd.DataFrame:
+    found = resolution.aucs(study, _table(study, "resolution_scores"))
+    return _with(_table(study, "resolution"), ["height", "way", "quality"], found.to_dict("records"))
+
+
 def _gains(study: Study) -> pd.DataFrame:
-    return resolution.corrected(_table(study, "resolution_gains"))
+    return resolution.gains(study, _table(study, "resolution_scores"))
 
 
 def _with(table: pd.DataFrame, keys: list[str], rows: list[dict]) -> pd.DataFrame:
@@ -153,15 +158,22 @@ def _with(table: pd.DataFrame, keys: list[str], rows: list[dict]) -> pd.DataFram
     return table
 
 
-# UADFV's tables whose rows, or some of them, follow from committed scores.
+def _changes(study: Study) -> pd.DataFrame:
+    return resolution.change_table(study, _table(study, "resolution_scores"))
+
+
+# UADFV's tables whose rows, or some of them, follow from committed scores; of the embedded study, only EACH.
 TABLES: dict[str, Callable[[Study], pd.DataFrame]] = {
     "comparisons": _comparisons,
     "leak": _leak,
     "transfer": _transfer,
     "detector": _detector,
     "headpose_one_verdict": _one_verdict,
+    "resolution": _resolution,
     "resolution_gains": _gains,
+    "resolution_changes": _changes,
 }
+EACH = ("resolution", "resolution_gains", "resolution_changes")
 
 
 def rows(study: Study, found: dict[str, Estimate]) -> list[tuple[dict, dict]]:
@@ -175,8 +187,8 @@ def rows(study: Study, found: dict[str, Estimate]) -> list[tuple[dict, dict]]:
 
 
 def tables(study: Study) -> dict[Path, str]:
-    """The text that the file of each of TABLES should have; the other studies have none of them."""
-    own = TABLES if study.name == "uadfv" else {}
+    """The text that the file of each of TABLES should have, as far as the study has it."""
+    own = {name: table for name, table in TABLES.items() if study.name == "uadfv" or name in EACH}
     folder = paths.published_results()
     return {
         folder / name / f"{study.name}.csv": table(study).round(4).to_csv(index=False) for name, table in own.items()

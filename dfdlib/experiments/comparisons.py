@@ -208,9 +208,10 @@ def in_table(found: pd.DataFrame, index: dict[str, str]) -> pd.DataFrame:
 def for_figure(found: pd.DataFrame, group: str = "kind") -> pd.DataFrame:
     """The comparisons' AUC of frames as rows for `score_figures.intervals`, grouped by "kind" or by "name".
 
-    A star after a name: its interval is by an earlier rule.
+    A star after a name: its interval is by an earlier rule, and its test videos are those in parentheses.
     """
     ends = {"frame_auc": "value", "frame_auc_low": "low", "frame_auc_high": "high"}
     name, words = "name" if group == "kind" else "kind", in_words(found)
-    words[name] += np.where(found["intervals"].str.startswith(results.PRESENT_RULE), "", " *")
+    of_other_frames = " (" + found["videos"].astype(str) + " videos) *"
+    words[name] += np.where(found["intervals"].str.startswith(results.PRESENT_RULE), "", of_other_frames)
     return words[[group, name, *ends]].rename(columns={group: "group", name: "name"} | ends)

@@ -134,12 +134,12 @@ def _small(study: Study, recipe: str, committed: bool) -> dict[str, Estimate]:
         pair = [tables(study.name, recipe, f"{way} {side}", committed) for way in ("fsrcnn", "bicubic")]
         found[str(side)] = metrics.difference(*pair, "auc", "frames", study.bootstrap)
         if side == SIDES[0]:
-            pair = [[_new_people(table) for table in scored] for scored in pair]
+            pair = [[new_people(table) for table in scored] for scored in pair]
             found[f"{side}.new_people"] = metrics.difference(*pair, "auc", "frames", study.bootstrap)
     return found
 
 
-def _new_people(table: pd.DataFrame) -> pd.DataFrame:
+def new_people(table: pd.DataFrame) -> pd.DataFrame:
     """Without the people of the published test part, on whom the first of SIDES was noticed."""
     seen = set(table.loc[table["pair"].isin([f"{number:04d}" for number in uadfv.TEST]), "person"])
     return table[~table["person"].isin(seen)].reset_index(drop=True)

@@ -14,13 +14,15 @@ import torch
 from dfdlib.core import cache, parallel
 from dfdlib.core.studies import FaceParams, ResNetParams, Study, SuperResParams
 from dfdlib.evaluation import intervals, metrics
+from dfdlib.evaluation.intervals import Estimate
 from dfdlib.faces import detection, geometry
-from dfdlib.faces.frames import FrameSet
+from dfdlib.faces.frames import COLUMNS, FrameSet
 from dfdlib.headpose import pose_features, worldmodel
 from dfdlib.resnet import classifier, finetune
 from dfdlib.superres import enlarging, lr_hr
 
 WAYS = ("as small as it is", "nearest", "bicubic", "FSRCNN")
+PARTS = ("test only", "train and test", "head pose")  # whose scores are kept
 GREY = 124  # of the canvas around a face that is not enlarged: ImageNet's mean, which is zero for the network
 
 
@@ -114,29 +116,81 @@ def measure_cells(study: Study, found: FrameSet) -> dict[Cell, dict[str, np.ndar
     return dict(zip(conditions(study), done, strict=True))
 
 
-def resolution_table(study: Study, found: FrameSet, cells: dict[Cell, dict[str, np.ndarray]]) -> pd.DataFrame:
-    """One row per cell: AUC of test frames with intervals, PSNR (dB), landmark error, AUC of the head pose.
+def score_table(study: Study, found: FrameSet, cells: dict[Cell, dict[str, np.ndarray]]) -> pd.DataFrame:
+    """p_fake of each test frame (a row), a column for each cell and each of PARTS, with four decimals.
 
-    The landmark error is measured against the same search on the original crop, in percent of the distance between the
-    outer eye corners. The head pose is that of Yang et al. on the landmarks found; its SVM learned original crops.
+    The head pose is that of Yang et al. on the landmarks found; its SVM learned original crops.
     """
-    test, own = found.part("test"), Cell(study.faces.size, "bicubic", 0)
+    test, train, own = found.part("test"), found.part("train"), Cell(study.faces.size, "bicubic", 0)
     world, solver = worldmodel.world_model(study.headpose.world_model), study.headpose.solver
-    train = found.part("train")
     learned = _seen_at(landmarks_on_crops(train.crops, own, study.faces), train, study.faces)
     svm = pose_features.pose_svm(learned, world, solver)
-    rows = []
+    columns = {}
     for cell, kept in cells.items():
         features = pose_features.frame_features(_seen_at(kept["points"], test, study.faces), world, solver)
-        scores = {name: kept[name] for name in ("test only", "train and test")}
-        scores["head pose"] = pose_features.p_fake(svm, features)
-        psnr = np.nan if cell.way == WAYS[0] else kept["psnr"].mean()  # there is no enlarged image to compare
-        error = geometry.landmark_error(kept["points"], cells[own]["points"]).mean()
-        row = vars(cell) | {"psnr": psnr, "landmark_error": error}
-        for name, p_fake in scores.items():
-            row |= metrics.estimate(test.scored(p_fake), "auc", "frames", study.bootstrap).columns(name)
+        p_fake = kept | {"head pose": pose_features.p_fake(svm, features)}
+        columns |= {column(cell, part): p_fake[part].round(4) for part in PARTS}
+    return pd.concat([test.table, pd.DataFrame(columns, index=test.table.index)], axis=1)
+
+
+def column(cell: Cell, part: str) -> str:
+    """The name in `score_table` of one of PARTS under a cell."""
+    return f"{cell.height} px, {cell.way}, JPEG {cell.quality}, {part}"
+
+
+def scores_of(scored: pd.DataFrame, cell: Cell, part: str) -> pd.DataFrame:
+    """One column of `score_table` as a score table, with p_fake."""
+    return scored[COLUMNS].assign(p_fake=scored[column(cell, part)])
+
+
+def resolution_table(study: Study, scored: pd.DataFrame, cells: dict[Cell, dict[str, np.ndarray]]) -> pd.DataFrame:
+    """`aucs` with two columns more: PSNR (dB) and landmark error, means over the test frames.
+
+    The landmark error is measured against the same search on the original crop, in percent of the distance between the
+    outer eye corners.
+    """
+    own, table = cells[Cell(study.faces.size, "bicubic", 0)]["points"], aucs(study, scored)
+    errors = [geometry.landmark_error(kept["points"], own).mean() for kept in cells.values()]
+    # Where a face stays small there is no enlarged image to compare.
+    psnr = [np.nan if cell.way == WAYS[0] else kept["psnr"].mean() for cell, kept in cells.items()]
+    table.insert(3, "psnr", psnr)
+    table.insert(4, "landmark_error", errors)
+    return table
+
+
+def aucs(study: Study, scored: pd.DataFrame) -> pd.DataFrame:
+    """A row for each cell of `score_table`: AUC of test frames by each of PARTS, with intervals."""
+    rows = []
+    for cell in conditions(study):
+        row = dict(vars(cell))
+        for part in PARTS:
+            found = metrics.estimate(scores_of(scored, cell, part), "auc", "frames", study.bootstrap)
+            row |= found.columns(part)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def change_table(study: Study, scored: pd.DataFrame) -> pd.DataFrame:
+    """A row for each cell, with paired differences in AUC: `retraining` and `against whole`, each with its ends.
+
+    `retraining`: with the last layer trained again, minus the network as trained. `against whole`: the network as
+    trained, minus the same at full size without JPEG; nan for that cell.
+    """
+    whole, rows = Cell(study.faces.size, "bicubic", 0), []
+    for cell in conditions(study):
+        pairs = {"retraining": ((cell, "train and test"), (cell, "test only"))}
+        if cell != whole:
+            pairs["against whole"] = ((cell, "test only"), (whole, "test only"))
+        row = dict(vars(cell))
+        for name, pair in pairs.items():
+            row |= _difference(study, scored, *pair).columns(name)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _difference(study: Study, scored: pd.DataFrame, one: tuple[Cell, str], other: tuple[Cell, str]) -> Estimate:
+    pair = (scores_of(scored, *each) for each in (one, other))
+    return metrics.difference(*pair, "auc", "frames", study.bootstrap)
 
 
 def _seen_at(points: np.ndarray, original: FrameSet, params: FaceParams) -> FrameSet:
@@ -144,19 +198,17 @@ def _seen_at(points: np.ndarray, original: FrameSet, params: FaceParams) -> Fram
     return replace(original, points=geometry.in_frame(points, original.points, params))
 
 
-def gains(study: Study, found: FrameSet, cells: dict[Cell, dict[str, np.ndarray]]) -> pd.DataFrame:
+def gains(study: Study, scored: pd.DataFrame) -> pd.DataFrame:
     """AUC with FSRCNN minus AUC with bicubic on the same frames: paired interval and smallest detectable difference.
 
     The table is that of `corrected`.
     """
-    test, rows = found.part("test"), []
-    for cell in cells:
+    rows = []
+    for cell in conditions(study):
         if cell.way == "FSRCNN":
-            other = replace(cell, way="bicubic")
-            for name in ("test only", "train and test"):
-                tables = (test.scored(cells[key][name]) for key in (cell, other))
-                gain = metrics.difference(*tables, "auc", "frames", study.bootstrap)
-                row = {"height": cell.height, "quality": cell.quality, "trained": name} | gain.columns("gain")
+            for part in ("test only", "train and test"):
+                gain = _difference(study, scored, (cell, part), (replace(cell, way="bicubic"), part))
+                row = {"height": cell.height, "quality": cell.quality, "trained": part} | gain.columns("gain")
                 rows.append(row | {"detectable": intervals.detectable(gain), "people": gain.people})
     return corrected(pd.DataFrame(rows).rename(columns={"gain_low": "low", "gain_high": "high"}))
 
@@ -170,7 +222,7 @@ def corrected(table: pd.DataFrame) -> pd.DataFrame:
     from scipy.stats import false_discovery_control  # takes seconds to import
 
     each = zip(table["gain"], table["low"], table["high"], table["people"], strict=True)
-    p = [intervals.p_value(intervals.Estimate(*ends, 0, "frames", people)) for *ends, people in each]
+    p = [intervals.p_value(Estimate(*ends, 0, "frames", people)) for *ends, people in each]
     return table.assign(p=p, holm=intervals.holm(p), bh=false_discovery_control(p))
 
 

@@ -81,7 +81,7 @@ def error_by_yaw(table: pd.DataFrame) -> Figure:
         axis.fill_between(middle.index, low, high, color=colour, alpha=0.2, lw=0)
         axis.plot(middle, "-", lw=2.5, color=colour, label=f"{name}, median and quartiles")
     axis.set(xlabel="true yaw (degrees)", ylabel="error of the pose (degrees)", ylim=(0, 30))
-    axis.legend(fontsize=9)
+    axis.legend(fontsize=9, title=f"{len(table)} frames", title_fontsize=9)
     return fig
 
 

@@ -28,6 +28,7 @@ class Task:
     given: dict[str, list]
     right: str
     mistakes: dict[str, str]
+    whole: tuple[str, ...] = ()  # variables that are whole numbers, beside those of DIGITS
 
     @property
     def title(self) -> str:
@@ -46,7 +47,7 @@ def drawn(task: Task) -> list[dict[str, float | np.ndarray]]:
     random = repro.rng(0, int(task.exercise.replace(".", "")))
     rows = ROWS_OF_ARRAYS if any(rest for _, _, *rest in task.given.values()) else ROWS
     found = {
-        name: random.uniform(low, high, (rows, *rest)).round(DIGITS.get(name, 3))
+        name: random.uniform(low, high, (rows, *rest)).round(0 if name in task.whole else DIGITS.get(name, 3))
         for name, (low, high, *rest) in task.given.items()
     }
     for name, start in ((name, f"{name[:-1]}0") for name in found if f"{name[:-1]}0" in found and name[-1] == "1"):

@@ -81,7 +81,7 @@
   // A word that occurs nowhere, read as the most frequent word that is one slip away.
   function mended(word) {
     const occurs = prepared().some((entry) => entry.text.includes(word) || entry.heading.includes(word));
-    return occurs || word.length < 4 ? word : vocabulary().find((known) => near(word, known)) || word;
+    return occurs || word.length < 3 ? word : vocabulary().find((known) => near(word, known)) || word;
   }
 
   function search() {
