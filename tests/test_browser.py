@@ -358,8 +358,10 @@ FORMULAS = {
     "01.2": """w = max(min(ax1, bx1) - max(ax0, bx0), 0)
 h = max(min(ay1, by1) - max(ay0, by0), 0)  # signed sides cut at zero
 return w * h / ((ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - w * h)""",
+    "02.1": "20 * np.log10(k)",
     "02.2": "x if x > 0 else slope * x",
     "02.3": "10 * np.log10(255**2 / mse)",
+    "02.6": "5 * 5 * d + d * s + m * 3 * 3 * s * s + s * d + 9 * 9 * d",
     "03.2": "1 / (1 + exp(real - fake)) - label",
     "03.6": "sqrt(sum((accuracy - mean(accuracy))**2) / (len(accuracy) - 1)) / np.sqrt(len(accuracy))",
     "04.3": "1 - (v1*w1 + v2*w2 + v3*w3) / sqrt(v1**2 + v2**2 + v3**2) / (w1**2 + w2**2 + w3**2)**0.5",

@@ -29,6 +29,7 @@ DOCUMENTS += ("notebooks/**/*.md",)
 DOCUMENT_GROUPS = {"notebooks/exercises/README.md": "Exercises"}
 PAPERMILL = re.compile(r"^# papermill_description=.*\n", re.MULTILINE)
 MOST_ROWS = 400  # of a table on its page; the file has all
+MOST_COLUMNS = 40  # a table of more is too wide for a page, which then has the file alone
 SYNTHETIC = (
     "Outputs on this page are from the embedded study: rendered faces, so its numbers are <strong>synthetic</strong>. "
     "Where a line names UADFV, CelebA or Set5, its numbers are real."
@@ -216,16 +217,12 @@ def _table(path: Path, kind: str) -> Page:
     source = str(path.relative_to(paths.root()))
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     few = f"The first {MOST_ROWS} of {len(table)} rows. " if len(table) > MOST_ROWS else ""
+    few = f"{len(table)} rows of {table.shape[1]} columns. " if table.shape[1] > MOST_COLUMNS else few
     title = f"{_spaced(path.parent.name)}, {kind}"
     raw = f'<p>{few}<a href="{path.name}" data-raw="">The file itself (CSV)</a></p>'
     scroll = "".join(f' {name}="{value}"' for name, value in SCROLL.items())
-    return Page(
-        f"{source}.html",
-        source,
-        title,
-        f"<h1>{title}</h1>{raw}",
-        tail=f"<div{scroll}>{_html(table.head(MOST_ROWS))}</div>",
-    )
+    shown = f"<div{scroll}>{_html(table.head(MOST_ROWS))}</div>" if table.shape[1] <= MOST_COLUMNS else ""
+    return Page(f"{source}.html", source, title, f"<h1>{title}</h1>{raw}", tail=shown)
 
 
 def _spaced(name: str) -> str:
