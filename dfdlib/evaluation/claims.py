@@ -204,13 +204,15 @@ def beside_published(study_name: str) -> dict[str, str]:
 
 
 def forest_frame(study_name: str, committed: bool = False, section: str = "") -> pd.DataFrame:
-    """The claims for a forest plot, in the claim table's order, of one section if it is named.
+    """The claims for a forest plot, in the claim table's order, of one section if it is named, else of all but LATER.
 
-    Columns name, kind ("accuracy", "AUC", "gain"), value, low, high, n, unit, paper; a number of the paper beside
-    rendered faces is left out, since the two cannot be compared. A row's id says its kind; gains of AUC are gains.
+    Notebook 05 draws it while notebook 07 may still run. Columns name, kind ("accuracy", "AUC", "gain"), value, low,
+    high, n, unit, paper; a number of the paper beside rendered faces is left out, since the two cannot be compared. A
+    row's id says its kind; gains of AUC are gains.
     """
     found = {row["id"]: row for row in results.rows(study_name, committed)}
-    chosen = {key: found[key] for key in SECTIONS.get(section, CLAIMS) if key in found}
+    keys = SECTIONS.get(section) or [key for key in CLAIMS if not key.startswith(LATER)]
+    chosen = {key: found[key] for key in keys if key in found}
     kinds = [next(kind for end, kind in KINDS.items() if key.endswith(end)) for key in chosen]
     table = pd.DataFrame(chosen.values(), columns=["value", "low", "high", "n", "unit", "paper"])
     table = table.assign(name=[CLAIMS[key] for key in chosen], kind=kinds)

@@ -13,7 +13,7 @@ import torch
 
 from dfdlib.core import cache, parallel
 from dfdlib.core.studies import FaceParams, ResNetParams, Study, SuperResParams
-from dfdlib.evaluation import intervals, metrics
+from dfdlib.evaluation import aloud, intervals, metrics
 from dfdlib.evaluation.intervals import Estimate
 from dfdlib.faces import detection, geometry
 from dfdlib.faces.frames import COLUMNS, FrameSet
@@ -186,6 +186,13 @@ def change_table(study: Study, scored: pd.DataFrame) -> pd.DataFrame:
             row |= _difference(study, scored, *pair).columns(name)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def by_height(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """A column of `change_table` as text with its intervals: a row for each height, a column for each method."""
+    words = {"way": "method", "quality": "JPEG (0: none)"}
+    told = table.assign(told=aloud.column(table, name, "auc_gain")).rename(columns=words)
+    return told.pivot(index="height", columns=list(words.values()), values="told").fillna("-")
 
 
 def _difference(study: Study, scored: pd.DataFrame, one: tuple[Cell, str], other: tuple[Cell, str]) -> Estimate:
