@@ -44,5 +44,8 @@ def test_the_committed_table_says_what_the_text_says() -> None:
     sure = rest[rest["train_acc"].astype(float) > 0.999]
     assert len(sure) == 6 and set(sure["gamma"]) == {"1 / features"}
     assert sure["test_acc"].astype(float).between(0.498, 0.502).all()
+    named = (rest["gamma"] == "1 / features") & ~rest["feature"].str.startswith("directions")
+    one = rest["called_fake"].astype(float).isin([0, 1])
+    assert one.equals(named), "one verdict: just the setups in millimetres or pixels with the old default"
     directions = rest[rest["feature"].str.startswith("directions")]["test_acc"].astype(float)
     assert directions.min() > 0.65

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib
@@ -32,23 +34,25 @@ def draw(study_name: str, folder: Path | None) -> None:
         notebook = left.pop(name)
         print(drawn if isinstance(drawn, Path) else f"{name} ({notebook}) was not drawn. {drawn}", flush=True)
     source = paths.published_figures() if committed else paths.figures(study_name)
-    copied = [name for name in left if (not committed or study.dataset == "embedded") and _copied(name, source, folder)]
+    published = study.dataset == "embedded"  # no other study's figures came with the repository
+    copied = _copied(left, source, folder) if published or not committed else []
     if copied:
         print(f"Copied from {source}, since a run trains what they show: {_listed(copied, left)}.")
     if missing := [name for name in left if name not in copied]:
         print(f"Missing, since only a run draws them: {_listed(missing, left)}.")
 
 
-def _listed(names: list[str], notebook: dict[str, str]) -> str:
+def _listed(names: Iterable[str], notebook: dict[str, str]) -> str:
     return ", ".join(f"{name} ({notebook[name]})" for name in names)
 
 
-def _copied(name: str, source: Path, folder: Path) -> bool:
-    """Copy a figure's files from the folder of a run; False where there are none."""
-    found = sorted(source.glob(f"{name}.*"))
-    for file in found if source.resolve() != folder.resolve() else ():
-        shutil.copy2(file, folder)
-    return bool(found)
+def _copied(names: Iterable[str], source: Path, folder: Path) -> list[str]:
+    """Copy the files of figures from the folder of a run; returns the names of those that are there."""
+    files = {name: sorted(source.glob(f"{name}.*")) for name in names}
+    for file in itertools.chain(*files.values()):
+        if source.resolve() != folder.resolve():
+            shutil.copy2(file, folder)
+    return [name for name, found in files.items() if found]
 
 
 def notebooks() -> dict[str, str]:
