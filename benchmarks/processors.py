@@ -141,8 +141,8 @@ def machines() -> str:
     takes by default, against the one published now, on {results.machine(STUDY, committed=True)}. Machines that allow
     the same instructions may still round otherwise. `tests/test_notebooks_run.py` asks the same of each
     machine that runs it.
-    The margin is no bound: another machine can move an end by more, and a verdict stays where no decided row is so
-    near its edge."""
+    The margin is no bound: another machine can move an end by more, and then the verdict of a row that ends nearer
+    to the margin than that can change."""
     text = textwrap.fill(" ".join(said.split()), 115)
     return "## Published runs on other machines\n\n" + text + "\n\n" + "\n".join(lines) + "\n"
 

@@ -6,6 +6,7 @@ import re
 
 from benchmarks import processors
 from dfdlib.core import paths, repro
+from dfdlib.evaluation import judging, results
 from tests.conftest import masked
 
 
@@ -42,3 +43,23 @@ def test_the_page_compares_the_published_runs_of_all_machines_and_readme_says_ho
     assert page.endswith(processors.machines())
     most = max(map(int, re.findall(r"\| (\d+) points \(", processors.machines())))
     assert f"by up to {most} points between two machines" in readme
+
+
+def _beyond_chance(row: dict) -> float:
+    """How far the row's interval ends beyond what it must be told from, or 0 where it is not told from it."""
+    null = 0 if row["id"].endswith("gain") else row.get("chance")
+    if null is None:
+        return 0
+    far = max(row["low"] - null, null - row["high"])
+    return far if far > judging.beyond(row["id"]) else 0
+
+
+def test_readme_says_how_near_to_the_margin_the_rows_of_one_split_end() -> None:
+    readme = " ".join((paths.root() / "README.md").read_text(encoding="utf-8").split())
+    ends = {}
+    for study in ("embedded", "uadfv"):
+        rows = [row for row in results.rows(study, committed=True) if row["id"].startswith(judging.TRAINED)]
+        ends[study] = sorted(filter(None, map(_beyond_chance, rows)))
+    assert not ends["embedded"] and "In the embedded study (synthetic) no such row is told from zero or chance" in readme
+    first, second = (f"{100 * end:.1f}" for end in ends["uadfv"][:2])
+    assert f"the nearest end is {first} points beyond chance and the next {second} (EfficientNet-Lite0 from" in readme

@@ -132,8 +132,8 @@ def as_table(found: dict[str, Estimate]) -> pd.DataFrame:
 
 def in_words(table: pd.DataFrame) -> pd.Series:
     """The slopes, their ceilings and the share of one shift of `as_table`, each with its interval, as text."""
-    ids = {"slope by clips": "follows.clips", "its ceiling by clips": "follows.clips_ceiling"}
-    ids |= {"slope by frames": "follows.frames", "its ceiling by frames": "follows.frames_ceiling"}
+    ids = {"slope by clips": "follows.clips", "ceiling by clips": "follows.clips_ceiling"}
+    ids |= {"slope by frames": "follows.frames", "ceiling by frames": "follows.frames_ceiling"}
     ids |= {"share of one shift": "common_shift"}
     told = table.set_index("id")[["value", "low", "high"]]
     return pd.Series({words: "{:.2f} [{:.2f}, {:.2f}]".format(*told.loc[key]) for words, key in ids.items()})

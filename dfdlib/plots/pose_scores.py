@@ -23,6 +23,7 @@ WORDS = {  # for levels of the experiment and names of results
     "R, t differences": "differences of matrix and translation (Yang et al.)",
     "default": "unscaled, today's gamma",
     "default before 0.22": "unscaled, gamma 1/features (before 0.22)",
+    "standardized": "standardised",
     "iterative": "iterative (OpenCV's default)",
     "own": "ours",
     "own, mirrored": "ours, mirrored",
