@@ -43,6 +43,9 @@ def test_the_page_compares_the_published_runs_of_all_machines_and_readme_says_ho
     assert page.endswith(processors.machines())
     most = max(map(int, re.findall(r"\| (\d+) points \(", processors.machines())))
     assert f"by up to {most} points between two machines" in readme
+    same, other = re.search(r"\| (\d+) of \1 \| (\d+ of \d+) \|", processors.machines()).groups()
+    said = f"all {same} verdicts of the embedded study (synthetic) were the same, while {other} numbers differed"
+    assert f"between two machines under this limit {said}" in readme
 
 
 def _beyond_chance(row: dict) -> float:
@@ -60,6 +63,7 @@ def test_readme_says_how_near_to_the_margin_the_rows_of_one_split_end() -> None:
     for study in ("embedded", "uadfv"):
         rows = [row for row in results.rows(study, committed=True) if row["id"].startswith(judging.TRAINED)]
         ends[study] = sorted(filter(None, map(_beyond_chance, rows)))
-    assert not ends["embedded"] and "In the embedded study (synthetic) no such row is told from zero or chance" in readme
+    none = "In the embedded study (synthetic) no such row is told from zero or chance"
+    assert not ends["embedded"] and none in readme
     first, second = (f"{100 * end:.1f}" for end in ends["uadfv"][:2])
     assert f"the nearest end is {first} points beyond chance and the next {second} (EfficientNet-Lite0 from" in readme

@@ -44,7 +44,7 @@ def one_verdict() -> str:
         "The head-pose branch as the paper describes it has an accuracy of "
         f"{read('folds.headpose.paper.frame_acc')}; the paper has 50.1 %. "
         "A predictor that calls every frame of the published test part real scores "
-        f"{100 * constant['test_acc']:.1f} %. Of {len(tried)} setups of an SVM, {len(fitted)} come to such a verdict: "
+        f"{100 * constant['test_acc']:.1f} %. Of {len(tried)} setups of an SVM, {len(fitted)} give one verdict for every frame:  "
         "those whose features are in millimetres or pixels and whose kernel has the width that was scikit-learn's "
         "default before December 2019. They learn their training frames by heart (at least "
         f"{100 * fitted['train_acc'].min():.2f} % are right) and call every test frame fake, which is right for "

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 ACCURACY_MARGIN, EFFECT_MARGIN = 0.05, 0.02
 TRAINING_MARGIN = 0.10  # set after three of the nine combinations there; the other six check it
-TRAINED = ("resnet.", "system.", "no_fakes.", "gradcam.", "regions.", "first_weights.")
+TRAINED = ("resnet.", "system.", "no_fakes.", "gradcam.", "regions.", "first_weights.", "pretraining.")
 SYNTHETIC = "not compared (synthetic)"  # the paper's numbers are of real deepfakes
 NO_EFFECT = ("sr.native.frame_acc_gain", "folds.sr.native.frame_acc_gain")  # the paper: "no evident effect"
 # The paper's three accuracies. It does not say whether they are of frames or of videos, so both of ours are compared.
