@@ -34,11 +34,10 @@ SYNTHETIC = (
     "Outputs on this page are from the embedded study: rendered faces, so its numbers are <strong>synthetic</strong>. "
     "Where a line names UADFV, CelebA or Set5, its numbers are real."
 )
-OWN = {  # the same of a page of which that is not true
-    "00_start_here": "On this page the numbers under <em>This run</em> are from the embedded study: rendered faces, so they "
-    "are <strong>synthetic</strong>. All others are from UADFV or from publications, and are real unless a line "
-    "says synthetic."
-}
+FIRST = (  # the same of notebook 00, of most of which that is not true
+    "The numbers under <em>This run</em> are from the embedded study: rendered faces, so they are "
+    "<strong>synthetic</strong>. All others are from UADFV or publications, and real unless a line says synthetic."
+)
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,8 @@ def notebooks() -> Iterator[Page]:
         group = "Notebooks" if path.parent == paths.notebooks() else path.parent.name.capitalize()
         raw = f'<a href="{path.name}" data-raw="">Download this notebook.</a>'
         title = "Solutions to " * (group == "Solutions") + title_of(notebook.cells[0].source)
-        note = f"{OWN.get(path.stem, SYNTHETIC)} {raw}" if any(cell.get("outputs") for cell in notebook.cells) else raw
+        banner = FIRST if path.stem == "00_start_here" else SYNTHETIC
+        note = f"{banner} {raw}" if any(cell.get("outputs") for cell in notebook.cells) else raw
         short = titles[path.stem[2:4]] if group == "Exercises" else ""
         titles[path.stem[:2]] = title.partition(":")[0]
         yield Page(str(source.with_suffix(".html")), str(source), title, body, group, note, files=files, short=short)
