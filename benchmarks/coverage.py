@@ -20,6 +20,7 @@ from dfdlib.core import paths
 from dfdlib.core.repro import rng
 from dfdlib.evaluation import intervals, metrics
 from dfdlib.evaluation.statistics import THRESHOLD
+from tools.site import words
 
 TRIALS, RESAMPLES = 1000, 200
 FRAMES, MANY = 16, 4000  # frames per clip; people in the population
@@ -119,6 +120,13 @@ def spreads(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"mean": clips.groupby("branch")["logit"].mean(), "people": of_people, "clips": of_clips})
 
 
+def of_uadfv() -> str:
+    """The table of `spreads` for UADFV's test part."""
+    scores = pd.read_csv(paths.root() / "results" / "scores" / "uadfv.csv", dtype={"clip_id": str})
+    found = spreads(scores[scores["split"] == "test"]).round(2).rename(index=words.branch)
+    return _markdown(found.rename_axis("what scores").reset_index()) + "\n"
+
+
 def _markdown(table: pd.DataFrame) -> str:
     cells = [
         [f"{v:.3f}" if isinstance(v, float) and v == v else "" if v != v else str(v) for v in row]
@@ -138,7 +146,6 @@ def main() -> None:
     pairs = list(itertools.product(PEOPLE, DETECTORS))
     gaps = Parallel(n_jobs=2)(delayed(of_difference)(*pair, TRIALS) for pair in pairs)
     differences = [{"people": who, "detector": name, "ours": gap} for (who, name), gap in zip(pairs, gaps, strict=True)]
-    scores = pd.read_csv(paths.root() / "results" / "scores" / "uadfv.csv", dtype={"clip_id": str})
     text = "# Coverage of the intervals\n\n"
     text += (
         f"Share of {TRIALS} simulated test parts (real and fake clips of {FRAMES} frames) whose 95 % interval holds "
@@ -155,7 +162,7 @@ def main() -> None:
     text += _markdown(pd.DataFrame(differences)) + "\n\n"
     text += "For comparison with the simulated detectors, the logit of a right verdict in UADFV's score tables, "
     text += "its mean, and its SD over people\nand over one person's clips (p_fake kept within 0.001 and 0.999):\n\n"
-    text += _markdown(spreads(scores[scores["split"] == "test"]).round(2).reset_index()) + "\n"
+    text += of_uadfv()
     Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")
 
 

@@ -360,3 +360,9 @@ def test_trainings_of_other_frames_are_refused() -> None:
     a, b = (table.assign(clip_id=[*range(len(table))]) for table in _trained([0.5, 0.6]))
     with pytest.raises(DfdError, match="same frames in the same order"):
         metrics.estimate([a, b[::-1]], "acc", "frames", 100)
+
+
+def test_the_page_of_coverage_compares_with_the_committed_scores_in_words() -> None:
+    page = (paths.root() / "benchmarks" / "coverage.md").read_text(encoding="utf-8")
+    assert page.endswith("\n\n" + simulated_coverage.of_uadfv())
+    assert "| head pose, as in Yang et al. |" in page and "headpose." not in page

@@ -42,16 +42,21 @@ MEASURES = {
 MEASURED = rf"(?:frame|video)_(?:{'|'.join(MEASURES)})(?:_gain)?"
 
 
+def branch(name: str) -> str:
+    """What scores, such as headpose.yang, in words."""
+    return ", ".join(PARTS.get(part, part.replace("_", " ")) for part in name.split("."))
+
+
 def of(key: str) -> str:
     """An id in words: what was measured, then the measure."""
-    *parts, last = key.split(".")
+    first, _, last = key.rpartition(".")
     found = re.fullmatch(rf"(.*?)_?({'|'.join(MEASURES)})(_gain)?", last)
     measure = last.replace("_", " ")
     if found:
         what = found[1].replace("_", " ")
         what = f" of {what}s" if what in ("frame", "video") else f" ({what})" if what else ""
         measure = f"{'gain in ' if found[3] else ''}{MEASURES[found[2]]}{what}"
-    return ", ".join([*(PARTS.get(part, part.replace("_", " ")) for part in parts), measure])
+    return f"{branch(first)}, {measure}" if first else measure
 
 
 @cache
