@@ -154,8 +154,14 @@ def main() -> None:
         "the true score;\nstandard error 0.007 at 0.95. `percentiles` is the plain bootstrap over people, `wilson` the "
     )
     text += "interval for independent videos,\n`width` the mean width of ours. "
-    text += f"LIKENESS = {intervals.LIKENESS} and DOUBT = {intervals.DOUBT} in `dfdlib/evaluation/intervals.py`\n"
-    text += "were chosen on such simulations and on no score of the study.\n\n" + _markdown(pd.DataFrame(rows)) + "\n\n"
+    text += "`ours` is this study's interval. Its two constants in\n`dfdlib/evaluation/intervals.py`, "
+    text += f"LIKENESS = {intervals.LIKENESS} (the assumed correlation of two rows of one person) and\n"
+    text += (
+        f"DOUBT = {intervals.DOUBT} (the errors, in a person's worth of rows, that weigh as much as that assumption), "
+    )
+    text += (
+        "were chosen on\nsuch simulations and on no score of the study.\n\n" + _markdown(pd.DataFrame(rows)) + "\n\n"
+    )
     text += (
         "Paired differences in accuracy of two equally good detectors that agree in most verdicts; the truth is 0:\n\n"
     )

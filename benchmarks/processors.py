@@ -116,7 +116,7 @@ def page(found: dict[Case, list[dict]]) -> str:
     is what every run takes by default (`dfdlib/core/repro.py`). A verdict is what the claim table says of a
     number and its interval.
     Training is chaotic: where a last digit is rounded otherwise, another network comes out, as from another seed. So a
-    trained network's row is told from chance only {100 * judging.TRAINING_MARGIN:.0f} points beyond it
+    trained network's row is told from chance only where its interval ends {100 * judging.TRAINING_MARGIN:.0f} points beyond it
     (`dfdlib/evaluation/judging.py`). That margin was set after the lines avx2 AVX2, avx512 ALL and default
     SSE41; the others check it. {moved(found)} A verdict is *opposed* where one says above and the other below."""
     text = "# Verdicts on other processors\n\n" + textwrap.fill(" ".join(said.split()), 115) + "\n\n"
@@ -141,8 +141,8 @@ def machines() -> str:
     takes by default, against the one published now, on {results.machine(STUDY, committed=True)}. Machines that allow
     the same instructions may still round otherwise. `tests/test_notebooks_run.py` asks the same of each
     machine that runs it.
-    The margin is no bound: another machine can move an end by more, and then the verdict of a row that ends nearer
-    to the margin than that can change."""
+    The margin is no bound: another machine can move an end by more. The verdict can then change in a row whose
+    interval ends nearer to the margin than the end was moved."""
     text = textwrap.fill(" ".join(said.split()), 115)
     return "## Published runs on other machines\n\n" + text + "\n\n" + "\n".join(lines) + "\n"
 

@@ -1,4 +1,4 @@
-"""The intervals that notebooks, README and the detector's card state in prose are committed ones."""
+"""The intervals that notebooks, documents and cards state in prose are committed ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from dfdlib.core import paths
 
 NUMBER = r"([+-]?\d+(?:\.\d+)?)"
 STATED = re.compile(rf"{NUMBER}(?:\s*(?:%|dB|percentage\s+points|points))?\s*\[{NUMBER},\s*{NUMBER}\]")
-PAGES = [*sorted(paths.notebooks().glob("0*.ipynb")), paths.root() / "README.md", paths.assets() / "detector.md"]
+PAGES = [
+    *sorted(paths.notebooks().glob("0*.ipynb")),
+    *(paths.root() / name for name in ("README.md", "ETHICS.md", "results/README.md", "data/README.md")),
+    *sorted((paths.root() / "docs").glob("*.md")),
+    *sorted(paths.assets().rglob("*.md")),
+]
 KEPT = 5e-5  # tables have four decimals, so that a number may be rounded twice
 
 
@@ -52,7 +57,7 @@ def unknown(text: str) -> Iterator[str]:
             yield stated.group()
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_interval_in_prose_is_a_committed_one(path: Path) -> None:
     assert not list(unknown(_prose(path)))
 

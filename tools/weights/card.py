@@ -13,7 +13,7 @@ ABOUT = {
     "embedded-easy": "rendered people, easy fakes, test part (synthetic)",
     "lfw": "Labeled Faces in the Wild, other people, all real",
     "celeba": "photographs of CelebA, all real",
-    "blurred": "every second one of these people's photographs, blurred",
+    "blurred": "every second one of the photographs of Labeled Faces in the Wild, blurred",
     "jpeg30": "UADFV's test part after JPEG of quality 30",
     "super-resolved": "real frames of UADFV's test part, shrunk to 32 px and enlarged by FSRCNN",
     "yours": "clips of DFD_VIDEOS",
