@@ -116,9 +116,10 @@ def page(found: dict[Case, list[dict]]) -> str:
     is what every run takes by default (`dfdlib/core/repro.py`). A verdict is what the claim table says of a
     number and its interval.
     Training is chaotic: where a last digit is rounded otherwise, another network comes out, as from another seed. So a
-    trained network's row is told from chance only where its interval ends {100 * judging.TRAINING_MARGIN:.0f} points beyond it
-    (`dfdlib/evaluation/judging.py`). That margin was set after the lines avx2 AVX2, avx512 ALL and default
-    SSE41; the others check it. {moved(found)} A verdict is *opposed* where one says above and the other below."""
+    trained network's row is told from chance only where its interval ends
+    {100 * judging.TRAINING_MARGIN:.0f} points beyond it (`dfdlib/evaluation/judging.py`). That margin was set after
+    the lines avx2 AVX2, avx512 ALL and default SSE41; the others check it. {moved(found)}
+    A verdict is *opposed* where one says above and the other below."""
     text = "# Verdicts on other processors\n\n" + textwrap.fill(" ".join(said.split()), 115) + "\n\n"
     missing = [" ".join(map(str, case)) for case in dict.fromkeys(CASES) if case not in found]
     more = f"\nNot computed yet: {', '.join(missing)}.\n" if missing else ""

@@ -213,7 +213,7 @@ def _symptom(found: np.ndarray, expected: np.ndarray, regions: Mapping, toleranc
         return f"the answer has shape {found.shape}, and {expected.shape} was asked for.{turned}"
     if not np.isfinite(found).all():
         bad = int((~np.isfinite(found)).sum())
-        return f"{bad} of {found.size} values are no finite numbers. Look for an overflow or a division by zero."
+        return f"{bad} of {found.size} values are not finite numbers. Look for an overflow or a division by zero."
     if _agree(-found, expected, tolerance):
         return "the size is right and the sign is wrong."
     for where, mask in regions.items():

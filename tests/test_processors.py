@@ -66,4 +66,4 @@ def test_readme_says_how_near_to_the_margin_the_rows_of_one_split_end() -> None:
     none = "In the embedded study (synthetic) no such row is told from zero or chance"
     assert not ends["embedded"] and none in readme
     first, second = (f"{100 * end:.1f}" for end in ends["uadfv"][:2])
-    assert f"the nearest end is {first} points beyond chance and the next {second} (EfficientNet-Lite0 from" in readme
+    assert f"is {first} points beyond it and the next {second} (EfficientNet-Lite0 from random" in readme

@@ -125,9 +125,10 @@ def _part(solved: Path, asked: Path) -> Part:
 def answer(exercise: Exercise, part: Part, cells: Sequence[Cell]) -> tuple[list[str], list[str]]:
     """The sources of the student's cells that an answer needs, and of the answer itself; no answer: it is missing.
 
-    An answer is looked for by the cell's id and by the names that it has to define. Of several cells that define a name
-    the one counts that a check sees when a notebook is run from the top. A cell of the student's own may define any
-    name; a changed cell of ours, or the answer to another exercise, counts only for names that nothing before has.
+    An answer is looked for by the cell's id and by the names that it has to define. Of several cells that define a
+    name, the one that counts is the one that a check sees when a notebook is run from the top. A cell of the student's
+    own may define any name; a changed cell of ours, or the answer to another exercise, counts only for names that
+    nothing before has.
     """
     end = next((i for i, cell in enumerate(cells) if cell.id == exercise.checked), len(cells))
     chosen = {i for name in exercise.names for i in _defining(name, exercise, cells, end)}

@@ -19,7 +19,9 @@ from dfdlib.core.errors import DfdError
 
 STUDY = typer.Argument(metavar="STUDY", show_default=False, help="One of the studies below.")
 
-app = helptext.app("A reproducible study of a deepfake-detection paper.")
+EXITS = "Exit codes: 0 done; 1 a defect in this program; 2 something that you can fix (the message says what)."
+
+app = helptext.app(f"A reproducible study of a deepfake-detection paper.\n\n{EXITS}")
 app.add_typer(cli_data.app, name="data")
 
 
@@ -33,7 +35,7 @@ def _version(wanted: bool) -> None:
 def _root(
     _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
-    """Exit codes: 0 done; 1 a defect in this program; 2 something that you can fix (the message says what)."""
+    """The command's own help is given to `app`."""
 
 
 @app.command(cls=helptext.StudyCommand, no_args_is_help=True)
@@ -43,9 +45,9 @@ def run(
         list[str] | None, typer.Argument(metavar="NOTEBOOK", help="Such as 03; all of them by default.")
     ] = None,
     scheduler: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Sweeps and folds on a Dask cluster: tcp://HOST:PORT.")
+        str, typer.Option(metavar="ADDRESS", help="Run sweeps and folds on a Dask cluster: tcp://HOST:PORT.")
     ] = "",
-    again: Annotated[bool, typer.Option("--again", help="Also where nothing has changed since the last run.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Run even if nothing has changed.")] = False,
 ) -> None:
     """Run a study's notebooks, unless nothing has changed since they were run, and print its claim table.
 
@@ -122,20 +124,21 @@ def predict(
     rule: Annotated[str, typer.Option(metavar="RULE", help="resnet (the network), mean, either or both.")] = "resnet",
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask, however many files there are.")] = False,
 ) -> None:
-    """Judge the faces in pictures and videos, offline. A score is not evidence: do not accuse anybody with it.
+    """Judge the faces in pictures and videos, offline. A score is not evidence; accuse nobody because of it.
 
-    "No sign of a swap found" does not mean that a file is real: beside each verdict is how many unseen swaps this
-    detector finds. "Inconclusive": too few frames could be judged, or the score is too near to 0.5 or varies across it.
-    Up to four people are judged by themselves, and the file is as suspicious as the most suspicious of them.
+    "No sign of a swap found" does not mean that a file is real: each verdict is shown with how many swaps the
+    detector finds in videos new to it. "Inconclusive": too few frames could be judged, or the score is too near to 0.5
+    or varies across it. Up to four people are judged separately, and the file is as suspicious as the most suspicious
+    of them.
 
-    Of a folder, every file that is a picture or video is judged, whatever its name, and the others are named.
+    In a folder, every file that is a picture or video is judged, whatever its name; other files are listed.
 
     For example:
 
     $ dfd predict holiday.mp4 pictures --report report.html
 
-    Exit codes: 0 every file was judged, whatever the verdict; 2 no file could be judged, or the report not be written
-    (the verdicts are printed all the same); 3 some files could not be judged.
+    Exit codes: 0 every file was judged, whatever the verdict; 2 no file could be judged, or the report could not be
+    written (the verdicts are printed all the same); 3 some files could not be judged.
     """
     from dfdlib.command import verdicts
 
@@ -186,7 +189,7 @@ def readme(
 @app.command(cls=helptext.Command)
 def recompute(
     table: Annotated[
-        Path | None, typer.Argument(metavar="TABLE", show_default=False, help="Every table with scores by default.")
+        Path | None, typer.Argument(metavar="TABLE", show_default=False, help="A score table; all of them by default.")
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="Also put the numbers into results/, with verdicts.")] = False,
 ) -> None:
@@ -211,7 +214,7 @@ def recompute(
 
 @app.command(cls=helptext.StudyCommand)
 def figures(
-    study: Annotated[str, typer.Argument(metavar="STUDY", help="One of those below.")] = "embedded",
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="One of the studies below.")] = "embedded",
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="build/figures by default.")] = None,
 ) -> None:
     """Draw the figures, in about a minute and without a run; those that show a trained network are copied.

@@ -42,9 +42,11 @@ def grade(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", show_default=False, help="The submissions, as they were exported.")
     ],
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the points, a row a student.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write the points, one row per student.")
+    ] = None,
     pages: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Also write a page of feedback a student, and class.html.")
+        Path | None, typer.Option(metavar="FOLDER", help="Also write class.html and a feedback page per student.")
     ] = None,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Answers run in parallel.")] = os.cpu_count() or 1,
     limit: Annotated[
@@ -53,11 +55,11 @@ def grade(
 ) -> None:
     """Grade submissions: a point for each exercise that is right, and the hint for each that is not.
 
-    Takes a folder for each student, and the folders and file names that Moodle, Canvas and Blackboard export. What is
-    not recognised is named. Of several versions the newest counts. Nothing in the folder is changed.
+    Takes a folder for each student, and the folders and file names that Moodle, Canvas and Blackboard export. Files
+    that are not recognised are listed. Of several versions the newest counts. Nothing in the folder is changed.
 
-    Answers are executed, each in a process without a network that writes to a temporary folder alone. Use an account
-    or a container that has nothing to lose all the same.
+    Answers are executed, each in a process without a network that writes to a temporary folder alone. All the same,
+    use an account or a container that has nothing to lose.
 
     For example:
 
@@ -77,7 +79,8 @@ def grade(
         feedback.write_pages(pages, graded)
         print(f"Feedback: {pages / 'class.html'} leads to each student's page.", file=sys.stderr)
     if not graded.shut:
-        print("This system let only Python itself keep answers off the network and other files.", file=sys.stderr)
+        weak = "Only Python, not the system, kept answers from the network and other files"
+        print(f"{weak}; next time use a container.", file=sys.stderr)
     for sentence in graded.others:
         print(sentence, file=sys.stderr)
     if graded.others or graded.unreadable():

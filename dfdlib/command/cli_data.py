@@ -23,7 +23,7 @@ app = helptext.app("List, check and prepare data.")
 
 @app.command(cls=helptext.StudyCommand)
 def status(
-    study: Annotated[str, typer.Argument(metavar="STUDY", help="One of those below.")] = "embedded",
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="One of the studies below.")] = "embedded",
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Show which data are found and which are missing, and whether the study can start (exit code 2 if not).
@@ -134,9 +134,9 @@ def prepare(
     $ dfd data prepare videos tracks
 
     A study with the same values under `faces:` gets the same crops from OUT as from the videos. With --follow it does
-    not: on real clips 99 % of the frames got the landmarks of --upsample 1 to within one percent of the face's width,
-    and 88 % those of no upsampling; single frames differ by more. A study also needs a clips.csv in the folder
-    (data/README.md).
+    not: on real clips the landmarks were within one percent of the face's width of those with --upsample 1 in 99 % of
+    the frames, and of those without upsampling in 88 %; single frames differ by more. A study also needs a clips.csv
+    in the folder (data/README.md).
 
     Exit codes: 0 all clips prepared; 2 none; 3 some were skipped.
     """

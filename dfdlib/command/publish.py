@@ -53,7 +53,7 @@ def _whole(source: Path, executed: Path) -> Path:
         same = [cell.source for cell in known] == [cell.source for cell in done]
         if same and all(cell.execution_count for cell in done if cell.cell_type == "code"):
             return executed
-    raise DfdError(f"{executed} is not {source.name} run to its end; run the whole study before you publish it.")
+    raise DfdError(f"{executed} is not a complete run of {source.name}; run the whole study before you publish it.")
 
 
 def _copy(path: Path, folder: Path) -> None:

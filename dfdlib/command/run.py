@@ -120,7 +120,7 @@ def _single_run(study: str, folder: Path) -> Iterator[None]:
     except filelock.Timeout:
         number = holder.read_text(encoding="utf-8") if holder.is_file() else "unknown"
         raise DfdError(
-            f"Another run of the study {study} is under way (process {number}); wait for its end, or stop it."
+            f"Another run of the study {study} is under way (process {number}); wait for it to end, or stop it."
         ) from None
     with lock:
         holder.write_text(str(os.getpid()), encoding="utf-8")

@@ -77,11 +77,11 @@ def _submission(path: Path, relative: Path, known: Sequence[Part]) -> Submission
     if path.is_dir() and not path.is_symlink():
         return "not graded: an empty folder, or one that can't be read"
     if path.is_symlink() or not path.is_file():
-        return "not graded: a link or no file"
+        return "not graded: a link or not a file"
     if path.suffix.lower() in ARCHIVES:
         return "not graded: an archive; unpack it there"
     if path.suffix.lower() != ".ipynb":
-        return "not graded: no notebook (.ipynb)"
+        return "not graded: not a notebook (.ipynb)"
     if ".ipynb_checkpoints" in relative.parts:
         return "not graded: a copy that Jupyter keeps by itself"
     cells, fault = read(path)

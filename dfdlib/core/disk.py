@@ -136,7 +136,7 @@ def decoding() -> Iterator[None]:
     except (DfdError, *DAMAGED):
         raise
     except Image.DecompressionBombError as error:
-        raise ValueError("too many pixels to take") from error
+        raise ValueError("too many pixels to read") from error
     except Exception as error:
         raise ValueError(type(error).__name__) from error
 
@@ -151,7 +151,7 @@ def checked(path: Path, most: int = MOST_FILE_BYTES) -> Path:
     if not path.is_file():
         raise ValueError("no such file")
     if path.stat().st_size > most:
-        raise ValueError(f"{path.stat().st_size} bytes, too many to take")
+        raise ValueError(f"{path.stat().st_size} bytes, too many to read")
     return path
 
 
@@ -171,7 +171,7 @@ def unzipped(path: Path, most: float = math.inf) -> Iterator[Callable[[str], byt
     def member(name: str) -> bytes:
         with decoding():
             if archive.getinfo(name).file_size > most:
-                raise ValueError(f"{name} states {archive.getinfo(name).file_size} bytes, too many to take")
+                raise ValueError(f"{name} states {archive.getinfo(name).file_size} bytes, too many to read")
             return archive.read(name)
 
     with decoding():
@@ -249,7 +249,7 @@ def read_table(path: Path, columns: set[str]) -> list[dict[str, str]]:
     except UnicodeDecodeError:
         raise DfdError(f"{path} is not UTF-8 text; save it as CSV in UTF-8.") from None
     except csv.Error as error:
-        raise DfdError(f"{path} is no table ({error}); save it as CSV in UTF-8.") from None
+        raise DfdError(f"{path} is not a table ({error}); save it as CSV in UTF-8.") from None
     twice = next((name for name, times in Counter(header).items() if times > 1), None)
     long = next((number for number, row in enumerate(rows, 1) if None in row), None)
     missing = min(columns - set(header), default=None)

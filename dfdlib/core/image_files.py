@@ -31,7 +31,7 @@ def opened_image(file: Path | BinaryIO) -> Iterator[Image.Image]:
             stream = stack.enter_context(disk.checked(file).open("rb")) if isinstance(file, Path) else file
             image = stack.enter_context(Image.open(stream, formats=_formats(stream)))
         if image.width * image.height > MOST_PIXELS:
-            raise ValueError(f"{image.width} x {image.height} pixels, too many to take")
+            raise ValueError(f"{image.width} x {image.height} pixels, too many to read")
         yield image
 
 

@@ -44,10 +44,10 @@ def connected(scheduler: str) -> Any:
 
 
 def each(function: Callable, calls: Iterable[tuple], jobs: int) -> list:
-    """The results of a function, at the top of its module, for each tuple of arguments, in order.
+    """The results of a function (defined at the top of its module) for each tuple of arguments, in order.
 
-    The calls run here, in `jobs` processes where that takes longer than their start, or on the cluster. A call whose
-    worker dies is made again. DfdError where the cluster can't do it.
+    The calls run here, in `jobs` processes where the calls take longer than starting those, or on the cluster. A call
+    whose worker dies is made again. DfdError where the cluster can't do it.
     """
     scheduler = os.environ.get("DFD_SCHEDULER")
     if not scheduler:
@@ -63,9 +63,11 @@ def each(function: Callable, calls: Iterable[tuple], jobs: int) -> list:
             return _on_cluster(client, function, list(calls))
         except KilledWorker as error:
             what = f"{function.__name__} killed {error.allowed_failures + 1} workers of {scheduler} one after the other"
-            raise DfdError(f"{what}, most often for want of memory; give them more, or fewer to a machine.") from None
+            raise DfdError(
+                f"{what}, usually because memory ran out; give them more, or start fewer on a machine."
+            ) from None
         except CancelledError:
-            again = "start it and this again: what is done stays"
+            again = "start it again, then this command; finished results are kept"
             raise DfdError(f"The cluster at {scheduler} is gone; {again}.") from None
 
 
@@ -122,5 +124,7 @@ def _as_here(here: tuple[dict[str, str], int, tuple], function: Callable, *given
         os.environ |= environment
         torch.set_num_threads(threads)
         if _kind(function) != kind:
-            raise DfdError("A worker of the cluster has other code, libraries or instructions; start the workers anew.")
+            raise DfdError(
+                "A worker's code, libraries or processor differ from this machine's; match them and restart it."
+            )
         return function(*given)

@@ -208,8 +208,9 @@ def _parsed(path: Path) -> Any:
             for event in yaml.parse(text):
                 depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
                 if isinstance(event, yaml.AliasEvent) or depth > DEEPEST:
-                    what = "blocks within blocks" if depth > DEEPEST else "an alias (*name)"
-                    raise DfdError(f"{path} holds {what}, which a study does not take; write the value out.")
+                    deep = f"blocks more than {DEEPEST} deep; flatten them"
+                    what = deep if depth > DEEPEST else "an alias (*name), which a study does not take; write it out"
+                    raise DfdError(f"{path} holds {what}.")
             return yaml.safe_load(text) or {}
     except disk.DAMAGED as error:
         cause = error.__cause__

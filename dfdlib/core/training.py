@@ -127,7 +127,8 @@ def folder_of(path: Path, epochs: int) -> Path:
         return path.with_name(f"{path.name}-by-{processes.count()}")
     for other in () if path.is_dir() else sorted(path.parent.glob(f"{path.name}-by-*")):
         if len(_last(other)[1]) >= epochs:
-            warnings.warn(f"{other} is used: several processes trained it, and one gives other digits.", stacklevel=2)
+            others = "several processes trained it; one alone gives slightly different numbers"
+            warnings.warn(f"{other} is used: {others}.", stacklevel=2)
             return other
     return path
 

@@ -100,7 +100,9 @@ def named(name: str) -> Path:
 
 
 def read_state(path: Path, sha256: str = "") -> dict[str, Tensor]:
-    """The state dict of a file from elsewhere: .safetensors, or .pth with plain tensors. Its sha256 begins as given.
+    """The state dict of a file from elsewhere: .safetensors, or .pth with plain tensors.
+
+    Its sha256 must begin with `sha256`.
 
     Raises DfdError for a file that is missing, damaged or not the expected one.
     """
@@ -109,7 +111,7 @@ def read_state(path: Path, sha256: str = "") -> dict[str, Tensor]:
     if not path.is_file():
         raise DfdError(f"There is no weight file {path}; name one that exists or leave `weights` empty.")
     if not cache.sha256(path).startswith(sha256):
-        raise DfdError(f"{path} has another sha256 than {sha256}; get the right file, or correct `weights_sha256`.")
+        raise DfdError(f"{path} has a different sha256 from {sha256}; get the right file, or correct `weights_sha256`.")
     if path.suffix == ".safetensors":
         return read(path, "get the file again")[0]
     try:

@@ -103,7 +103,7 @@ def _clip_of_row(row: dict[str, str], table: Path) -> Clip:
     if row["label"] not in ("0", "1"):
         raise DfdError(f"{table}: label of {name} is {row['label']!r}; 0 is real, 1 is fake.")
     if not (row["pair"] and row["person"]):
-        raise DfdError(f"{table}: {name} has no pair or no person; fill in both, or it may leak.")
+        raise DfdError(f"{table}: {name} has no pair or no person; fill in both, or the split may leak.")
     if not os.path.isfile(folder / name):  # also where the name is too long, unlike Path.is_file
         raise DfdError(f"{table} names {name}, which is not in {folder}; add it or drop the row.")
     label, donor, split = int(row["label"]), row.get("donor") or None, row.get("split", "")
@@ -117,7 +117,7 @@ def inside(folder: Path, name: str) -> str:
     """
     real, top = os.path.realpath(os.path.join(folder, name)), os.path.realpath(folder)
     if not real.startswith(os.path.join(top, "")) and real != top:
-        raise DfdError(f"{folder / 'clips.csv'} names {name}, which leads out of {folder}; put the file there.")
+        raise DfdError(f"{folder / 'clips.csv'} names {name}, which leads out of {folder}; move it into that.")
     plain = os.path.normpath(name)
     away = os.path.isabs(plain) or plain.startswith(os.pardir)
     if away or (plain != name and os.path.realpath(os.path.join(folder, plain)) != real):
@@ -140,7 +140,7 @@ def videos(folder: Path, pattern: str) -> list[tuple[tuple[str, ...], Path]]:
     others = _other_videos(there)
     strange = [path for match, path in found if not match] + others
     leave_out(
-        strange, len(files) + len(others), "videos have another name than the data set's", "move them out of the folder"
+        strange, len(files) + len(others), "videos are not named as in the data set", "move them out of the folder"
     )
     return [(match.groups(), path) for match, path in found if match]
 
@@ -168,7 +168,7 @@ def leave_out(spoiled: Sequence[object], total: int, what: str, remedy: str) -> 
     """Warn that a few of `total` items are left out; DfdError with the remedy where they are too many, or all."""
     if not spoiled:
         return
-    sentence = f"{len(spoiled)} of {total} {what}, the first is {spoiled[0]}"
+    sentence = f"{len(spoiled)} of {total} {what} (the first: {spoiled[0]})"
     if len(spoiled) > max(1, SPOILED * total) or len(spoiled) == total:
         raise DfdError(f"{sentence}; {remedy}.")
     warnings.warn(f"{sentence}; they are left out.", stacklevel=3)
@@ -181,7 +181,7 @@ def differences(folder: Path, known: Iterable[tuple[str, str]], source: str) -> 
         if not (folder / name).is_file():
             problems.append(f"{name} is missing")
         elif cache.sha256(folder / name) != digest:
-            problems.append(f"{name} has another sha256 than {source} says")
+            problems.append(f"{name} has a different sha256 from the one in {source}")
     return problems
 
 

@@ -63,12 +63,12 @@ def _listed(path: Path, known: set[str]) -> set[str]:
     for number, line in enumerate(lines, 1):
         label, _, name = line.strip().replace("\\", "/").partition(" ")
         if label and LISTED_AS.get(name.partition("/")[0]) != label:
-            what = f'"{line.strip()[:80]}", not 1 and a real video or 0 and a fake one'
+            what = f'"{line.strip()[:80]}", neither 1 with a real video nor 0 with a fake one'
             raise DfdError(f"{path}: line {number} is {what}; copy the published list again.")
         listed[name] = None
     listed.pop("", None)
     if not listed:
         raise DfdError(f"{path} names no video; copy the published list again.")
     missing = [name for name in listed if name not in known]
-    catalogue.leave_out(missing, len(listed), f"videos of {path} are not there", "copy them")
+    catalogue.leave_out(missing, len(listed), f"videos listed in {path} are missing", "copy them")
     return set(listed) & known

@@ -100,5 +100,7 @@ def _groups(pairs: Iterable[tuple[Pair, str]], folder: Path) -> dict[str, Group]
         for name in pair:
             if groups.setdefault(name, group) != group:
                 both = " and ".join(" ".join(found).strip() for found in (groups[name], group))
-                raise DfdError(f"{folder}: video {name} is in two pairs or parts ({both}); copy names or splits again.")
+                raise DfdError(
+                    f"{folder}: video {name} is in two pairs or parts ({both}); restore the published lists."
+                )
     return groups

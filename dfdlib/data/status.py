@@ -94,7 +94,7 @@ def _clips(word: str, study: Study) -> Counts:
     found = sources.clips(own, check=False)  # checksums would read every video
     empty = [clip.path for clip in found if clip.path.is_file() and not clip.path.stat().st_size]
     if empty:
-        raise DfdError(f"{len(empty)} of {len(found)} clips are empty, the first is {empty[0]}; copy them again.")
+        raise DfdError(f"{len(empty)} of {len(found)} clips are empty (the first: {empty[0]}); copy them again.")
     if word == "folder" != study.dataset:
         return _counted(found, found)
     kept = sources.split(own, found)
@@ -118,7 +118,7 @@ def check_people(kept: Sequence[Clip]) -> None:
             raise DfdError(f"{needed}, and {what}; add clips of others.")
     pairs = ({(clip.person, clip.pair) for clip in kept if clip.label == label} for label in (0, 1))
     if not set.intersection(*pairs):
-        raise DfdError("No fake has the pair and the person of a real clip; give both the same in each pair.")
+        raise DfdError("No fake shares pair and person with a real clip; give each fake those of its original.")
 
 
 def _counted(found: Sequence[Clip], kept: Sequence[Clip]) -> Counts:

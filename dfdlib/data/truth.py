@@ -27,7 +27,7 @@ def swap_mask(clip_id: str) -> np.ndarray:
     """(T, H, W) float32, 0 or 1, in pixels of the frames; DfdError for a real clip."""
     known = _known(clip_id)
     if "swap_mask" not in known:
-        raise DfdError(f"{clip_id} has no swap mask, because nothing was swapped in it; leave out its real frames.")
+        raise DfdError(f"{clip_id} has no swap mask, because nothing was swapped in it; leave out real clips.")
     width = int(known["mask_shape"][2])
     return np.unpackbits(known["swap_mask"], axis=-1)[..., :width].astype(np.float32)
 

@@ -26,7 +26,7 @@ def clips(folder: Path, _: Study) -> list[Clip]:
     found = [_clip(folder, kind, number) for number in range(PAIRS) for kind in catalogue.LABELS]
     missing = [clip.path for clip in found if not clip.path.exists()]
     if missing:
-        what = f"lacks {len(missing)} of {len(found)} UADFV clips, the first is {missing[0]}"
+        what = f"lacks {len(missing)} of {len(found)} UADFV clips (the first: {missing[0]})"
         raise DfdError(f"{folder} {what}; copy what is missing.")
     return found
 
@@ -51,7 +51,7 @@ def check(folder: Path) -> None:
     problems = verify(folder) if any((folder / "real").glob("*.mp4")) else []
     if problems:
         what = f"is not the UADFV of the manifest: {problems[0]}"
-        raise DfdError(f"{folder} {what}; copy it again (`dfd data verify` lists all).")
+        raise DfdError(f"{folder} {what}; copy it again (`dfd data verify {folder}` lists all).")
 
 
 def verify(folder: Path) -> list[str]:

@@ -77,7 +77,7 @@ def _widths(image: np.ndarray, side: float, params: PredictParams) -> list[float
 
 
 def turns(looked: Looked, frames: int, params: PredictParams) -> int:
-    """Quarter turns against the clock after which faces are found in most of the blank frames; 0 where none helps.
+    """Anticlockwise quarter turns after which faces are found in most of the blank frames; 0 where none helps.
 
     They are tried where a face was found in too few of the frames for a verdict.
     """
@@ -89,7 +89,7 @@ def turns(looked: Looked, frames: int, params: PredictParams) -> int:
 
 
 def turned(image: np.ndarray, quarters: int) -> np.ndarray:
-    """An image turned by quarters against the clock."""
+    """An image turned anticlockwise by a number of quarter turns."""
     return np.ascontiguousarray(np.rot90(image, quarters)) if quarters else image
 
 

@@ -103,7 +103,7 @@ def judge(path: Path, params: PredictParams, tell: Callable[[int, int], None] = 
     """
     try:
         if os.path.exists(path) and not os.path.isfile(path):  # a pipe, say, would make its reader wait
-            raise DfdError(f"{path} is no file; name a picture, a video or a folder of them.")
+            raise DfdError(f"{path} is not a regular file; name a picture, a video or a folder of them.")
         return _judged(path, params, tell)
     except DfdError as error:
         note = str(error)
@@ -178,7 +178,7 @@ def _face(person: Sequence[Sighting], looked: Looked, wanted: Sequence[int], rul
 
 
 def _turned_note(upright: Looked, frames: int, degrees: int) -> str:
-    how = f"judged after turning it by {degrees} degrees" + (" against the clock" if degrees != 180 else "")
+    how = f"judged after turning it by {degrees} degrees" + (" anticlockwise" if degrees != 180 else "")
     few = f" in more than {upright.found} of {frames} frames" if upright.found else ""
     return f"no face was found upright{few}; {how}"
 
@@ -187,7 +187,7 @@ def _people_notes(found: Sequence[Face], kept: Sequence[Face], jumps: Sequence[i
     """What is said of a file with several people or shots."""
     notes = []
     if len(kept) > 1:
-        notes.append(f"{len(kept)} people, each judged by itself; the most suspicious comes first")
+        notes.append(f"{len(kept)} people, each judged separately; the most suspicious comes first")
     starts = sorted(face.shown[0] for face in kept if face.used)
     notes += [f"another person from frame {start}" for start in starts[1:] if start > starts[0]]
     left = sum(face.used > 0 for face in found) - len(kept)
@@ -211,7 +211,8 @@ def _others(looked: Looked) -> list[str]:
 def _none_usable(path: Path, missed: dict[str, int], looked_at: int) -> str:
     if list(missed) == ["no face"]:
         where = f"in the {looked_at} frames looked at of {path}" if looked_at > 1 else f"in {path}"
-        return f"No face was found {where}; it takes a frontal face, 40 pixels wide where the picture is 1920."
+        found = "only frontal faces are found, at least 40 pixels wide in a picture 1920 pixels wide"
+        return f"No face was found {where}; {found}."
     if looked_at == 1:
         return f"{path} cannot be judged ({', '.join(missed)}); give a better copy."
     reasons = ", ".join(f"{why} in {count}" for why, count in missed.items())

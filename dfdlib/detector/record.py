@@ -37,7 +37,9 @@ def measure(validation: pd.DataFrame, tested: pd.DataFrame) -> dict:
     Raises DfdError where the validation table holds a test frame: the spread is never learned on what is tested.
     """
     if (validation["split"] != "val").any():
-        raise DfdError("The spread was to be learned on frames of other parts; give it validation frames only.")
+        raise DfdError(
+            "The spread would be learned on frames outside the validation part; give it validation frames only."
+        )
     tested = tested[tested["tested"].isin(TESTS)]  # without frames that were changed on purpose
     return {"weights": weights(), "rules": {rule: _by_rule(rule, validation, tested) for rule in arbiter.RULES}}
 
@@ -82,7 +84,7 @@ def measured(rule: str) -> list[dict]:
 
 
 def entries(rule: str) -> list[dict]:
-    """The same for --json: data, kind (real, fake), unit (clips; stills are single frames), people, n and verdicts."""
+    """`measured` for --json: data, kind (real, fake), unit (clips, or stills: single frames), people, n, verdicts."""
     return [
         {"data": TESTS[row["tested"]], "kind": KINDS[row["label"]], "unit": "stills" if row["stills"] else "clips"}
         | {"people": row["people"], "n": row["n"]}

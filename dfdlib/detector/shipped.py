@@ -53,7 +53,7 @@ def load_resnet(path: Path | None = None) -> nn.Module:
 
 
 def scores(crops: np.ndarray, points: np.ndarray, rule: str = "resnet", weights: Path | None = None) -> pd.DataFrame:
-    """p_fake of N faces in [0, 1]: columns resnet, headpose and p_fake, both combined by a rule of arbiter.RULES.
+    """p_fake of N faces in [0, 1]: columns resnet, headpose and p_fake, the two combined by a rule of arbiter.RULES.
 
     crops: uint8 RGB (N, S, S, 3), S >= network.SIDE; points: landmarks (N, 68, 2) in pixels of any picture.
     Raises DfdError for an unknown rule, and as `pnp.check_landmarks` does.
@@ -90,7 +90,7 @@ def eye_map(points: np.ndarray) -> tuple[complex, complex]:
     """
     eyes = np.array([points[eye].mean(0) for eye in EYES], float)
     if np.allclose(*eyes):
-        raise DfdError("Both eyes' landmarks lie at one place, which fixes no size; leave such frames out.")
+        raise DfdError("The landmarks of both eyes lie at one place, so no size is known; leave such frames out.")
     (left, right), (left_there, right_there) = eyes @ [1, 1j], SVM_EYES @ [1, 1j]
     factor = (right_there - left_there) / (right - left)
     return factor, left_there - factor * left

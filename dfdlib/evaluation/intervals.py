@@ -122,8 +122,8 @@ def p_value(found: Estimate) -> float:
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
-    """Each p value corrected for their number (Holm, Scandinavian Journal of Statistics 6, 1979): below 0.05 means that
-    with a chance of 95 % none of those below it is there by luck.
+    """Each p value corrected for their number (Holm, Scandinavian Journal of Statistics 6, 1979): where those
+    below 0.05 are taken for differences, the chance of even one false one is at most 5 %.
     """
     p, order = np.asarray(p_values, float), np.argsort(p_values)
     found = np.empty(len(p))

@@ -48,7 +48,8 @@ def estimate(scores: Scores, statistic: str, unit: str, resamples: int, seed: in
     for table in tables:
         catalogue.check_labels(table["label"])
         if not np.isfinite(table["p_fake"]).all():
-            raise DfdError("The score table has a p_fake that is not a number; find the frame and leave it out.")
+            row = int(np.argmin(np.isfinite(table["p_fake"])))
+            raise DfdError(f"p_fake is not a number in row {row} (from 0) of the score table; leave it out.")
     values, draws = _drawn_statistics(tables, statistic, resamples, seed)
     people, value = tables[0]["person"], float(values.mean())
     low, high = intervals.share_interval(value, draws, people, values)

@@ -45,7 +45,7 @@ def recomputed(path: Path) -> Iterator[tuple[dict, Estimate | None]]:
     """The recorded rows, and each number anew where it follows from the score table alone."""
     numbers = path.parents[1] / f"{path.stem}.json"
     if not path.is_file() or not numbers.is_file():
-        what = "is no score table with its numbers beside it" if path.is_file() else "is no file"
+        what = f"has no numbers in {numbers}" if path.is_file() else "is not a file"
         raise DfdError(f"{path.name} {what}; name a score table, such as results/scores/uadfv.csv.")
     table, resamples = results.read_scores(path), studies.load(path.stem).bootstrap
     tests: dict[str, list[pd.DataFrame]] = {}

@@ -41,7 +41,7 @@ def path(study_name: str, name: str, committed: bool = False) -> Path:
 
 
 def read(study_name: str, name: str, committed: bool = False) -> pd.DataFrame:
-    """That table; empty where there is none."""
+    """The score table at `path`; empty where there is none."""
     file = path(study_name, name, committed)
     return disk.read_frame(file) if file.is_file() else pd.DataFrame(columns=[*KEYS, "fold", "seed"])
 
@@ -140,7 +140,7 @@ def _small(study: Study, recipe: str, committed: bool) -> dict[str, Estimate]:
 
 
 def new_people(table: pd.DataFrame) -> pd.DataFrame:
-    """Without the people of the published test part, on whom the first of SIDES was noticed."""
+    """The table without the people of the published test part, on whom the first of SIDES was noticed."""
     seen = set(table.loc[table["pair"].isin([f"{number:04d}" for number in uadfv.TEST]), "person"])
     return table[~table["person"].isin(seen)].reset_index(drop=True)
 

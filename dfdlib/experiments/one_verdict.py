@@ -1,8 +1,9 @@
 """How an SVM gets exactly the share of the larger class: numbers in millimetres or pixels, and an old default.
 
-The paper's head pose scores 50.1 %, "not moved upper" by other world coordinates. A radial basis function of numbers
-that differ by hundreds is zero between any two frames, unless gamma is scaled to them, as scikit-learn's default does
-since version 0.22 (December 2019). Such an SVM remembers every training frame and gives all others one verdict.
+The paper's head pose scores 50.1 % and "hasn't moved upper" by other world coordinates. A radial basis function of
+numbers that differ by hundreds is zero between any two frames, unless gamma is scaled to them, as scikit-learn's
+default does since version 0.22 (December 2019). Such an SVM remembers every training frame and gives all others one
+verdict.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def before_a_camera(points: np.ndarray, table: pd.DataFrame, side: int, seed: in
 
 
 def rotations_and_translations(whole: Poses, central: Poses) -> np.ndarray:
-    """r_c, t_c, r_a, t_a (T, 12): radians and millimetres, as "together let one build the head pose vector"."""
+    """r_c, t_c, r_a, t_a (T, 12): radians and millimetres, from which the paper builds its "head pose vector"."""
     return np.hstack([central.rvec, central.tvec, whole.rvec, whole.tvec])
 
 

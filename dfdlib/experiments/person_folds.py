@@ -24,7 +24,7 @@ from dfdlib.resnet import finetune
 from dfdlib.resnet.finetune import Run
 from dfdlib.superres import enlarging
 
-SEEDS = 3  # of each recipe: training is chaotic, and one of it is one draw
+SEEDS = 3  # of each recipe: training is chaotic, and each run is one draw
 EVERY = 2  # of a clip's frames one in so many is trained on: neighbours are nearly the same picture; all are scored
 
 

@@ -34,8 +34,8 @@ def folds(table: pd.DataFrame, protocol: str, seed: int) -> Iterator[tuple[np.nd
 
     "published": one fold, the study's own train and test part. "frame", "pair", "person": five folds over all frames,
     in which a frame, a pair or a person is on one side only; "frame" leaks on purpose. By person, a `table` with a
-    column donor (`with_donors`) has nobody's face on both sides. Too few of them for five folds give fewer and a
-    warning, and a DfdError where there are not even two.
+    column donor (`with_donors`) has nobody's face on both sides. Where there are too few groups for five folds,
+    there are fewer folds and a warning; DfdError where not even two.
     """
     from sklearn.model_selection import StratifiedKFold
 
@@ -51,7 +51,7 @@ def folds(table: pd.DataFrame, protocol: str, seed: int) -> Iterator[tuple[np.nd
     else:
         found = pose_features.group_folds(labels, table[protocol].to_numpy())
     if not found:
-        raise DfdError(f"Folds by {protocol} need each label in two of them or more; add clips of other people.")
+        raise DfdError(f"There are too few real or fake clips for two folds by {protocol}; add clips of other people.")
     if len(found) < FOLDS:
         warnings.warn(f"{len(found)} folds by {protocol} instead of {FOLDS}: there are no more.", stacklevel=2)
     if protocol == "person" and "donor" in table:
@@ -81,7 +81,8 @@ def _strangers(table: pd.DataFrame, train: np.ndarray, test: np.ndarray) -> np.n
     kept = train[~table["pair"].iloc[train].isin(known).to_numpy()]
     if table["label"].iloc[kept].nunique() == 2:
         return kept
-    warnings.warn("a fold by person trains on donors of its test frames: too few people are no donors.", stacklevel=3)
+    lacking = "without them real or fake frames would be lacking"
+    warnings.warn(f"a fold by person trains on donors of its test frames, too: {lacking}.", stacklevel=3)
     return train
 
 

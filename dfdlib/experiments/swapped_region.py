@@ -64,7 +64,7 @@ def changed(fake: np.ndarray, real: np.ndarray, points: tuple[np.ndarray, np.nda
     """(H, W) float32, 1 in the region of the fake image that was changed: the convex hull of the changed pixels.
 
     The mean difference around the face is the noise (two encodings of one frame); of the connected regions that exceed
-    it the one counts that covers most of the inner face. All zero if there is none.
+    it, the one that covers most of the inner face counts. All zero if there is none.
     """
     under, width = registered(fake, real, points), _width(points[0])
     gap = np.abs(fake.astype(np.float32) - under).max(2)

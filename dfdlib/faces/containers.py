@@ -106,16 +106,16 @@ def _facts(path: Path, container: av.container.InputContainer, stream: av.VideoS
             last = last if packet.pts is None else packet.pts
             rows.append((last, packet.is_keyframe, packet.is_discard, packet.pts is None))
     except (av.error.FFmpegError, EOFError) as error:
-        raise DfdError(f"{path} is damaged and can't be read on ({_why(error)}); copy it again.") from None
+        raise DfdError(f"{path} is damaged and can't be read to its end ({_why(error)}); copy it again.") from None
     table = np.array(rows, np.int64).reshape(-1, 4)
     return table[:, 0], *table[:, 1:].astype(bool).T
 
 
 def check_size(path: Path, width: int, height: int) -> None:
-    """DfdError for a picture that is too large to take or too small for a face."""
+    """DfdError for a picture that is too large to read or too small for a face."""
     what = f"{path} is {width} x {height} pixels, too"
     if width * height > image_files.MOST_PIXELS:
-        raise DfdError(f"{what} many to take; make it smaller.")
+        raise DfdError(f"{what} many to read; make it smaller.")
     if min(width, height) < max(SMALLEST, max(width, height) / 100):
         raise DfdError(f"{what} small for a face; choose a larger picture.")
 

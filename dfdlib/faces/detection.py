@@ -55,7 +55,9 @@ def one_level_detector(thread: int) -> dlib.fhog_object_detector:
         frontal_detector(thread).save(str(path))
         head, levels, rest = path.read_bytes().partition(LEVELS)
         if not levels or len(head) > len(rest):
-            raise DfdError(f"dlib {dlib.__version__} stores its detector in a new way; run `make` to install the lock.")
+            raise DfdError(
+                f"dlib {dlib.__version__} stores its detector in a new way; run `make` to install the locked versions."
+            )
         path.write_bytes(head + ONE_LEVEL + rest)
         return dlib.fhog_object_detector(str(path))
 
@@ -73,5 +75,7 @@ def model_file(name: str) -> Path:
     """
     spec = importlib.util.find_spec("face_recognition_models")
     if spec is None:
-        raise DfdError("The package face_recognition_models is not installed; run `make` to install the lock.")
+        raise DfdError(
+            "The package face_recognition_models is not installed; run `make` to install the locked versions."
+        )
     return Path(spec.submodule_search_locations[0]) / "models" / name

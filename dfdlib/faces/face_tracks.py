@@ -103,7 +103,7 @@ def landmark_table(path: Path) -> dict[str, np.ndarray]:
     table = disk.npz_arrays(path, ("frame", "points"))
     frames, points = table["frame"], table["points"]
     if points.dtype.kind != "f":
-        raise DfdError(f"{path}: points have type {points.dtype}, expected numbers; make it again.")
+        raise DfdError(f"{path}: points have type {points.dtype}, expected a floating-point type; make it again.")
     if frames.ndim != 1 or points.shape != (len(frames), 68, 2):
         raise DfdError(f"{path}: points have shape {points.shape}, expected ({frames.size}, 68, 2); make it again.")
     if not np.isfinite(points).all():
@@ -219,7 +219,7 @@ def read_track(path: Path, clip_id: str) -> FaceTrack:
             crops = [_png(member(f"crops/{frame:07d}.png")) for frame in arrays["frames"]]
         return _face_track(clip_id, arrays, np.stack(crops), about)
     except (cv2.error, *disk.DAMAGED) as error:
-        what = f"damaged or no prepared clip ({disk.why(error)})"
+        what = f"damaged or not a prepared clip ({disk.why(error)})"
         raise DfdError(f"{path} is {what}; delete it and prepare it again.") from None
 
 

@@ -82,8 +82,8 @@ def _track(clip: Clip, params: FaceParams) -> FaceTrack:
     same_search = used.get("upsample", params.upsample) == params.upsample
     if track.crops.shape[1] != params.size or not same_margin or not same_search or few:
         options = f"--size {params.size} --margin {params.margin} --upsample {params.upsample}"
-        what = "was prepared with another size, margin, upsampling or fewer frames than the study's"
-        raise DfdError(f"{clip.path} {what}; prepare it again: {options} --max-frames {params.max_frames}.")
+        what = "was prepared with a different size, margin or upsampling from the study's, or fewer frames"
+        raise DfdError(f"{clip.path} {what}; prepare it again with {options} --max-frames {params.max_frames}.")
     keep = video.sample_indices(len(track.frames), params.max_frames)
     kept = {name: getattr(track, name)[keep] for name in ("frames", "points", "crops", "corners", "scale")}
     return replace(track, sampled=track.sampled - len(track.frames) + len(keep), **kept)

@@ -117,7 +117,7 @@ def _alone(out: Path) -> Iterator[None]:
         try:
             held = filelock.FileLock(out / "prepare.lock").acquire(timeout=0)
         except filelock.Timeout:
-            raise DfdError(f"Another run writes into {out}; wait for its end or name another folder.") from None
+            raise DfdError(f"Another run is writing to {out}; wait for it to end or name another folder.") from None
     with held:
         yield
 

@@ -57,7 +57,7 @@ def index(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
         with image_files.opened_image(path) as image:
             pages, size = _pages(image), image.size
             if len(pages) > MOST_FRAMES or sum(pages.values()) > MOST_DECODED:
-                raise ValueError(f"{len(pages)} frames of {size[0]} x {size[1]} pixels, too many to take")
+                raise ValueError(f"{len(pages)} frames of {size[0]} x {size[1]} pixels, too many to read")
             unknown = np.nan if image.format == "TIFF" else 0  # pages have no times
             held = [shown.info.get("duration", unknown) for shown in _each(image, pages)]
     except disk.DAMAGED as error:
@@ -132,4 +132,5 @@ def _rgb(image: Image.Image) -> np.ndarray:
 
 
 def _unreadable(path: Path, error: Exception) -> DfdError:
-    return DfdError(f"{path} is missing or not an image that can be read ({disk.why(error)}); copy it again.")
+    what = f"is missing or not an image that can be read ({disk.why(error)})"
+    return DfdError(f"{path} {what}; copy it again, or make it smaller if it is too large.")

@@ -97,8 +97,8 @@ def solve(points: np.ndarray, model: np.ndarray, camera: np.ndarray, which: np.n
     if solver not in SOLVERS:
         raise DfdError(f"There is no solver {solver!r}; choose one of: {', '.join(SOLVERS)}.")
     cameras = np.broadcast_to(camera, (len(points), 3, 3))
-    frames = zip(points, cameras, strict=True)
-    found = [_solve_frame(p[which].astype(float), model[which], own, SOLVERS[solver]) for p, own in frames]
+    frames = enumerate(zip(points, cameras, strict=True))
+    found = [_solve_frame(i, p[which].astype(float), model[which], own, SOLVERS[solver]) for i, (p, own) in frames]
     return Poses(*(np.array(part) for part in zip(*found, strict=True)))
 
 
@@ -121,10 +121,10 @@ def _refuse(bad: np.ndarray, why: str) -> None:
         raise DfdError(f"The landmarks of frame {np.argmax(bad)} {why}; leave such frames out.")
 
 
-def _solve_frame(p: np.ndarray, model: np.ndarray, camera: np.ndarray, solver: Solver) -> tuple:
+def _solve_frame(frame: int, p: np.ndarray, model: np.ndarray, camera: np.ndarray, solver: Solver) -> tuple:
     done, rvec, tvec = solver(model, p, camera)
     if not done:
-        raise DfdError("solvePnP found no pose for a frame; look at its landmarks and leave it out.")
+        raise DfdError(f"solvePnP found no pose for frame {frame}; check its landmarks or leave it out.")
     projected = project(model, rvec, tvec, camera)
     return rvec.ravel(), tvec.ravel(), float(np.sqrt(((projected - p) ** 2).sum(1).mean()))
 

@@ -54,7 +54,7 @@ def fig10_claims(of: Source) -> Drawn:
     """Every claim with its interval."""
     rows = claims.forest_beside(of.study.name, of.committed)
     if rows.empty:
-        raise DfdError(f"The study {of.study.name} has no number of the claim table yet.")
+        raise DfdError(f"The study {of.study.name} has no numbers for the claim table yet; run it first.")
     return score_figures.forest(rows), rows, canvas.beside_uadfv(of.study)
 
 

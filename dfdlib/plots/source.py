@@ -46,7 +46,7 @@ class Source:
     def numbers(self, figure: str) -> pd.DataFrame:
         """What a figure showed when it was drawn: the CSV beside it; DfdError if it is missing or another study's."""
         if self.committed and self.study.name != "embedded":
-            raise DfdError(f"Of {figure} the repository has the numbers of the study embedded alone.")
+            raise DfdError(f"The repository has {figure}'s numbers for embedded only; run {self.study.name}.")
         path = (paths.published_figures() if self.committed else paths.figures(self.study.name)) / f"{figure}.csv"
         if not path.is_file():
             raise DfdError(f"There is no {path}; first run the notebook that draws this figure.")

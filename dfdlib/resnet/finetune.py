@@ -69,7 +69,7 @@ class Run:
 
 
 def trainings(study: Study) -> list[Study]:
-    """The study once for each of its trainings: seed, seed + 1, ... Training is chaotic; one of it is one draw."""
+    """The study once for each of its trainings: seed, seed + 1, ... Training is chaotic; each run is one draw."""
     return [replace(study, seed=study.seed + number) for number in range(study.trainings)]
 
 

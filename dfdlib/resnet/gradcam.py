@@ -77,8 +77,8 @@ def swap_masks(frames: FrameSet, study: Study) -> np.ndarray:
     Raises DfdError for another data set and for a frame that is not from a fake clip.
     """
     if study.dataset != "embedded" or study.embedded.fakes == "easy":
-        others = "only the embedded data's hard fakes have; use the study embedded"
-        raise DfdError(f"The study {study.name!r} has no true swap masks, {others}.")
+        others = "only the embedded data's hard fakes have them; use the study embedded"
+        raise DfdError(f"The study {study.name!r} has no true swap masks: {others}.")
     known = {clip_id: truth.swap_mask(clip_id) for clip_id in frames.table["clip_id"].unique()}
     cut = np.zeros((len(frames.table), study.faces.size, study.faces.size), np.float32)
     for i, (clip_id, frame) in enumerate(zip(frames.table["clip_id"], frames.table["frame"], strict=True)):

@@ -32,7 +32,7 @@ MOST_ROWS = 400  # of a table on its page; the file has all
 MOST_COLUMNS = 40  # a table of more is too wide for a page, which then has the file alone
 SYNTHETIC = (
     "Outputs on this page are from the embedded study: rendered faces, so its numbers are <strong>synthetic</strong>. "
-    "Where a line names UADFV, CelebA or Set5, its numbers are real."
+    "Numbers measured on UADFV, CelebA, LFW, Set5 or real videos are real."
 )
 FIRST = (  # the same of notebook 00, of most of which that is not true
     "The numbers under <em>This run</em> are from the embedded study: rendered faces, so they are "
