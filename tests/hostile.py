@@ -830,7 +830,7 @@ STUDIES = [
     Case("study", "nan.yaml", _table("one_cycle: {peak: .nan}\n"), "number"),
     Case("study", "inf.yaml", _table("resnet: {learning_rates: [.inf]}\n"), "number"),
     Case("study", "long_value.yaml", _table(f"seed: {'a' * 100_000}\n"), r"^.{0,600}$"),
-    Case("study", "deep.yaml", _table("seed: " + "[" * 1_000_000), "blocks within blocks"),
+    Case("study", "deep.yaml", _table("seed: " + "[" * 1_000_000), "blocks more than"),
     Case("study", "date.yaml", _table("seed: 2001-99-99\n"), "not YAML"),
     Case("study", "tab.yaml", _table("resnet:\n\tepochs: 1\n"), "not YAML"),
     Case("study", "bytes.yaml", _bytes(bytes(range(256))), "not YAML"),
@@ -925,7 +925,7 @@ def _put(name: str, content: bytes) -> Callable[[Path], object]:
     return _track(lambda members: members.update({name: content}))
 
 
-CROP, NO_TRACK = "crops/0000000.png", "damaged or no prepared clip"
+CROP, NO_TRACK = "crops/0000000.png", "damaged or not a prepared clip"
 TRACKS = [
     Case("track", "whole.npz", _track(lambda members: None), lambda t: t.crops.shape == (2, 16, 16, 3)),
     Case("track", "cut.npz", _changed(_track(lambda members: None), _half), NO_TRACK),

@@ -144,7 +144,7 @@ WRONG = [
         powers = np.exp(logits)
         return (powers / powers.sum(1, keepdims=True) - np.eye(2)[labels]) / len(logits)
         """,
-        r"1 of 16 values are no finite numbers\. Look for an overflow",
+        r"1 of 16 values are not finite numbers\. Look for an overflow",
     ),
     (
         "03.2",
@@ -232,7 +232,7 @@ WRONG = [
         k = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
         return np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * k @ k
         """,
-        r"9 of 189 values are no finite numbers\. Look for an overflow or a division by zero",
+        r"9 of 189 values are not finite numbers\. Look for an overflow or a division by zero",
     ),
     (
         "04.2",

@@ -136,7 +136,7 @@ def test_a_second_run_of_a_study_is_refused_and_a_dead_one_blocks_nothing(reposi
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         try:
             assert other.stdout.readline() == "held\n"
-            with pytest.raises(DfdError, match=r"smoke is under way \(process 4711\); wait for its end, or stop it"):
+            with pytest.raises(DfdError, match=r"smoke is under way \(process 4711\); wait for it to end, or stop it"):
                 runner.run_study("smoke", _console(), ["01"])
         finally:
             other.kill()
@@ -170,7 +170,7 @@ def test_only_publish_writes_what_git_tracks_and_a_second_time_it_changes_no_byt
         monkeypatch.setattr(paths, f"published_{name}", lambda name=name: repository / "tracked" / name)
     monkeypatch.setattr(publish.readme_tables, "write_readme", lambda: None)
     results.record("embedded", "a.acc", Estimate(0.5, 0.4, 0.6, 10, "frames", 5))
-    with pytest.raises(DfdError, match="01_first.ipynb is not 01_first.ipynb run to its end; run the whole study"):
+    with pytest.raises(DfdError, match="01_first.ipynb is not a complete run of 01_first.ipynb; run the whole study"):
         publish.publish("embedded")
     runner.run_study("embedded", _console(), ["01"])
     assert path.read_bytes() == before and not list((repository / "tracked" / "results").iterdir())

@@ -65,9 +65,9 @@ def test_a_changed_and_a_missing_video_are_listed(tmp_path, monkeypatch, manifes
     (folder / "fake" / "0008_fake.mp4").write_bytes(b"longer than it was")
     problems = uadfv.verify(folder)
     assert problems == [
-        "real/0003.mp4 has another sha256 than the manifest says",
+        "real/0003.mp4 has a different sha256 from the one in the manifest",
         "fake/0007_fake.mp4 is missing",
-        "fake/0008_fake.mp4 has another sha256 than the manifest says",
+        "fake/0008_fake.mp4 has a different sha256 from the one in the manifest",
     ]
     monkeypatch.setenv("DFD_UADFV", str(folder))
     with pytest.raises(DfdError, match="is not the UADFV of the manifest: real/0003.mp4"):
@@ -78,7 +78,7 @@ def test_uadfv_as_folders_of_face_crops(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("DFD_UADFV", str(_uadfv(tmp_path, suffix="")))
     assert len(sources.clips(UADFV)) == 98
     (tmp_path / "real" / "0005").rmdir()
-    with pytest.raises(DfdError, match="lacks 1 of 98 UADFV clips, the first is .*0005"):
+    with pytest.raises(DfdError, match="lacks 1 of 98 UADFV clips .the first: .*0005"):
         sources.clips(UADFV)
 
 
@@ -315,7 +315,7 @@ def _images(folder, count: int, truncated: tuple[int, ...]) -> list:
 
 def test_a_few_damaged_images_are_named_counted_and_left_out(tmp_path) -> None:
     files = _images(tmp_path, 60, truncated=(7, 30))
-    with pytest.warns(UserWarning, match=r"2 of 60 images cannot be read, the first is .*007.jpg; they are left out"):
+    with pytest.warns(UserWarning, match=r"2 of 60 images cannot be read .the first: .*007.jpg.; they are left out"):
         kept = sources.readable(files)
     assert kept == [path for path in files if path.name not in ("007.jpg", "030.jpg")]
     with warnings.catch_warnings():
@@ -324,7 +324,7 @@ def test_a_few_damaged_images_are_named_counted_and_left_out(tmp_path) -> None:
 
 
 def test_many_damaged_images_stop_the_run(tmp_path) -> None:
-    with pytest.raises(DfdError, match=r"4 of 60 images cannot be read, the first is .*001.jpg; copy the folder again"):
+    with pytest.raises(DfdError, match=r"4 of 60 images cannot be read .the first: .*001.jpg.; copy the folder again"):
         sources.readable(_images(tmp_path, 60, truncated=(1, 2, 3, 4)))
     with pytest.raises(DfdError, match="1 of 1 images"):
         sources.readable(_images(tmp_path, 1, truncated=(0,)))

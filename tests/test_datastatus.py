@@ -113,7 +113,7 @@ def test_empty_files_and_missing_ones_stop(ffpp) -> None:
     broken = ffpp / "original_sequences/youtube/c23/videos/003.mp4"
     broken.write_bytes(b"")
     row = _row(study, "FaceForensics++")
-    assert not row.ready and row.missing.startswith(f"1 of 24 clips are empty, the first is {broken}; copy")
+    assert not row.ready and row.missing.startswith(f"1 of 24 clips are empty (the first: {broken}); copy")
     shutil.rmtree(broken.parent)
     rows = status.status(study)
     assert check.refusal(study, rows).startswith("The study ffpp cannot start: There is no folder ")
@@ -245,7 +245,7 @@ def test_files_that_a_study_names_are_looked_at_first(tmp_path, monkeypatch) -> 
     _touch(tmp_path, "some.pth")
     weights = str(tmp_path / "some.pth")
     digest = hashlib.sha256(b"some.pth").hexdigest()
-    for sha256, words in ((digest, ""), (digest[::-1], "some.pth has another sha256 than resnet.weights_sha256")):
+    for sha256, words in ((digest, ""), (digest[::-1], "some.pth has a different sha256 from resnet.weights_sha256")):
         found = told(resnet=ResNetParams(weights=weights, weights_sha256=sha256))
         assert words in found and bool(words) == bool(found)
     monkeypatch.setenv("DFD_WORLD_MODEL", weights)
@@ -298,7 +298,7 @@ def test_the_embedded_data_are_verified(tmp_path, monkeypatch, capsys) -> None:
     assert paths.embedded() == tmp_path / "embedded"
     assert _dfd("data", "verify", monkeypatch=monkeypatch) == 2
     out, err = capsys.readouterr()
-    assert out == "clips/b.mp4 has another sha256 than clips.csv says\nstills/c.jpg is missing\n"
+    assert out == "clips/b.mp4 has a different sha256 from the one in clips.csv\nstills/c.jpg is missing\n"
     assert (
         err
         == "dfd: 2 of the embedded files differ from their tables, as listed above; check out data/embedded again.\n"

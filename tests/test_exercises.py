@@ -243,7 +243,7 @@ ROW = np.array([1.0, -2.0, 3.0])
     [
         (np.ones((2, 3)), np.ones((3, 2)), r"shape \(2, 3\), and \(3, 2\) was asked for\. Its transpose would fit"),
         (np.ones(2), ROW, r"shape \(2,\), and \(3,\) was asked for\."),
-        ([1, np.nan, 3], ROW, "1 of 3 values are no finite numbers"),
+        ([1, np.nan, 3], ROW, "1 of 3 values are not finite numbers"),
         (-ROW, ROW, "the size is right and the sign is wrong"),
         (2 * ROW, ROW, "every value is 2 times"),
         ([1, -2, 4], ROW, r"1 of 3 values are off, the first at \[2\], the worst by 1"),

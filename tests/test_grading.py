@@ -226,7 +226,7 @@ def test_what_is_not_graded_is_named(graded) -> None:
     assert len(graded[0].others) == 5
     assert "nora: not graded: an empty folder, or" in others
     assert "ivo_77_100_ex01_counting.ipynb: an older version; ivolate_77_101_ex01_counting-1.ipynb is graded" in others
-    assert "anna/notes.txt: not graded: no notebook (.ipynb)" in others
+    assert "anna/notes.txt: not graded: not a notebook (.ipynb)" in others
     assert "ex01_counting.ipynb: not graded: nobody knows whose it is; put it into a folder" in others
     assert "mia/other.ipynb: not graded: it answers none of the exercises" in others
 
@@ -444,8 +444,8 @@ def test_a_place_that_can_t_be_used_is_one_sentence_before_anything_is_run(tmp_p
         ("grade", folder): f"{folder} has no notebook of these exercises in a folder or file named for its student.",
         ("grade", folder, "--csv", tmp_path): f"{tmp_path} is a folder, and the points need a file; name one, such as",
         ("grade", folder, "--pages", file): f"{file} is a file, and the pages need a folder; name another one.",
-        ("recompute", tmp_path / "no"): "no is no file; name a score table, such as results/scores/uadfv.csv.",
-        ("recompute", file): "one.ipynb is no score table with its numbers beside it; name a score table, such as",
+        ("recompute", tmp_path / "no"): "no is not a file; name a score table, such as results/scores/uadfv.csv.",
+        ("recompute", file): "one.ipynb has no numbers in",
     }
     for words, sentence in said.items():
         assert _dfd(monkeypatch, *map(str, words)) == 2
@@ -464,12 +464,12 @@ def test_the_command_grades_prints_and_names(tmp_path, monkeypatch, capsys, note
     assert "anna" in capsys.readouterr().out and (tmp_path / "new" / "points.csv").is_file()
     (made.folder / "notes.txt").write_text("")
     assert _dfd(monkeypatch, "grade", str(made.folder)) == 3
-    assert "notes.txt: not graded: no notebook (.ipynb)\n" in capsys.readouterr().err
+    assert "notes.txt: not graded: not a notebook (.ipynb)\n" in capsys.readouterr().err
     assert _dfd(monkeypatch, "grade", str(made.folder), "--pages", str(made.folder / "pages")) == 2
     assert "lies among the submissions" in capsys.readouterr().err
     shutil.rmtree(made.folder / "anna")
     assert _dfd(monkeypatch, "grade", str(made.folder)) == 2
-    assert "in a folder or file named for its student; notes.txt: not graded: no notebook" in capsys.readouterr().err
+    assert "in a folder or file named for its student; notes.txt: not graded: not a notebook" in capsys.readouterr().err
     assert _dfd(monkeypatch, "grade", str(tmp_path / "none")) == 2
 
 

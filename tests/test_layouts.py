@@ -165,7 +165,7 @@ def test_a_broken_official_split_is_one_sentence(ffpp, name: str, text: str | No
 def test_fakes_of_other_pairs_are_left_out_with_a_warning(ffpp) -> None:
     _touch([_made(ffpp, "Deepfakes") / "000_953.mp4"])  # a face of the test part in a video of the training part
     with pytest.warns(
-        UserWarning, match=r"1 of 25 videos are in no official pair, the first is .*000_953.mp4; they are"
+        UserWarning, match=r"1 of 25 videos are in no official pair .the first: .*000_953.mp4.; they are"
     ):
         clips = _ffpp()
     assert len(clips) == 24
@@ -176,7 +176,7 @@ def test_fakes_of_other_pairs_are_left_out_with_a_warning(ffpp) -> None:
 
 def test_a_fake_of_a_video_with_itself_is_left_out(ffpp) -> None:
     _touch([_made(ffpp, "Deepfakes") / "500_500.mp4"])  # neither is in an official pair
-    with pytest.warns(UserWarning, match="1 of 25 videos are in no official pair, the first is .*500_500.mp4"):
+    with pytest.warns(UserWarning, match="1 of 25 videos are in no official pair .the first: .*500_500.mp4"):
         assert len(_ffpp()) == 24
 
 
@@ -263,7 +263,7 @@ def test_the_published_list_says_1_for_real(celebdf) -> None:
     path = celebdf / "List_of_testing_videos.txt"
     path.write_text(PUBLISHED.replace("0 Celeb-synthesis/id1", "1 Celeb-synthesis/id1"))  # our label, not theirs
     with pytest.raises(
-        DfdError, match='line 3 is "1 Celeb-synthesis/id1_id0_0000.mp4", not 1 and a real video or 0 and'
+        DfdError, match='line 3 is "1 Celeb-synthesis/id1_id0_0000.mp4", neither 1 with a real video nor 0 with'
     ):
         _celebdf(split="published")
 
@@ -295,7 +295,10 @@ def test_the_published_test_part_stays_whole_and_no_pair_is_parted(celebdf) -> N
         ("YouTube-real/00170.mp4\n", "line 1 is"),
         ("2 YouTube-real/00170.mp4\n", 'line 1 is "2 YouTube-real/00170.mp4"'),
         ("1 Elsewhere/00170.mp4\n", "line 1 is"),
-        (PUBLISHED + "1 YouTube-real/99999.mp4\n1 Celeb-real/id1_7777.mp4\n", "2 of 6 videos of .* are not there, the"),
+        (
+            PUBLISHED + "1 YouTube-real/99999.mp4\n1 Celeb-real/id1_7777.mp4\n",
+            "2 of 6 videos listed in .* are missing .the",
+        ),
         (None, "List_of_testing_videos.txt is missing or not text .*; copy the published list there"),
     ],
 )
@@ -309,14 +312,14 @@ def test_a_wrong_list_is_one_sentence(celebdf, text: str | None, words: str) -> 
 
 def test_a_listed_video_that_is_not_there_is_named(celebdf) -> None:
     (celebdf / "List_of_testing_videos.txt").write_text(PUBLISHED + "1 YouTube-real/99999.mp4\n")
-    with pytest.warns(UserWarning, match="1 of 5 videos of .* are not there, the first is YouTube-real/99999.mp4"):
+    with pytest.warns(UserWarning, match="1 of 5 videos listed in .* are missing .the first: YouTube-real/99999.mp4"):
         clips = _celebdf(split="published")
     assert sum(clip.split == "test" for clip in clips) == 4
 
 
 def test_celebdf_without_a_folder_or_an_original(celebdf) -> None:
     (celebdf / "Celeb-real" / "id0_0000.mp4").unlink()
-    with pytest.raises(DfdError, match="6 of 42 fakes have no original video, the first is .*id0_id16_0000"):
+    with pytest.raises(DfdError, match="6 of 42 fakes have no original video .the first: .*id0_id16_0000"):
         _celebdf()
     shutil.rmtree(celebdf / "YouTube-real")
     with pytest.raises(DfdError, match="no folder .*YouTube-real; data/README.md says how"):

@@ -221,7 +221,7 @@ def test_lite0_computes_what_the_packages_file_means(tmp_path, monkeypatch) -> N
 
     wrong = replace(public, sha256="0" * 64)
     monkeypatch.setitem(architectures.ARCHITECTURES, "efficientnet_lite0", replace(entry, imagenet=wrong))
-    with pytest.raises(DfdError, match="another sha256"):
+    with pytest.raises(DfdError, match="a different sha256"):
         architectures.build(params)
 
 
@@ -277,7 +277,7 @@ def test_weight_files_are_checked(tmp_path) -> None:
         architectures.build(ResNetParams(arch="resnet18", weights=str(tmp_path / "none.safetensors")))
     path = tmp_path / "w.safetensors"
     save_file({"x": torch.zeros(1)}, path)
-    with pytest.raises(DfdError, match="another sha256"):
+    with pytest.raises(DfdError, match="a different sha256"):
         weight_files.read_state(path, "0" * 64)
 
 

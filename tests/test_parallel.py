@@ -140,7 +140,7 @@ def test_folds_and_sweeps_are_the_same_though_a_worker_dies(scheduler, monkeypat
 
 def test_workers_with_other_code_refuse(scheduler, monkeypatch) -> None:
     monkeypatch.setattr(repro, "library_versions", lambda: (("torch", "0.1"),))
-    with pytest.raises(DfdError, match="other code, libraries or instructions; start the workers anew"):
+    with pytest.raises(DfdError, match="code, libraries or processor differ from this machine"):
         parallel.each(_told, [(1, np.ones(1))], jobs=1)
 
 
@@ -159,7 +159,7 @@ def _gone(client, function, calls) -> None:
 
 def test_a_cluster_that_ends_on_the_way_is_a_sentence(scheduler, monkeypatch) -> None:
     monkeypatch.setattr(parallel, "_on_cluster", _gone)
-    with pytest.raises(DfdError, match="is gone; start it and this again: what is done stays"):
+    with pytest.raises(DfdError, match="is gone; start it again, then this command; finished results are kept"):
         parallel.each(_deadly, [()], jobs=1)
 
 

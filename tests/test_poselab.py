@@ -188,7 +188,7 @@ def test_two_people_with_fakes_come_into_different_folds() -> None:
 
 
 def test_a_label_of_one_person_makes_no_folds() -> None:
-    with pytest.raises(DfdError, match="Folds by person need each label in two of them or more; add clips"):
+    with pytest.raises(DfdError, match="too few real or fake clips for two folds by person; add clips"):
         list(pose_factorial.folds(_people(BOTH, REAL, REAL), "person", 0))
 
 

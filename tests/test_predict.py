@@ -127,7 +127,7 @@ def test_each_of_many_faces_in_a_still_is_judged(tmp_path) -> None:
     for left in (700, 1150):
         sheet[:450, left : left + 450] = small
     found = predict.judge(write_png(tmp_path / "crowd.png", sheet), PARAMS)
-    assert len(found.faces) >= 3 and re.match(r"\d people, each judged by itself", found.note)
+    assert len(found.faces) >= 3 and re.match(r"\d people, each judged separately", found.note)
     alone = predict.judge(write_png(tmp_path / "alone.png", large), PARAMS)
     assert min(abs(face.resnet - alone.face.resnet) for face in found.faces) < 0.1
 
@@ -488,7 +488,7 @@ def test_two_people_side_by_side_get_a_verdict_each(tmp_path) -> None:
     for face, other in zip(found.faces, alone, strict=True):  # the most fake one decides, and comes first
         assert face.verdict == other.verdict and face.used == 16
         assert face.p_fake == pytest.approx(other.p_fake, abs=0.05)
-    assert "2 people, each judged by itself" in found.note
+    assert "2 people, each judged separately" in found.note
 
 
 def test_small_bystanders_are_counted(tmp_path) -> None:

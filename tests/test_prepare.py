@@ -153,7 +153,7 @@ def test_a_study_runs_on_prepared_clips(tmp_path, monkeypatch) -> None:
     assert face_tracks.found_table(frames.tracks(study, clips)).iloc[0].tolist() == ["clip0", 2, 2, 0]
     with pytest.raises(
         DfdError,
-        match="another size, margin, upsampling or fewer frames than the study.s; prepare it again: --size 128",
+        match="size, margin or upsampling from the study.s, or fewer frames; prepare it again with --size 128",
     ):
         frames.tracks(Study("x", "folder"), clips)
     with pytest.raises(DfdError, match="prepare it again: --size 64 --margin 0.3"):
@@ -255,7 +255,9 @@ def test_a_second_run_on_the_same_out_is_refused_while_one_goes_on(tmp_path) -> 
     source, out = _clips(tmp_path), tmp_path / "out"
 
     def meanwhile(rows, total):
-        with pytest.raises(DfdError, match="Another run writes into .*out; wait for its end or name another folder"):
+        with pytest.raises(
+            DfdError, match="Another run is writing to .*out; wait for it to end or name another folder"
+        ):
             prepare.prepare_folder(source, out, PARAMS)
         yield from rows
 
@@ -277,7 +279,7 @@ def test_a_damaged_track_is_named(tmp_path) -> None:
     whole = path.read_bytes()
     for bad in (whole[: len(whole) // 2], b"", b"text", whole[:400] + bytes([whole[400] ^ 4]) + whole[401:]):
         path.write_bytes(bad)
-        with pytest.raises(DfdError, match="is damaged or no prepared clip .*; delete it and prepare it again"):
+        with pytest.raises(DfdError, match="is damaged or not a prepared clip .*; delete it and prepare it again"):
             frames.tracks(Study("x", "folder", faces=FaceParams(size=64)), [Clip("a", path, 0, "p", "q", "test")])
 
 

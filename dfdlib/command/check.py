@@ -60,4 +60,4 @@ def _check_weights(name: str, sha256: str) -> None:
         what = f"resnet.weights names {path.resolve()}, which is not a file"
         raise DfdError(f"{what}; name one, or imagenet, or leave it out for a randomly initialised network.")
     if sha256 and cache.sha256(path) != sha256:
-        raise DfdError(f"{path} has another sha256 than resnet.weights_sha256; copy the file again, or correct it.")
+        raise DfdError(f"{path} has a different sha256 from resnet.weights_sha256; copy the file again, or correct it.")
