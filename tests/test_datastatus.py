@@ -105,7 +105,7 @@ def test_ffpp_is_counted_and_its_parts_too(ffpp) -> None:
 def test_a_few_left_out_are_told_and_do_not_stop(ffpp) -> None:
     _touch(ffpp / "original_sequences/youtube/c23/videos", "holiday.mp4")
     row = _row(studies.load("ffpp"), "FaceForensics++")
-    assert row.ready and row.missing.startswith("1 of 13 videos have another name") and row.found["real"] == 12
+    assert row.ready and row.missing.startswith("1 of 13 videos are not named") and row.found["real"] == 12
 
 
 def test_empty_files_and_missing_ones_stop(ffpp) -> None:
@@ -198,7 +198,7 @@ PARTS = ("train", "val", "test")
             + [f"0,{name}{part},{name},{part}" for part in PARTS for name in "abc"],
             "all fake ones are of a",
         ),
-        ([f"{label},{label}{n},{n},{PARTS[n % 3]}" for n in range(6) for label in (0, 1)], "No fake has the pair and"),
+        ([f"{label},{label}{n},{n},{PARTS[n % 3]}" for n in range(6) for label in (0, 1)], "No fake shares pair and"),
         (
             _pairs("a", "b", parts=["train"]) + _pairs("c", "d", parts=["val"]) + ["0,e,e,test"],
             r"The test part has clips of label \[0\] only; it needs real and fake ones",

@@ -182,7 +182,7 @@ def test_a_fake_of_a_video_with_itself_is_left_out(ffpp) -> None:
 
 def test_missing_originals_are_counted_and_many_stop_the_run(ffpp) -> None:
     (_originals(ffpp) / "000.mp4").unlink()
-    with pytest.raises(DfdError, match="2 of 16 fakes have no original video, .*000_003.mp4; copy the originals too"):
+    with pytest.raises(DfdError, match="2 of 16 fakes have no original video .*000_003.mp4.; copy the originals too"):
         _ffpp()
     with pytest.warns(UserWarning, match="1 of 8 fakes have no original video"):
         clips = _by_id(_ffpp(methods=("Deepfakes",)))
@@ -195,10 +195,12 @@ def test_videos_of_other_names_are_counted_and_other_files_do_not_matter(ffpp) -
         warnings.simplefilter("error")
         assert len(_ffpp()) == 24
     _touch([_originals(ffpp) / "holiday.mp4"])
-    with pytest.warns(UserWarning, match="1 of 9 videos have another name .*holiday.mp4; they are left out"):
+    with pytest.warns(
+        UserWarning, match="1 of 9 videos are not named as in the data set .*holiday.mp4.; they are left out"
+    ):
         assert len(_ffpp()) == 24
     _touch([_originals(ffpp) / "٠٠١.mp4"])  # digits, but not those of the data set
-    with pytest.raises(DfdError, match="2 of 10 videos have another name .*; move them out of the folder"):
+    with pytest.raises(DfdError, match="2 of 10 videos are not named .*; move them out of the folder"):
         _ffpp()
 
 
@@ -206,7 +208,9 @@ def test_a_video_with_another_ending_is_named_and_other_files_are_not(ffpp) -> N
     folder = _originals(ffpp)
     for name in ("953.MOV", "readme.txt", ".DS_Store", "sha256sums"):
         (folder / name).write_text("text")
-    with pytest.warns(UserWarning, match="1 of 9 videos have another name .*953.MOV; they are left out") as said:
+    with pytest.warns(
+        UserWarning, match="1 of 9 videos are not named as in the data set .*953.MOV.; they are left out"
+    ) as said:
         _ffpp()
     assert len(said) == 1
 
