@@ -92,7 +92,7 @@ def test_a_run_comes_before_the_committed_numbers(tmp_path) -> None:
 
 def test_the_published_figures_are_read_back_for_their_own_study_alone() -> None:
     assert len(Source(EMBEDDED, True).numbers("fig45_paired_gain"))
-    with pytest.raises(DfdError, match="of the study embedded alone"):
+    with pytest.raises(DfdError, match="numbers for embedded only"):
         Source(replace(EMBEDDED, name="uadfv"), True).numbers("fig45_paired_gain")
 
 
