@@ -149,7 +149,7 @@ def _deadly() -> None:
 
 
 def test_a_call_that_kills_each_worker_is_a_sentence(scheduler) -> None:
-    with pytest.raises(DfdError, match="_deadly killed 2 workers of tcp://.* one after the other, most often"):
+    with pytest.raises(DfdError, match="_deadly killed 2 workers of tcp://.* one after the other, usually because"):
         parallel.each(_deadly, [()], jobs=1)
 
 

@@ -156,7 +156,7 @@ def test_a_study_runs_on_prepared_clips(tmp_path, monkeypatch) -> None:
         match="size, margin or upsampling from the study.s, or fewer frames; prepare it again with --size 128",
     ):
         frames.tracks(Study("x", "folder"), clips)
-    with pytest.raises(DfdError, match="prepare it again: --size 64 --margin 0.3"):
+    with pytest.raises(DfdError, match="prepare it again with --size 64 --margin 0.3"):
         frames.tracks(Study("x", "folder", faces=FaceParams(size=64, margin=0.3)), clips)
     few = FaceParams(max_frames=9, size=64, upsample=1)
     with pytest.raises(DfdError, match="fewer frames than the study.s; prepare it again: .* --max-frames 9"):
