@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-from joblib import Parallel, delayed
 from matplotlib.figure import Figure
 
 from dfdlib.core.errors import DfdError
@@ -31,25 +30,17 @@ def draw(name: str, study: Study, seen: FrameSet | None = None) -> Figure:
 
 
 def draw_all(study: Study, committed: bool, folder: Path) -> Iterator[tuple[str, Path | DfdError]]:
-    """Draw the figures of a study into a folder, or of its committed tables; yields each name and file, in order.
+    """Draw the figures of a study into a folder, or of its committed tables; yields each name and file.
 
     In place of the file is an error, where the study lacks the numbers. Faces are drawn of the embedded data alone.
-    As many processes as `study.jobs` draw.
     """
-    pictures = study.dataset == "embedded"
-    if pictures:
-        Source(study, committed).seen  # noqa: B018 - finds the faces once and keeps them, for all processes
-    names = list(figures(pictures))
-    drawn = Parallel(study.jobs, return_as="generator")(delayed(_file)(study, committed, folder, n) for n in names)
-    yield from zip(names, drawn, strict=True)
-
-
-def _file(study: Study, committed: bool, folder: Path, name: str) -> Path | DfdError:
-    plt.switch_backend("agg")  # in a process of its own, too
-    try:
-        fig, numbers, data = figures()[name](Source(study, committed))
-    except DfdError as error:
-        return error
-    canvas.save_figure(fig, study, name, numbers, data, folder)
-    plt.close(fig)
-    return folder / f"{name}.png"
+    of = Source(study, committed)
+    for name, function in figures(pictures=study.dataset == "embedded").items():
+        try:
+            fig, numbers, data = function(of)
+        except DfdError as error:
+            yield name, error
+            continue
+        canvas.save_figure(fig, study, name, numbers, data, folder)
+        plt.close(fig)
+        yield name, folder / f"{name}.png"
