@@ -64,7 +64,7 @@ def test_eyes_come_to_their_place_and_the_picture_does_not_matter() -> None:
 
 
 def test_eyes_at_one_place_are_refused() -> None:
-    with pytest.raises(DfdError, match="Both eyes' landmarks lie at one place"):
+    with pytest.raises(DfdError, match="The landmarks of both eyes lie at one place"):
         shipped.eye_map(np.ones((68, 2), np.float32))
 
 

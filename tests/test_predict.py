@@ -209,7 +209,7 @@ BAD = {
         "cut.mp4 .*(truncated|can't be read)",
     ),
     "noise.mp4": (lambda path: write_video(path, noise_frames(3)), "No face was found in the 3 frames"),
-    "noise.png": (lambda path: write_png(path, noise_frames(1)[0]), "No face was found in .*noise.png; it takes"),
+    "noise.png": (lambda path: write_png(path, noise_frames(1)[0]), "No face was found in .*noise.png; only frontal"),
     "dark.png": (lambda path: write_png(path, astronaut() // 8), r"dark.png cannot be judged \(face too dark\)"),
 }
 

@@ -159,7 +159,7 @@ def test_a_study_runs_on_prepared_clips(tmp_path, monkeypatch) -> None:
     with pytest.raises(DfdError, match="prepare it again with --size 64 --margin 0.3"):
         frames.tracks(Study("x", "folder", faces=FaceParams(size=64, margin=0.3)), clips)
     few = FaceParams(max_frames=9, size=64, upsample=1)
-    with pytest.raises(DfdError, match="fewer frames than the study.s; prepare it again: .* --max-frames 9"):
+    with pytest.raises(DfdError, match="or fewer frames; prepare it again with .* --max-frames 9"):
         frames.tracks(Study("x", "folder", faces=few), clips)
 
 
