@@ -314,19 +314,20 @@ def test_threads_parse_one_at_a_time(
     """Two at once can end in a SystemError: of the code for a key, or of an array's header, which is Python too."""
     inside, most, parse = [0], [0], getattr(module, parser)
 
-    def slow(source: Any) -> object:
+    def slow(*given: Any) -> object:
         inside[0] += 1
         most[0] = max(most[0], inside[0])
         time.sleep(0.01)
         inside[0] -= 1
-        return parse(source)
+        return parse(*given)
 
-    monkeypatch.setattr(module, parser, slow)
-    threads = [threading.Thread(target=call) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with monkeypatch.context() as patched:  # undone before the assertion: pytest parses, too, to show a failure
+        patched.setattr(module, parser, slow)
+        threads = [threading.Thread(target=call) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert most == [1]
 
 
