@@ -67,3 +67,6 @@ def test_readme_says_how_near_to_the_margin_the_rows_of_one_split_end() -> None:
     assert not ends["embedded"] and none in readme
     first, second = (f"{100 * end:.1f}" for end in ends["uadfv"][:2])
     assert f"is {first} points beyond it and the next {second} (EfficientNet-Lite0 from random" in readme
+    others = results.committed_table("uadfv", "comparisons").set_index("name")["frame_auc_low"]
+    (schedule,) = others[others.index.str.contains("FWA's")] - 0.5
+    assert f"one that is above chance ends {100 * schedule:.1f} points beyond it (FWA's schedule, AUC)" in readme

@@ -35,7 +35,7 @@ def _version(wanted: bool) -> None:
 def _root(
     _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
-    """The command's own help is given to `app`."""
+    """Options of `dfd` itself; its help is that of `app`."""
 
 
 @app.command(cls=helptext.StudyCommand, no_args_is_help=True)

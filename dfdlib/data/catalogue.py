@@ -117,7 +117,7 @@ def inside(folder: Path, name: str) -> str:
     """
     real, top = os.path.realpath(os.path.join(folder, name)), os.path.realpath(folder)
     if not real.startswith(os.path.join(top, "")) and real != top:
-        raise DfdError(f"{folder / 'clips.csv'} names {name}, which leads out of {folder}; move it into that.")
+        raise DfdError(f"{folder / 'clips.csv'} names {name}, which leads out of {folder}; move the file inside.")
     plain = os.path.normpath(name)
     away = os.path.isabs(plain) or plain.startswith(os.pardir)
     if away or (plain != name and os.path.realpath(os.path.join(folder, plain)) != real):
