@@ -237,15 +237,21 @@ def test_rows_are_sorted_and_filtered(context: BrowserContext, folder: Path) -> 
     column = "[...document.querySelectorAll('main table')[0].tBodies[0].rows].map((row) => row.cells[2].innerText)"
     before = page.evaluate(column)
     page.click("main table >> nth=0 >> th:nth-child(3) >> button")
-    up = [float(text.split()[0]) for text in page.evaluate(column) if text.endswith("%")]
+    up = _shares(page.evaluate(column))
     assert up == sorted(up) and sorted(page.evaluate(column)) == sorted(before)
     page.click("main table >> nth=0 >> th:nth-child(3) >> button")
-    down = [float(text.split()[0]) for text in page.evaluate(column) if text.endswith("%")]
-    assert down == up[::-1]
+    assert _shares(page.evaluate(column)) == up[::-1]
     page.fill(".tools input >> nth=0", "head pose videos")
     shown = page.locator("main table >> nth=0 >> tbody tr:visible").all_inner_texts()
     assert shown and all("Head pose" in text and "videos" in text for text in shown)
     assert page.inner_text(".tools span >> nth=0") == f"{len(shown)} of {len(before)}"
+
+
+def _shares(cells: list[str]) -> list[float]:
+    """The numbers of a column as shares: it holds accuracies in per cent, gains in points, and AUC."""
+    units = {word for text in cells for word in text.split()[1:2]}
+    assert units == {"%", "points"} and any(len(text.split()) == 1 for text in cells)
+    return [float(text.split()[0]) / (100 if len(text.split()) > 1 else 1) for text in cells]
 
 
 def test_rows_are_sorted_below_their_section(context: BrowserContext, folder: Path) -> None:

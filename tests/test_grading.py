@@ -326,6 +326,22 @@ def test_hostile_answers_cost_their_own_check_alone_and_say_why(tmp_path, notebo
 
 
 @pytest.mark.parametrize(
+    ("waits", "status", "said"),
+    [
+        (1.2, "right", ""),  # as a right answer on a busy machine does: it computes for hundredths of a second
+        (99, "time", "not done after 2 seconds"),
+    ],
+)
+def test_the_limit_is_of_computing_and_waiting_has_a_longer_one(waits, status, said, tmp_path, notebooks) -> None:
+    made = Class(tmp_path, notebooks)
+    slow = f"import time\ndef double(x):\n    time.sleep({waits})\n    return 2 * x"
+    made.hand_in("a/ex01.ipynb", SOLUTIONS | {DOUBLE: slow})
+    found = grading.grade(tmp_path, 1, 0.5, lambda items, total: items, answers.parts(notebooks))
+    outcome = list(found.students[0].outcomes.values())[1]
+    assert outcome.status == status and said in outcome.said, outcome
+
+
+@pytest.mark.parametrize(
     ("order", "expected"),
     [
         ("wrong home right check", "right"),  # a draft above the answer

@@ -25,6 +25,7 @@ from dfdlib.command import confinement
 
 TOLD = 300  # characters of an error that are told
 MOST_RESULT = 1 << 16  # bytes
+WAITS = 4  # an answer that only waits gets this many times its limit: on a busy machine a right one waits too
 
 
 @dataclass
@@ -59,7 +60,10 @@ def _run(source: str, name: str, namespace: dict) -> None:
 
 
 def _all(exercise: dict, tasks: dict, namespace: dict, jobs: int, limit: float) -> Iterator[tuple[str, dict]]:
-    """Fork for each task, at most `jobs` at a time; yields what came of it. Past the limit (s) a process is killed."""
+    """Fork for each task, at most `jobs` at a time; yields what came of it.
+
+    A process ends itself after `limit` seconds of computing, and is killed after WAITS times as many.
+    """
     waiting, running = list(tasks.items()), {}
     while waiting or running:
         while waiting and len(running) < jobs:
@@ -87,7 +91,7 @@ def _start(key: str, exercise: dict, task: dict, namespace: dict, limit: float) 
         finally:
             os._exit(1)
     os.close(end)
-    return pipe, _Running(key, pid, time.monotonic() + limit, folder, token)
+    return pipe, _Running(key, pid, time.monotonic() + WAITS * limit, folder, token)
 
 
 def _end(pipe: int, one: _Running, limit: float) -> tuple[str, dict]:
@@ -102,8 +106,8 @@ def _end(pipe: int, one: _Running, limit: float) -> tuple[str, dict]:
         result = json.loads(one.told)
         if result.pop("token") == one.token:
             return one.key, result
-    if late:
-        return one.key, {"status": "time", "said": f"not done after {limit:g} seconds"}
+    if late or status == -signal.SIGPROF:
+        return one.key, {"status": "time", "said": f"not done after {WAITS * limit if late else limit:g} seconds"}
     how = {-signal.SIGKILL: ""}.get(status, f" (signal {-status})" if status < 0 else f" (exit code {status})")
     return one.key, {"status": "died", "said": f"the answer ended its process{how}"}
 
@@ -121,6 +125,8 @@ def _child(end: int, token: str, exercise: dict, task: dict, namespace: dict, fo
     checks = _fresh_checks()
     before = dict(namespace)
     shut = confinement.confine(folder, limit)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, limit)  # seconds of computing, of its own and of the system for it
     for source in task["before"]:
         with contextlib.suppress(BaseException):  # a cell of the student's own that fails; the others go on
             _run(source, "own cell", namespace)

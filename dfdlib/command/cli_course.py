@@ -50,7 +50,8 @@ def grade(
     ] = None,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Answers run in parallel.")] = os.cpu_count() or 1,
     limit: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.1, max=3600, help="For the answer and check of one exercise.")
+        float,
+        typer.Option(metavar="SECONDS", min=0.1, max=3600, help="Computing time of an exercise's answer and check."),
     ] = 60,
 ) -> None:
     """Grade submissions: a point for each exercise that is right, and the hint for each that is not.

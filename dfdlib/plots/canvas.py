@@ -52,6 +52,7 @@ def save_figure(
         folder.mkdir(parents=True, exist_ok=True)
         with plt.rc_context(STYLE):  # without versions and dates, the same bytes every time
             fig.savefig(folder / f"{name}.png", metadata={"Software": None})
+            fig.set_layout_engine("none")  # the SVG keeps the PNG's layout, which takes as long as the drawing
             (folder / f"{name}.svg").write_text(_svg(fig), encoding="utf-8")
         numbers.to_csv(folder / f"{name}.csv", index=False, float_format="%.4f")
 

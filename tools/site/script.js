@@ -249,10 +249,12 @@
     });
   }
 
-  // "94.9 %", "±3.6 points", "-0.3", "1,533": the first number of a cell, or null for words.
+  // "94.9 %", "±3.6 points", "-0.3 to 2.0 points", "0.991", "1,533": the first number of a cell, as a share where it is
+  // in per cent or in percentage points, so that an accuracy and an AUC are compared; null for words.
   function number(text) {
-    const found = text.trim().match(/^[±<>~]?\s*([-−+]?[\d,]*\.?\d+(?:e[-+]?\d+)?)/i);
-    return found ? parseFloat(found[1].replace("−", "-").replaceAll(",", "")) : null;
+    const one = "[-−+]?[\\d,]*\\.?\\d+(?:e[-+]?\\d+)?";
+    const found = text.trim().match(new RegExp(`^[±<>~]?\\s*(${one})(?: to ${one})?\\s*(%|(?:percentage )?points)?`, "i"));
+    return found ? parseFloat(found[1].replace("−", "-").replaceAll(",", "")) / (found[2] ? 100 : 1) : null;
   }
   function before(a, b) {
     const [x, y] = [number(a), number(b)];
