@@ -10,6 +10,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -51,16 +53,25 @@ def save_figure(
     with disk.explained(folder / f"{name}.png", "set DFD_FIGURES to a folder elsewhere"):
         folder.mkdir(parents=True, exist_ok=True)
         with plt.rc_context(STYLE):  # without versions and dates, the same bytes every time
-            fig.savefig(folder / f"{name}.png", metadata={"Software": None})
-            fig.set_layout_engine("none")  # the SVG keeps the PNG's layout, which takes as long as the drawing
-            (folder / f"{name}.svg").write_text(_svg(fig), encoding="utf-8")
+            _draw(fig, folder / f"{name}.png", folder / f"{name}.svg")
         numbers.to_csv(folder / f"{name}.csv", index=False, float_format="%.4f")
+
+
+def _draw(fig: Figure, png: Path, svg: Path) -> None:
+    """As `savefig` into both files, which draws and lays out a figure four times for what takes two drawings."""
+    canvas, dpi = fig.canvas, fig.dpi
+    fig.dpi = plt.rcParams["savefig.dpi"]
+    FigureCanvasAgg(fig).print_png(png, metadata={"Software": None})
+    fig.set_layout_engine("none")  # the SVG keeps the layout
+    svg.write_text(_svg(fig), encoding="utf-8")
+    fig.dpi = dpi
+    fig.set_canvas(canvas)
 
 
 def _svg(fig: Figure) -> str:
     """A figure as SVG, its clip paths and marks numbered: Matplotlib names them by floats, which may round."""
     file = io.StringIO()
-    fig.savefig(file, format="svg", metadata={"Creator": None, "Date": None})
+    FigureCanvasSVG(fig).print_svg(file, metadata={"Creator": None, "Date": None})
     text = file.getvalue()
     for number, known in enumerate(dict.fromkeys(re.findall(r'id="([pm][0-9a-f]{10})"', text)), 1):
         text = text.replace(known, f"part{number}")
