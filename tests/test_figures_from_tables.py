@@ -17,7 +17,7 @@ from dfdlib.core import paths, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.evaluation import results
 from dfdlib.faces import frames
-from dfdlib.plots import canvas, gallery
+from dfdlib.plots import gallery
 from dfdlib.plots.source import Source
 
 EMBEDDED = studies.load("embedded")
@@ -32,7 +32,6 @@ def elsewhere(monkeypatch, tmp_path):
     monkeypatch.setenv("DFD_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("DFD_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("DFD_FIGURES", raising=False)
-    monkeypatch.setitem(canvas.STYLE, "savefig.dpi", 40)  # quicker; the SVG is the same
     yield
     plt.close("all")
 
