@@ -219,6 +219,16 @@ def test_a_picture_for_print_is_the_same_twice_and_keeps_its_parts() -> None:
     assert texts[0] == texts[1] and used <= set(re.findall(r'id="(\w+)"', texts[0])) and "part1" in used
 
 
+def test_a_picture_is_matplotlibs_own_and_the_figure_is_left_as_it_was(tmp_path) -> None:
+    fig = _drawn()
+    engine, size, dpi = fig.get_layout_engine(), tuple(fig.get_size_inches()), fig.dpi
+    canvas.save_figure(fig, Study("embedded"), "ours", pd.DataFrame(), "", tmp_path)
+    assert (fig.get_layout_engine(), tuple(fig.get_size_inches()), fig.dpi) == (engine, size, dpi)
+    with plt.rc_context(canvas.STYLE):
+        fig.savefig(tmp_path / "theirs.png", metadata={"Software": None})
+    assert (tmp_path / "ours.png").read_bytes() == (tmp_path / "theirs.png").read_bytes()
+
+
 def test_a_picture_says_what_its_numbers_come_from() -> None:
     numbers = pd.DataFrame({"a": [1]})
     for data, words in ((None, "synthetic data: rendered faces"), ("real data: UADFV", "real data: UADFV")):

@@ -62,7 +62,7 @@ def _run(source: str, name: str, namespace: dict) -> None:
 def _all(exercise: dict, tasks: dict, namespace: dict, jobs: int, limit: float) -> Iterator[tuple[str, dict]]:
     """Fork for each task, at most `jobs` at a time; yields what came of it.
 
-    A process ends itself after `limit` seconds of computing, and is killed after WAITS times as many.
+    A process ends itself after `limit` seconds of computing, and is killed after WAITS times as many by the clock.
     """
     waiting, running = list(tasks.items()), {}
     while waiting or running:

@@ -58,13 +58,14 @@ def save_figure(
 
 
 def _draw(fig: Figure, png: Path, svg: Path) -> None:
-    """As `savefig` into both files, which draws and lays out a figure four times for what takes two drawings."""
-    canvas, dpi = fig.canvas, fig.dpi
+    """Write both files with one layout. `savefig` would draw each twice, once of it unseen, to lay it out."""
+    canvas, dpi, engine = fig.canvas, fig.dpi, fig.get_layout_engine()
     fig.dpi = plt.rcParams["savefig.dpi"]
     FigureCanvasAgg(fig).print_png(png, metadata={"Software": None})
     fig.set_layout_engine("none")  # the SVG keeps the layout
     svg.write_text(_svg(fig), encoding="utf-8")
     fig.dpi = dpi
+    fig.set_layout_engine(engine)
     fig.set_canvas(canvas)
 
 
