@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -20,6 +21,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from dfdlib.command import answers
 from dfdlib.core import paths
 from dfdlib.experiments import known_flaws, known_poses
 from dfdlib.headpose import pnp, pose_features, worldmodel
@@ -452,6 +454,74 @@ CONTRAST = """() => {
   }
   return found;
 }"""
+
+
+# Exercises answered in the Python of the site, which npm brings; without npm there is none.
+
+
+def _answer(page: Page, number: str, text: str) -> str:
+    """What the page says to an answer."""
+    form = page.locator(f'form.here[data-number="{number}"]')
+    form.locator("textarea").fill(text)
+    form.locator("[name=run]").click()
+    form.locator("[name=stop]").wait_for(state="hidden", timeout=PATIENCE)
+    return form.locator("output").inner_text().strip()
+
+
+def _with_python(folder: Path) -> None:
+    if not (folder / "try" / "python").is_dir():
+        pytest.skip("npm could not bring the site's Python")
+
+
+def test_every_exercise_in_python_is_right_with_our_answer(
+    context: BrowserContext, folder: Path, tmp_path: Path
+) -> None:
+    _with_python(folder)
+    ours = {e.number: "\n\n\n".join(c.source for c in e.solution) for part in answers.parts() for e in part.exercises}
+    numbers = sorted(path.stem for path in (folder / "try" / "python").glob("0*.js"))
+    found = [tag for url in pages.addresses(folder) for tag in _forms(folder / url)]
+    assert sorted(re.search(r'data-number="(.+?)"', tag)[1] for tag in found) == numbers
+    whole = tmp_path / "all.html"  # all on one page, so that Python starts once
+    script = f'<script src="{folder.as_uri()}/here.js"></script>'
+    whole.write_text(f'<meta charset="utf-8"><body data-root="{folder.as_uri()}/">{"".join(found)}{script}')
+    page = context.new_page()
+    page.goto(whole.as_uri())
+    said = {number: _answer(page, number, ours[number]) for number in numbers}
+    wrong = {number: text for number, text in said.items() if f"{number} right: " not in text or "not yet" in text}
+    assert not wrong and len(said) == 31
+
+
+def _forms(path: Path) -> list[str]:
+    return re.findall(r'<form class="here".+?</form>', path.read_text(), re.DOTALL)
+
+
+def test_an_answer_is_checked_and_kept_on_the_page(context: BrowserContext, folder: Path) -> None:
+    _with_python(folder)
+    watch, address = Watch(), "notebooks/exercises/ex07_generalisation.html"
+    page = watch.on(_open(context, folder, address))
+    form = page.locator('form.here[data-number="07.6"]')
+    said = _answer(page, "07.6", form.locator("textarea").input_value())
+    assert said.startswith("Line 3, in true_alarms\nNotImplementedError: return the share of alarms that are true")
+    wrong = "def true_alarms(hits, alarms, fakes):\n    print('seen')\n    return hits"
+    said = _answer(page, "07.6", wrong)
+    assert said.startswith("seen\n") and said.endswith("07.6 not yet: this is the share of fakes that are found.")
+    form.locator("[name=more]").click()
+    page.get_by_text("07.6: Of what is the share asked for?").wait_for()
+    form.locator("textarea").press("End")
+    form.locator("textarea").press("Enter")
+    assert form.locator("textarea").input_value() == wrong + "\n    "
+    form.locator("textarea").fill("def true_alarms(hits, alarms, fakes):\n    while True:\n        pass")
+    form.locator("[name=run]").click()
+    page.get_by_text("an endless loop can be stopped").wait_for(timeout=PATIENCE)
+    form.locator("[name=stop]").click()
+    assert form.locator("output").inner_text().strip().endswith("Stopped.")
+    right = "def true_alarms(hits, alarms, fakes):\n    return fakes * hits / (fakes * hits + (1 - fakes) * alarms)"
+    assert _answer(page, "07.6", right).startswith("07.6 right: ")
+    page.reload()
+    assert form.locator("textarea").input_value() == right
+    form.locator("[name=reset]").click()
+    assert "NotImplementedError" in form.locator("textarea").input_value()
+    assert not watch.wrong and not watch.outside(folder.as_uri())
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

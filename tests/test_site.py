@@ -85,11 +85,13 @@ def test_nothing_comes_from_a_network(folder: Path, soups: dict[str, BeautifulSo
         assert urlsplit(address).scheme in ("", "data") and not address.startswith("//"), tag
     assert not re.search(r"url\(|@import|https?:", (folder / "style.css").read_text())
     programs = [*folder.glob("*.js"), *folder.glob("try/*.js")]
-    assert len(programs) == 7
+    assert len(programs) == 8
     for path in set(programs) - {folder / "search-index.js"}:
         text = path.read_text().replace("http://www.w3.org/2000/svg", "the name of SVG")
         assert not re.search(r"fetch\(|XMLHttpRequest|https?:|innerHTML|eval\(|Function\(", text), path.name
     assert not [url for url, soup in soups.items() if soup.find("script", src=False)], "no script inside a page"
+    for path in (folder / "try" / "python").glob("*"):
+        assert re.fullmatch(r'window\.HERE\["[\w.-]+"\] = "[A-Za-z0-9+/]+=*";\n', path.read_text()), "data alone"
 
 
 def test_the_claims_come_first_and_are_those_of_the_results(soups: dict[str, BeautifulSoup]) -> None:
@@ -214,8 +216,9 @@ def test_no_page_names_this_machine(folder: Path) -> None:
 
 def test_a_dead_link_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = content.Page("x.html", "studies/x.md", "X", '<h1>X</h1><a href="../nowhere.md">gone</a>')
-    monkeypatch.setattr(build.content, "documents", lambda: iter([page]))
-    monkeypatch.setattr(build.content, "notebooks", lambda: iter([]))
+    monkeypatch.setattr(build.content, "documents", lambda _: iter([page]))
+    monkeypatch.setattr(build.content, "notebooks", lambda _: iter([]))
+    monkeypatch.setattr(build.running, "files", lambda _: {})
     with pytest.raises(DfdError, match=r"studies/x.md links to nowhere.md, which is not in the repository"):
         build.write(tmp_path / "site")
     assert not (tmp_path / "site").exists()
@@ -300,8 +303,11 @@ def test_preparations_are_folded_and_other_code_is_open(soups: dict[str, Beautif
         path = paths.root() / Path(url).with_suffix(".ipynb")
         cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
         plumbing = {"parameters", "hide-input", "check"}
+        shown = soups[url].select("details.code")
+        answered = [cell.find_next_sibling().get("class") == ["here"] for cell in shown]  # the editor has the code
         folded = [bool(plumbing & set(cell.metadata.get("tags", []))) for cell in cells]
-        assert [not cell.has_attr("open") for cell in soups[url].select("details.code")] == folded and any(folded)
+        wanted = [one or other for one, other in zip(folded, answered, strict=True)]
+        assert [not cell.has_attr("open") for cell in shown] == wanted and any(folded)
 
 
 def test_exercises_have_their_solutions_folded_beneath(soups: dict[str, BeautifulSoup]) -> None:
@@ -371,7 +377,8 @@ def test_links_can_be_previewed(soups: dict[str, BeautifulSoup], folder: Path) -
 def test_a_published_address_gives_a_sitemap_and_whole_addresses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(content, "notebooks", lambda: iter([]))  # to be quick; links to them lead to copies
+    monkeypatch.setattr(content, "notebooks", lambda _: iter([]))  # to be quick; links to them lead to copies
+    monkeypatch.setattr(build.running, "files", lambda _: {})
     out, address, repository = tmp_path / "site", "https://example.org/study/", "https://github.com/someone/study"
     about = build.citation.about()
     monkeypatch.setattr(build.citation, "about", lambda: about | {"repository-code": repository})

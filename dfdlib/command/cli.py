@@ -238,7 +238,8 @@ def site(
 ) -> None:
     """Build a site of the notebooks, figures, tables and documents, which needs no network and no server.
 
-    The folder is replaced. Nothing is run: the pages show what is stored in the notebooks.
+    The folder is replaced. The pages show what is stored in the notebooks. With Node.js and its npm they also have a
+    Python, in which 31 exercises are answered without an install; npm fetches it, and the exercises are run once.
 
     For example:
 

@@ -31,7 +31,9 @@ import citation
 import content
 import lab
 import markup
+import practice
 import reference
+import running
 from bs4 import BeautifulSoup
 from content import Page
 from PIL import Image
@@ -49,7 +51,7 @@ GROUPS = (  # of the menu; solutions are reached from the exercises
     "The library",
     "Benchmarks",
 )
-PROGRAMS = ("style.css", "theme.js", "script.js")
+PROGRAMS = ("style.css", "theme.js", "script.js", "here.js")
 PREVIEW = "figures/fig17_factorial_uadfv.png"  # the picture of social previews
 INDEX = "search-index.js"
 TEXTS = {"", ".py", ".md", ".yaml", ".yml", ".toml", ".cff", ".txt", ".cfg", ".sh"}  # shown as pages; others are copied
@@ -120,11 +122,13 @@ class Site:
 
 def collected() -> Site:
     """The site with all its pages, before links are followed."""
-    site = Site()
+    site, python = Site(), running.files(practice.predicted())
+    site.copied |= python
+    here = running.numbers(python)
     for page in chain(
         [content.front()],
-        content.notebooks(),
-        content.documents(),
+        content.notebooks(here),
+        content.documents(here),
         [content.figures()],
         content.tables(),
         lab.pages(),

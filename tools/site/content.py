@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,20 +97,20 @@ def front() -> Page:
     return Page("index.html", ".", title_of(readme), from_markdown(text))
 
 
-def documents() -> Iterator[Page]:
-    """Every Markdown document of DOCUMENTS that exists."""
+def documents(here: Container[str] = ()) -> Iterator[Page]:
+    """Every Markdown document of DOCUMENTS that exists; here: as in `practice.with_solutions`."""
     found = sorted({path for pattern in DOCUMENTS for path in paths.root().glob(pattern)})
     for path in found:
         name, text = str(path.relative_to(paths.root())), path.read_text(encoding="utf-8")
         group = "Benchmarks" if name.startswith("benchmarks/") else DOCUMENT_GROUPS.get(name, "Documents")
         body = from_markdown(words.readable(text) if group == "Benchmarks" else text)
         if name == "notebooks/exercises/README.md":
-            body += f"<h2>All exercises by topic</h2>{practice.by_topic()}"
+            body += f"<h2>All exercises by topic</h2>{practice.by_topic(here)}"
         yield Page(f"{name.removesuffix('.md')}.html", name, title_of(text), body, group)
 
 
-def notebooks() -> Iterator[Page]:
-    """Every notebook with its stored outputs; pictures become files."""
+def notebooks(here: Container[str] = ()) -> Iterator[Page]:
+    """Every notebook with its stored outputs; pictures become files. here: as in `practice.with_solutions`."""
     # Not HTMLExporter, which parses each page again for changes that the template makes already.
     exporter = TemplateExporter(
         template_name="notebook", extra_template_basedirs=[str(TEMPLATES)], file_extension=".html"
@@ -122,7 +122,8 @@ def notebooks() -> Iterator[Page]:
         if ".ipynb_checkpoints" in path.parts:
             continue
         source = path.relative_to(paths.root())
-        notebook = described(practice.with_solutions(nbformat.read(path, as_version=4), path))
+        answered = here if path.parent.name == "exercises" else ()
+        notebook = described(practice.with_solutions(nbformat.read(path, as_version=4), path, answered))
         folder = f"{path.stem}_files"
         body, resources = exporter.from_notebook_node(
             notebook, resources={"unique_key": path.stem, "output_files_dir": folder}
@@ -135,7 +136,9 @@ def notebooks() -> Iterator[Page]:
         note = f"{banner} {raw}" if any(cell.get("outputs") for cell in notebook.cells) else raw
         short = titles[path.stem[2:4]] if group == "Exercises" else ""
         titles[path.stem[:2]] = title.partition(":")[0]
-        yield Page(str(source.with_suffix(".html")), str(source), title, body, group, note, files=files, short=short)
+        scripts = ("here.js",) if any("here" in cell.metadata for cell in notebook.cells) else ()
+        about = {"files": files, "short": short, "scripts": scripts}
+        yield Page(str(source.with_suffix(".html")), str(source), title, body, group, note, **about)
 
 
 def described(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -6,7 +6,7 @@ import ast
 import html
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import formulas
@@ -21,8 +21,11 @@ from dfdlib.core import paths
 MARKS = re.compile(r"^ *### (BEGIN|END) SOLUTION.*\n?", re.MULTILINE)
 
 
-def with_solutions(notebook: NotebookNode, path: Path) -> NotebookNode:
-    """An exercises' notebook whose answer cells carry their solution and, for a prediction, its options."""
+def with_solutions(notebook: NotebookNode, path: Path, here: Container[str] = ()) -> NotebookNode:
+    """An exercises' notebook whose answer cells carry their solution and, for a prediction, its options.
+
+    here: the numbers of exercises that the site's Python can check; the cell of a stub carries its own.
+    """
     solved = paths.notebooks() / "solutions" / path.name
     if not solved.exists():
         return notebook
@@ -36,7 +39,8 @@ def with_solutions(notebook: NotebookNode, path: Path) -> NotebookNode:
             cell.metadata["solution"] = MARKS.sub("", sources[cell.id])
         elif cell.id in checks and answer is not None:
             found = _prediction(sources[answer.id], checks[cell.id])
-            answer.metadata |= {"predict": found} if found else {}
+            number = re.search(r'"(\d\d\.\d)"', cell.source)[1]
+            answer.metadata |= {"predict": found} if found else {"here": number} if number in here else {}
     return notebook
 
 
@@ -57,6 +61,13 @@ def _prediction(solution: str, check: NotebookNode) -> dict[str, object] | None:
     reasons |= {answer: right[1] if right else "this is what was measured."}
     about = {"number": number[1], "because": json.dumps(reasons, ensure_ascii=False)}
     return about | {"answer": answer, "options": sorted(reasons)}
+
+
+def predicted() -> set[str]:
+    """The numbers of the predictions that can be made on the site without Python."""
+    every = [path for path in (paths.notebooks() / "exercises").glob("*.ipynb") if path.stem.startswith("ex")]
+    cells = [cell for path in every for cell in with_solutions(nbformat.read(path, as_version=4), path).cells]
+    return {cell.metadata["predict"]["number"] for cell in cells if "predict" in cell.metadata}
 
 
 def _returns_text(node: ast.AST) -> bool:
@@ -81,19 +92,18 @@ def _slug(one: Exercise) -> str:
     return markup.slug(f"{one.number} {one.title} ({one.kind}, {one.minutes} minutes)")
 
 
-def by_topic() -> str:
-    """All exercises as one table, HTML; its links start in notebooks/exercises."""
+def by_topic(here: Container[str]) -> str:
+    """All exercises as one table, HTML; its links start in notebooks/exercises. here: as in `with_solutions`."""
     typed = {task.exercise: f"../../tools/site/formulas.js#{markup.slug(task.title)}" for task in formulas.tasks()}
     files = {part.stem: paths.notebooks() / "exercises" / f"{part.stem}.ipynb" for part, _ in _every()}
-    cells = {stem: with_solutions(nbformat.read(path, as_version=4), path).cells for stem, path in files.items()}
-    topics = {stem: re.search(r"\[Notebook \d\d, (.+?)\]", found[0].source) for stem, found in cells.items()}
-    predicted = {c.metadata["predict"]["number"] for found in cells.values() for c in found if "predict" in c.metadata}
-    rows = []
+    fronts = {stem: nbformat.read(path, as_version=4).cells[0].source for stem, path in files.items()}
+    topics = {stem: re.search(r"\[Notebook \d\d, (.+?)\]", front) for stem, front in fronts.items()}
+    foretold, rows = predicted(), []
     for part, one in _every():
         link = f'<a href="{part.stem}.ipynb#{_slug(one)}">{one.number} {html.escape(one.title)}</a>'
-        here = [f'<a href="{typed[one.number]}">its formula</a>'] if one.number in typed else []
-        here += ["a prediction"] if one.number in predicted else []
-        row = (link, topics[part.stem][1], one.kind, one.minutes, ", ".join(here))
+        ways = ["a prediction"] if one.number in foretold else ["in Python"] if one.number in here else []
+        ways += [f'<a href="{typed[one.number]}">its formula</a>'] if one.number in typed else []
+        row = (link, topics[part.stem][1], one.kind, one.minutes, ", ".join(ways))
         rows.append("".join(f"<td>{cell}</td>" for cell in row))
     head = "".join(f"<th>{name}</th>" for name in ("Exercise", "Topic", "What to do", "Minutes", "Without an install"))
     body = "".join(f"<tr>{row}</tr>" for row in rows)
