@@ -94,8 +94,16 @@ def test_what_is_not_there_is_said_in_words(tasks: dict[str, bytes]) -> None:
     assert not right and "Line 2, in folds\nNotHere: cv2 is in the notebook alone. Here are NumPy" in said
     right, said = _said(tasks["01.6"], "def folds(per_person, count)\n    return 1")
     assert not right and said == "Line 1\nSyntaxError: expected ':'\n"
-    right, said = _said(tasks["01.6"], "import torch")
-    assert not right or "folds" in said
+    right, said = _said(tasks["01.6"], "import spicy")
+    assert not right and "ModuleNotFoundError: there is no spicy here, only NumPy, pandas and" in said
+    right, said = _said(tasks["01.6"], "def fold(per_person, count):\n    return 1")
+    assert not right and said == "There is no function folds; the check looks for this name.\n"
+    right, said = _said(tasks["01.6"], "def folds(per_person, count):\n    return folds(per_person, count)")
+    assert not right and said.count("in folds") == 3 and "RecursionError" in said
+    right, said = _said(tasks["05.2"], "print(len(resnet))\n" + _ours("05.2"))
+    assert right and said.startswith("889\n"), "what the cells above the answer use is there too"
+    right, said = _said(tasks["05.2"], "def auc(labels, p_fake):\n    return wall")
+    assert not right and "'wall' is not defined here. Of the notebook's names" in said
 
 
 def test_an_answer_cannot_change_what_the_check_compares(tasks: dict[str, bytes]) -> None:

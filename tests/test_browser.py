@@ -499,6 +499,7 @@ def test_an_answer_is_checked_and_kept_on_the_page(context: BrowserContext, fold
     _with_python(folder)
     watch, address = Watch(), "notebooks/exercises/ex07_generalisation.html"
     page = watch.on(_open(context, folder, address))
+    page.on("dialog", lambda dialog: dialog.accept())
     form = page.locator('form.here[data-number="07.6"]')
     said = _answer(page, "07.6", form.locator("textarea").input_value())
     assert said.startswith("Line 3, in true_alarms\nNotImplementedError: return the share of alarms that are true")
@@ -513,10 +514,18 @@ def test_an_answer_is_checked_and_kept_on_the_page(context: BrowserContext, fold
     form.locator("textarea").fill("def true_alarms(hits, alarms, fakes):\n    while True:\n        pass")
     form.locator("[name=run]").click()
     page.get_by_text("an endless loop can be stopped").wait_for(timeout=PATIENCE)
+    assert page.locator('form.here[data-number="07.7"] [name=run]').is_disabled()
     form.locator("[name=stop]").click()
     assert form.locator("output").inner_text().strip().endswith("Stopped.")
     right = "def true_alarms(hits, alarms, fakes):\n    return fakes * hits / (fakes * hits + (1 - fakes) * alarms)"
+    much = right.replace(":\n", ":\n    for _ in range(9999): print('again and again', input)\n")
+    said = _answer(page, "07.6", much)
+    assert said.startswith("again and again") and " characters are left out" in said and "07.6 right: " in said[-200:]
+    assert len(said) < 6000
+    said = _answer(page, "07.6", right.replace("return", "return input() or"))
+    assert said.endswith("RuntimeError: nobody can answer input() here; write the value into the code.")
     assert _answer(page, "07.6", right).startswith("07.6 right: ")
+    assert page.evaluate("document.activeElement.name") == "run", "the keyboard is where it was"
     page.reload()
     assert form.locator("textarea").input_value() == right
     form.locator("[name=reset]").click()

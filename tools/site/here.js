@@ -25,7 +25,7 @@
 
   async function started() {
     if (worker) return;
-    say("Python starts, which takes up to half a minute the first time …\n");
+    say("Python starts, which takes a while …\n");
     await Promise.all(["worker.js", ...FILES].map(load));
     const source = new Blob([bytes("worker.js")], { type: "text/javascript" });
     worker = new Worker(URL.createObjectURL(source));
@@ -62,6 +62,11 @@
     running = null;
   }
 
+  // Nothing else can run meanwhile; a disabled button loses the focus, and gets it back.
+  function permit(allowed) {
+    for (const button of document.querySelectorAll("form.here [name=run], form.here [name=more]")) button.disabled = !allowed;
+  }
+
   async function run(form, message) {
     if (running) return;
     running = form;
@@ -95,8 +100,9 @@
     const form = {
       number, output: element.querySelector("output"),
       show: (busy) => {
-        button("run").disabled = button("more").disabled = busy;
+        permit(!busy);
         button("stop").hidden = !busy;
+        if (!busy && document.activeElement === document.body) button("run").focus({ preventScroll: true });
       },
     };
     area.value = kept.get(number) || stub;
@@ -113,12 +119,16 @@
       event.preventDefault();
       if (event.ctrlKey || event.metaKey) return check();
       const line = area.value.slice(0, area.selectionStart).split("\n").pop();
-      const indent = line.match(/^ */)[0] + (line.trimEnd().endsWith(":") ? "    " : "");
+      const indent = line.match(/^ */)[0] + (line.replace(/#.*/, "").trimEnd().endsWith(":") ? "    " : "");
       area.setRangeText(`\n${indent}`, area.selectionStart, area.selectionEnd, "end");
       area.dispatchEvent(new Event("input"));
     });
     button("more").addEventListener("click", () => run(form, { code: `checks.more("${number}")` }));
-    button("reset").addEventListener("click", () => { area.value = stub; kept.drop(number); form.output.textContent = ""; });
+    button("reset").addEventListener("click", () => {
+      if (area.value !== stub && !window.confirm(`Throw your answer to ${number} away?`)) return;
+      area.value = stub;
+      kept.drop(number);
+    });
     button("stop").addEventListener("click", () => {
       if (running !== form) return;
       end();

@@ -154,7 +154,8 @@ def _task(exercise: Exercise, part: Part, namespace: dict) -> dict:
     if any(known.absent & cell.needs for cell in exercise.solution):
         raise Elsewhere("our own answer needs more than the browser has")
     played = sorted(known.absent)
-    known.take_small([*known.imported, *set().union(*(Cell("", source).defines for source in exercise.setup))])
+    own = [Cell("", source) for source in exercise.setup]
+    known.take_small(set(known.imported).union(*(cell.defines | cell.needs for cell in own)))
     tape: list = []
     ours = _executed((cell.source for cell in exercise.solution), namespace.copy())
     judging = ours | {name: Taped(namespace[name], tape) for name in played}
@@ -164,7 +165,7 @@ def _task(exercise: Exercise, part: Part, namespace: dict) -> dict:
         "imports": known.imports,
         "functions": known.functions,
         "absent": sorted(known.absent),
-        "answers": exercise.names,
+        "answers": sorted(set().union(*(Cell("", stub).defines for stub in exercise.stubs))),
         "check": list(exercise.check),
         "played": played,
         "tape": tape,

@@ -7,17 +7,22 @@ brings the values that an exercise starts from, and a tape of what other librari
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
 import json
+import sys
 import traceback
 import types
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
 
 CELL = "<your answer>"  # the name of a student's code in a traceback
+FRAMES = 3  # of a traceback that are shown: the last ones
+HEAD, TAIL = 4000, 1000  # characters of what is printed that are shown, from the start and from the end
 OPERATORS = ("getitem", "matmul", "rmatmul", "add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "neg")
 
 
@@ -84,6 +89,28 @@ class NotHere(Exception):
 
     def __str__(self) -> str:
         return f"{self.args[0]} is in the notebook alone. Here are NumPy, pandas and Python's own modules."
+
+
+class Shortened(io.TextIOBase):
+    """Passes on what is printed, but leaves out the middle of much, so that the page does not choke on a loop."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out, self.count, self.rest = out, 0, ""
+
+    def write(self, text: str) -> int:
+        """Print the head at once; keep what may become the tail."""
+        head = text[: max(HEAD - self.count, 0)]
+        self.out.write(head)
+        self.count += len(text)
+        self.rest = (self.rest + text[len(head) :])[-TAIL:]
+        return len(text)
+
+    def end(self) -> None:
+        """Print the tail, and before it how much is left out."""
+        left = self.count - HEAD - len(self.rest)
+        self.out.write(f"\n... {left:,} characters are left out ...\n" if left > 0 else "")
+        self.out.write(self.rest)
+        self.out.flush()
 
 
 def written(value: Any) -> bytes:
@@ -178,9 +205,13 @@ def run(task: dict, answer: str, checks: types.ModuleType) -> bool:
     (names that the answer defines), check (sources of cells), played (names in them that the tape stands for) and tape.
     Returns whether the answer is right, or counts as a prediction.
     """
-    own = _known(task, checks) | {name: Absent(name) for name in task["absent"]}
+    own = _known(task, checks) | {name: Absent(name) for name in task["absent"]} | {"input": _no_input}
     if not _executed(answer, own, CELL):
         return False
+    for name in task["answers"]:
+        if not callable(own.get(name)):
+            print(f"There is no function {name}; the check looks for this name.")
+            return False
     tape = iter(task["tape"])
     judging = _known(task, checks) | {name: Played(tape) for name in task["played"]}
     judging |= {name: value for name, value in own.items() if name in task["answers"]}
@@ -191,8 +222,15 @@ def serve() -> None:
     """Run what the page has put into the files /task and /answer."""
     import checks  # beside this file there
 
+    said = Shortened(sys.stdout)
     with open("/task", "rb") as task, open("/answer", encoding="utf-8") as answer:
-        run(read(task.read()), answer.read(), checks)
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            run(read(task.read()), answer.read(), checks)
+    said.end()
+
+
+def _no_input(*_: Any) -> str:
+    raise RuntimeError("nobody can answer input() here; write the value into the code.")
 
 
 def _known(task: dict, checks: types.ModuleType) -> dict[str, Any]:
@@ -216,8 +254,12 @@ def _executed(source: str, namespace: dict, name: str, checks: types.ModuleType 
 def _told(error: BaseException) -> str:
     """An error in a student's code as Python says it, with the lines of that code alone."""
     kept = [entry for entry in traceback.extract_tb(error.__traceback__) if entry.filename == CELL]
-    lines = [f"Line {entry.lineno}, in {entry.name}" for entry in kept]
+    lines = [f"Line {entry.lineno}, in {entry.name}" for entry in kept[-FRAMES:]]
     said = str(error)
     if isinstance(error, SyntaxError):
         lines, said = [f"Line {error.lineno}"], error.msg
+    if isinstance(error, ModuleNotFoundError):
+        said = f"there is no {error.name} here, only NumPy, pandas and Python's own modules."
+    elif isinstance(error, NameError):
+        said += " here. Of the notebook's names the page has those of this exercise alone."
     return "\n".join([*lines, f"{type(error).__name__}: {said}"])
