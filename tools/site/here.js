@@ -9,6 +9,7 @@
   const SLOW = 15; // seconds, after which the page says that a run may be stopped
   let worker = null;
   let running = null; // the form whose code runs
+  let turns = 0; // how many runs there were, since one may be stopped while it waits for a file
 
   window.HERE = {};
   const bytes = (name) => Uint8Array.from(atob(window.HERE[name]), (letter) => letter.charCodeAt(0)).buffer;
@@ -23,17 +24,18 @@
     });
   }
 
-  async function started() {
+  async function started(current) {
     if (worker) return;
     say("Python starts, which takes a while …\n");
     await Promise.all(["worker.js", ...FILES].map(load));
+    if (!current()) return; // stopped meanwhile
     const source = new Blob([bytes("worker.js")], { type: "text/javascript" });
     worker = new Worker(URL.createObjectURL(source));
     worker.onmessage = ({ data }) => heard(data);
     worker.onerror = (error) => heard({ text: `Python does not start here: ${error.message}\n`, done: true, dead: true });
     worker.postMessage({ files: Object.fromEntries(FILES.map((name) => [name, bytes(name)])) });
     await new Promise((resolve) => { waiting = resolve; });
-    running.output.textContent = "";
+    if (current()) running.output.textContent = "";
   }
 
   let waiting = null;
@@ -70,17 +72,19 @@
   async function run(form, message) {
     if (running) return;
     running = form;
+    const turn = turns += 1;
+    const current = () => running === form && turn === turns;
     form.output.textContent = "";
     form.show(true);
     try {
-      await started();
-      if (message.answer !== undefined) {
-        await load(form.number);
-        message.task = bytes(form.number);
-      }
+      await started(current);
+      if (message.answer !== undefined) await load(form.number);
+      if (!current()) return;
+      if (message.answer !== undefined) message.task = bytes(form.number);
       slow = setTimeout(() => say("It is still running; an endless loop can be stopped.\n"), SLOW * 1000);
       worker.postMessage(message);
     } catch (error) {
+      if (!current()) return;
       say(`${error.message}\n`);
       finish();
     }

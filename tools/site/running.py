@@ -7,6 +7,7 @@ and esbuild as here/package-lock.json says; without npm the site is built withou
 from __future__ import annotations
 
 import base64
+import filecmp
 import json
 import os
 import shutil
@@ -75,8 +76,9 @@ def _script(name: str, data: bytes) -> bytes:
 def _installed() -> Path:
     """The folder with npm's packages and the worker in one file; made anew when one of our files has changed."""
     folder, sources = paths.build() / "site-python", sorted(HERE.glob("*.js*"))
-    if not all((folder / source.name).is_file() for source in sources) or any(
-        (folder / source.name).read_bytes() != source.read_bytes() for source in sources
+    copies = [folder / source.name for source in sources]
+    if not all(
+        copy.is_file() and filecmp.cmp(copy, source, False) for copy, source in zip(copies, sources, strict=True)
     ):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

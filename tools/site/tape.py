@@ -33,8 +33,8 @@ from dfdlib.command.answers import Cell, Exercise, Part  # noqa: E402
 
 MODULES = {"numpy", "pandas", *sys.stdlib_module_names}  # what the browser has
 MOST = 5_000_000  # bytes of one exercise; a larger one is left to the notebook
-LARGE = 100_000  # bytes of an array that is kept only where NumPy reads it
-PLAIN = (np.ndarray, np.generic, pd.DataFrame, pd.Series, pd.Index, str, bytes, int, float, complex, bool, type(None))
+LARGE = 100_000  # bytes of an array that is kept only where NumPy reads it, and of a value that no answer needs
+PLAIN = (np.ndarray, np.generic, pd.DataFrame, pd.Series, pd.Index, str, int, float, bool, type(None))
 
 
 class Elsewhere(Exception):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import copy
 import io
 import json
 import sys
@@ -114,7 +115,10 @@ class Shortened(io.TextIOBase):
 
 
 def written(value: Any) -> bytes:
-    """A tree of plain values, arrays and tables as bytes for `read`; any version of NumPy and pandas reads them."""
+    """A tree of plain values, arrays and tables as bytes for `read`; any version of NumPy and pandas reads them.
+
+    `dfdlib.core.values` is not in the browser, and keeps no series, index or set.
+    """
     return zlib.compress(json.dumps(_node(value)).encode())
 
 
@@ -235,7 +239,7 @@ def _no_input(*_: Any) -> str:
 
 def _known(task: dict, checks: types.ModuleType) -> dict[str, Any]:
     """The namespace before an answer; the values are copies, since an answer may change them."""
-    known = read(written(task["known"])) | {"checks": checks}
+    known = copy.deepcopy(task["known"]) | {"checks": checks}
     for source in [*task["imports"], *task["functions"]]:
         exec(source, known)
     return known
