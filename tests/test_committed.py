@@ -11,7 +11,7 @@ import pytest
 from dfdlib.command import cli
 from dfdlib.core import paths, studies
 from dfdlib.core.errors import DfdError
-from dfdlib.evaluation import results
+from dfdlib.evaluation import aloud, findings, results
 from dfdlib.experiments import committed, comparisons
 
 UADFV = studies.load("uadfv")
@@ -93,3 +93,14 @@ def test_the_command_without_a_table_takes_all(monkeypatch) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.app(["recompute", "--write"])
     assert ended.value.code == 0 and called == [True]
+
+
+def test_the_findings_titles_say_what_the_verdicts_say(monkeypatch) -> None:
+    read = aloud.reader("uadfv", committed=True)
+    assert {read.verdict(f"folds.{name}.frame_acc") for name in ("resnet.paper", "system.paper")} == {"compatible"}
+    assert read.verdict("folds.system.paper.frame_acc_gain") == "compatible; at most 2 points"
+    assert "compatible with the paper. Joining them gains two points at most" in findings.TITLES[0]
+    assert "no gain at all: within 2 points either way" in findings.accuracies()
+    rows = {key: row | {"verdict": "compatible; inconclusive"} for key, row in read.rows.items()}
+    monkeypatch.setattr(aloud, "reader", lambda *_, **__: aloud.Reader(rows, False))
+    assert "no gain at all: inconclusive" in findings.accuracies(), "a verdict that changes is told"

@@ -25,7 +25,7 @@ import yaml
 from packaging.requirements import Requirement
 from rich.console import Console
 
-from dfdlib.command import progress, recipes, run
+from dfdlib.command import progress, recipes, run, unchanged
 from dfdlib.core import cache, disk, errors, paths, repro, studies, values
 from dfdlib.core.errors import DfdError
 from dfdlib.plots import canvas
@@ -294,6 +294,22 @@ def test_a_run_after_which_nothing_changed_is_not_repeated(tmp_path: Path, monke
         assert started == ["smoke"] * times
     run.run_study("smoke", Console(), again=True)
     assert len(started) == times + 1
+
+
+def test_a_file_changed_during_a_run_is_read_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, started = tmp_path / "world.csv", []
+    world.write_text("first", encoding="utf-8")
+    monkeypatch.setattr(unchanged, "_inputs", lambda: [world])
+    monkeypatch.setattr(paths, "build", lambda: tmp_path / "build")
+
+    def whole(study: studies.Study, *_: object) -> None:
+        started.append(world.read_text(encoding="utf-8"))
+        world.write_text("edited while the notebooks ran", encoding="utf-8")
+
+    monkeypatch.setattr(run, "_all", whole)
+    for _ in range(2):
+        run.run_study("smoke", Console())
+    assert started == ["first", "edited while the notebooks ran"]
 
 
 def test_a_disk_that_is_full_ends_in_a_sentence_and_a_defect_does_not(capsys) -> None:

@@ -14,9 +14,10 @@ from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import OneCycleParams, ResNetParams, Study
 from dfdlib.data import uadfv
 from dfdlib.evaluation import metrics, results
-from dfdlib.experiments import fold_scores, person_folds
+from dfdlib.experiments import fold_rows, fold_scores, person_folds
 from dfdlib.headpose import worldmodel
 from dfdlib.plots import resolution_figures
+from dfdlib.resnet import selfblend
 from tests.test_finetune import _frames, one_thread  # noqa: F401
 
 NETWORK = ResNetParams(arch="resnet20", input_size=32, epochs=1, batch=4, bfloat16=False, learning_rates=(0.01,))
@@ -80,7 +81,7 @@ def test_a_stopped_experiment_goes_on_with_the_missing_fold(monkeypatch) -> None
         assert table["p_fake"].to_list() == _scores(seed).sort_values(["clip_id", "frame"])["fsrcnn 48"].to_list()
 
 
-@pytest.mark.parametrize("recipe", ["paper", "one_cycle"])
+@pytest.mark.parametrize("recipe", fold_scores.RECIPES)
 def test_nobody_is_scored_by_a_network_that_has_seen_them(monkeypatch, recipe: str) -> None:
     frames, seen = _frames(), []
     given = person_folds.RECIPES[recipe]
@@ -93,6 +94,26 @@ def test_nobody_is_scored_by_a_network_that_has_seen_them(monkeypatch, recipe: s
     assert table["native"].nunique() > 1 and table["native"].equals(table["native"].round(4))
 
 
+def test_without_fakes_the_network_sees_one_in_two_of_the_real_frames_and_blends_of_them(monkeypatch) -> None:
+    frames, seen = _frames(), []
+    blends = selfblend.blend_batches
+    monkeypatch.setattr(selfblend, "blend_batches", lambda crops, *rest: seen.append(crops) or blends(crops, *rest))
+    train = frames.rows(person_folds.folds(frames)[2][0])
+    person_folds.no_fakes(STUDY, train)
+    real = train.one_in(person_folds.EVERY)
+    assert np.array_equal(seen[0], real.crops[real.labels == 0]) and len(seen) == STUDY.one_cycle.epochs
+
+
+def test_without_fakes_is_compared_with_one_cycle_training_by_training(scored) -> None:
+    assert "folds.no_fakes.frame_auc_gain" not in fold_rows.rows(STUDY, committed=False)
+    _write("no_fakes", _scores(11), _scores(12), _scores(13, folds=3))
+    found = fold_rows.rows(STUDY, committed=False)
+    without, learned = (fold_scores.tables("tiny", name, "native", False) for name in ("no_fakes", "one_cycle"))
+    gain = found["folds.no_fakes.frame_auc_gain"]
+    assert gain == metrics.difference(without, learned[:2], "auc", "frames", STUDY.bootstrap) and gain.trainings == 2
+    assert found["folds.resnet.no_fakes.frame_auc"].trainings == 2
+
+
 def test_only_seeds_with_all_folds_count(scored) -> None:
     found = fold_scores.tables("tiny", "one_cycle", "native", committed=False)
     assert len(found) == 3 and fold_scores.seeds("tiny", "one_cycle", False)[3] == [0, 1, 2, 3]
@@ -102,18 +123,18 @@ def test_only_seeds_with_all_folds_count(scored) -> None:
     _write("paper", _scores(4, folds=2))
     with pytest.raises(DfdError, match=r"seed 4 has folds \[0, 1\]"):
         fold_scores.tables("tiny", "paper", "native", committed=False)
-    assert not [key for key in fold_scores.rows(STUDY, False) if "paper" in key and "headpose" not in key]
+    assert not [key for key in fold_rows.rows(STUDY, False) if "paper" in key and "headpose" not in key]
 
 
 def test_without_the_tables_the_error_says_what_to_run() -> None:
     with pytest.raises(DfdError, match=r"it has no seed\); train the rest by `person_folds.complete`"):
         fold_scores.tables("tiny", "paper", "native", committed=False)
     with pytest.raises(DfdError, match="run `person_folds.write_headpose`"):
-        fold_scores.rows(STUDY, committed=False)
+        fold_rows.rows(STUDY, committed=False)
 
 
 def test_every_headline_number_is_recorded_with_its_trainings(scored) -> None:
-    table = fold_scores.record_rows(STUDY).set_index("id")
+    table = fold_rows.record_rows(STUDY).set_index("id")
     assert {row["id"] for row in results.rows("tiny")} == set(table.index)
     assert table.loc["folds.resnet.one_cycle.frame_acc", ["n", "people", "trainings"]].to_list() == [120, 20, 3]
     assert table.loc["folds.resnet.one_cycle.video_acc", "n"] == 40
@@ -130,29 +151,46 @@ def test_every_headline_number_is_recorded_with_its_trainings(scored) -> None:
 
 
 def test_the_height_named_beforehand_is_tested_on_people_new_to_it_too(scored) -> None:
-    found = fold_scores.rows(STUDY, committed=False)
+    found = fold_rows.rows(STUDY, committed=False)
     everybody, new = found["folds.sr.24.frame_auc_gain"], found["folds.sr.24.new_people.frame_auc_gain"]
     published = len({number for number in uadfv.TEST if number < 20})
     assert (everybody.people, new.people) == (20, 20 - published) and everybody.low > 0
 
 
 def test_the_heights_are_corrected_for_being_three(scored) -> None:
-    table = fold_scores.small_faces(STUDY, "one_cycle", committed=False)
+    table = fold_rows.small_faces(STUDY, "one_cycle", committed=False)
     assert table["side"].to_list() == [24, 48, 64] and (table["holm"] >= table["p"]).all()
     assert table["gain"].to_numpy() == pytest.approx(table["fsrcnn"] - table["bicubic"])
     assert table["holm"][0] == pytest.approx(3 * table["p"][0]) and table["holm"][0] < 0.05 < table["holm"][1:].min()
 
 
+def test_small_faces_and_attacks_are_recorded_for_every_recipe(scored) -> None:
+    _write("no_fakes", *map(_scores, (11, 12, 13)))
+    found = fold_rows.rows(STUDY, committed=False)
+    for recipe in ("paper", "no_fakes"):
+        table = fold_rows.small_faces(STUDY, recipe, committed=False)
+        assert [found[f"folds.sr.{recipe}.{side}.frame_auc_gain"].value for side in (24, 48, 64)] == [*table["gain"]]
+        attack = fold_rows.attack(STUDY, recipe, committed=False).set_index(["way", "height"])
+        assert found[f"folds.attack.{recipe}.fsrcnn.miss_rate"].value == attack["missed"]["FSRCNN", 64]
+    both = fold_rows.attacks(STUDY, committed=False)
+    assert both.groupby("learned").size().to_list() == [7, 7]
+    assert (
+        both.query("learned == 'from blends alone'")
+        .drop(columns="learned")
+        .equals(fold_rows.attack(STUDY, "no_fakes", committed=False).set_axis(range(7, 14)))
+    )
+
+
 def test_an_attack_changes_fakes_only(scored) -> None:
     plain, small = (fold_scores.tables("tiny", "paper", name, False)[0] for name in ("native", "fsrcnn 48"))
-    table = fold_scores.attacked("tiny", "paper", "fsrcnn 48", False)[0]
+    table = fold_rows.attacked("tiny", "paper", "fsrcnn 48", False)[0]
     fake = table["label"] == 1
     assert table["p_fake"][fake].equals(small["p_fake"][fake]) and table["p_fake"][~fake].equals(plain["p_fake"][~fake])
 
 
 def test_misses_are_of_fakes_and_more_of_them_have_a_sign(scored) -> None:
     _write("paper", _scores(4).assign(**{"fsrcnn 64": lambda t: t["native"] - 0.3 * (t["person"] < "person07")}))
-    table = fold_scores.attack(STUDY, "paper", committed=False)
+    table = fold_rows.attack(STUDY, "paper", committed=False)
     assert table["height"].to_list() == [128, 24, 48, 64, 24, 48, 64]
     plain = fold_scores.tables("tiny", "paper", "native", False)[0]
     share = (plain.loc[plain["label"] == 1, "p_fake"] < 0.5).mean()
@@ -160,7 +198,8 @@ def test_misses_are_of_fakes_and_more_of_them_have_a_sign(scored) -> None:
     hit = table.query("way == 'FSRCNN' and height == 64").iloc[0]
     assert hit["more missed"] == pytest.approx(hit["missed"] - share) and hit["more missed"] > 0 > hit["auc change"]
     assert hit["more missed_low"] < hit["more missed"] < hit["more missed_high"]
-    fig = resolution_figures.attack(table)
+    fig = resolution_figures.attack(pd.concat([table.assign(learned=name) for name in ("one way", "another")]))
+    assert len(fig.axes) == 4 and fig.axes[2].get_title(loc="left") == "learned another"
     curves = {curve.get_label(): curve.get_ydata() for curve in fig.axes[0].lines if curve.get_label()[0] != "_"}
     assert set(curves) == {"FSRCNN", "bicubic"} and curves["FSRCNN"][2] == hit["missed"]
     assert curves["FSRCNN"][-1] == curves["bicubic"][-1] == table["missed"][0], "the crops as they are, at the right"
@@ -171,6 +210,8 @@ def test_seeds_and_people_spread_apart(scored) -> None:
     _write("one_cycle", *(_scores(1).assign(seed=seed) for seed in (1, 2)))
     found = fold_scores.spread("tiny", False).set_index("branch")
     assert found.loc["resnet.one_cycle", "sd_of_seeds"] == 0, "equal trainings"
+    one = f"{found.loc['resnet.one_cycle', 'mean']:.1f}"
+    assert found.loc["resnet.one_cycle", "each"] == f"{one}, {one}"
     table = _scores(1)
     right = ((table["native"] >= 0.5) == table["label"]).groupby(table["person"]).mean()
     assert found.loc["resnet.one_cycle", "sd_of_people"] == pytest.approx(100 * right.std())
@@ -181,14 +222,14 @@ def test_changed_verdicts_are_counted_on_both_sides(scored) -> None:
     table = _scores(4)
     flipped = table["native"].where(table.index != 7, 1 - table["native"])
     _write("paper", table.assign(**{"fsrcnn first": flipped}))
-    found = fold_scores.changed_verdicts(Study("tiny", "uadfv", bootstrap=50), "paper", committed=False)
+    found = fold_rows.changed_verdicts(Study("tiny", "uadfv", bootstrap=50), "paper", committed=False)
     assert found.value == pytest.approx(1 / 120) and found.n == 120 and 0 <= found.low <= found.value <= found.high
 
 
 def test_the_share_called_fake_is_told_by_class() -> None:
     rows = {"label": [0, 0, 0, 0, 1, 1], "p_fake": [0.9, 0.1, 0.1, 0.1, 0.9, 0.1], "person": list("abcdab")}
     table = pd.DataFrame(rows).assign(clip_id=list("abcdef"), frame=0)
-    real, fake = fold_scores.called_fake([table, table], 50)
+    real, fake = fold_rows.called_fake([table, table], 50)
     assert (real.value, real.n, real.unit, real.trainings) == (0.25, 4, "real frames", 2)
     assert (fake.value, fake.n, fake.unit) == (0.5, 2, "fake frames") and real.low <= 0.25 <= real.high
 

@@ -79,7 +79,7 @@ def run_study(study: str, console: Console, names: Sequence[str] = (), again: bo
                 "Nothing has changed since the last run, so its numbers stay; --again executes the notebooks anew."
             )
             return folder / "notebooks"
-        unchanged.forget(params)
+        begun = unchanged.begin(params)
         if not names:
             frames.clips(params), sources.stills(params)  # missing data must not cost an older run its numbers
             results.clear(study)
@@ -90,7 +90,7 @@ def run_study(study: str, console: Console, names: Sequence[str] = (), again: bo
         finally:
             steps.write(folder / "seconds.csv")
         if not names:
-            unchanged.remember(params)
+            unchanged.remember(params, begun)
     return folder / "notebooks"
 
 

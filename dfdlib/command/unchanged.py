@@ -18,30 +18,38 @@ WRITTEN = ("DFD_CACHE", "DFD_RUNS", "DFD_RESULTS", "DFD_FIGURES", "DFD_SCHEDULER
 def is_unchanged(study: Study) -> bool:
     """Whether `remember` was called after a run of this study, and no file or setting has changed since."""
     path = _record(study)
-    return path.is_file() and path.read_text(encoding="utf-8") == _state(study)
+    return path.is_file() and path.read_text(encoding="utf-8") == _noted(study, _read(study))
 
 
-def remember(study: Study) -> None:
-    """Note the state of all that a whole run of the study has read and written."""
-    with disk.replacing(_record(study)) as partial:
-        partial.write_text(_state(study), encoding="utf-8")
-
-
-def forget(study: Study) -> None:
-    """A run begins: until its end nothing is known."""
+def begin(study: Study) -> str:
+    """A run begins: until its end nothing is known. Returns the state of all that it reads, for `remember`."""
     _record(study).unlink(missing_ok=True)
+    return _read(study)
+
+
+def remember(study: Study, begun: str) -> None:
+    """Note what a whole run wrote, and what it read as that was when it began: a file changed since is not read yet."""
+    with disk.replacing(_record(study)) as partial:
+        partial.write_text(_noted(study, begun), encoding="utf-8")
 
 
 def _record(study: Study) -> Path:
     return paths.build() / study.name / "unchanged.json"
 
 
-def _state(study: Study) -> str:
-    """Digests, as JSON, of settings, and of the names, sizes and times of change of what is read and written."""
+def _read(study: Study) -> str:
+    """A digest of the settings, and of the names, sizes and times of change of what a run reads."""
     settings = (study, repro.library_versions(), repro.limits(), platform.python_version())
+    return _digest(settings, *_files(_inputs()))
+
+
+def _noted(study: Study, begun: str) -> str:
     written = [paths.results(study.name), paths.figures(study.name), paths.build() / study.name / "notebooks"]
-    parts = {"settings": repr(settings), "read": [*_files(_inputs())], "written": [*_files(written)]}
-    return json.dumps({name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in parts.items()})
+    return json.dumps({"read": begun, "written": _digest(*_files(written))})
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _inputs() -> list[Path]:

@@ -26,6 +26,8 @@ SECTIONS = {
         "folds.sr.native.frame_acc_gain": "Super-resolution first, by person, gain in accuracy of frames",
         "folds.sr.24.frame_auc_gain": "Faces of 24 pixels, by person, gain by FSRCNN over bicubic, AUC of frames",
         "folds.sr.24.new_people.frame_auc_gain": "The same, people who are new to that height",
+        "folds.sr.paper.24.new_people.frame_auc_gain": "The same people, networks by the paper's recipe",
+        "folds.sr.no_fakes.48.frame_auc_gain": "Faces of 48 pixels, networks that learned from blends alone",
         "folds.headpose.yang.frame_auc": "Head pose as in Yang et al., by person, AUC of frames",
     },
     "On the published split": {
@@ -55,9 +57,12 @@ SECTIONS = {
         "identity.frame_acc": "Distance to the mean training fake's face, accuracy of frames",
         "identity.by_person.frame_auc": "The same, each person judged by the fakes of others, AUC of frames",
         "headpose.by_person.shape_without_pose.frame_auc": "Face shape without pose, by person, AUC of frames",
+        "folds.resnet.no_fakes.frame_auc": "ResNet-18 that learned from blends alone, by person, AUC of frames",
+        "folds.no_fakes.frame_auc_gain": "The same, change against learning from UADFV's fakes, AUC of frames",
         "no_fakes.embedded-easy.frame_auc_gain": "Small ResNet, AUC gain by learning without fakes (easy, synthetic)",
         "folds.attack.bicubic.frame_auc_gain": "Fakes alone shrunk and brought back by bicubic, change in AUC",
         "folds.attack.fsrcnn.frame_auc_gain": "Fakes alone shrunk and brought back by FSRCNN, change in AUC",
+        "folds.attack.no_fakes.fsrcnn.frame_auc_gain": "The same against networks that learned from blends alone",
     },
 }
 CLAIMS = {key: name for section in SECTIONS.values() for key, name in section.items()}

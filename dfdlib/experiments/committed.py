@@ -21,6 +21,7 @@ from dfdlib.experiments import (
     comparisons,
     face_regions,
     first_weights,
+    fold_rows,
     fold_scores,
     identity,
     one_verdict,
@@ -66,14 +67,17 @@ def _identity(study: Study) -> dict[str, Estimate]:
 
 
 def _baselines(study: Study) -> dict[str, Estimate]:
-    tables = (_table(study, name) for name in ("baselines", "identity"))
-    return baselines.by_id(baselines.estimates(*tables, study.bootstrap))
+    measured, distances = (_table(study, name) for name in ("baselines", "identity"))
+    found = baselines.by_id(baselines.estimates(measured, distances, study.bootstrap))
+    if _is_there(study, "person_folds"):
+        found |= fold_rows.over_sharpness(study, baselines.scores(measured, "sharpness", "by person"))
+    return found
 
 
 # By folder of results/: the numbers of <study>.json that follow from its table.
 SOURCES: dict[str, Callable[[Study], dict[str, Estimate]]] = {
     "scores": _scores,
-    "person_folds": fold_scores.rows,
+    "person_folds": fold_rows.rows,
     "first_weights": _first_weights,
     "face_regions": lambda study: face_regions.by_id(_table(study, "face_regions"), study.bootstrap),
     "identity": _identity,

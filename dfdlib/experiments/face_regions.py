@@ -97,13 +97,22 @@ def _read(study_name: str) -> pd.DataFrame:
 
 
 def estimates(table: pd.DataFrame, resamples: int) -> dict[str, dict[str, Estimate]]:
-    """AUC of frames and of videos by way, over its seeds, from the table of `complete`: frame_auc and video_auc."""
-    found = {}
-    for way in (way for way in WAYS if way in set(table["way"])):
-        trainings = [rows.reset_index(drop=True) for _, rows in table[table["way"] == way].groupby("seed")]
-        units = {"frame_auc": (trainings, "frames"), "video_auc": ([*map(metrics.to_videos, trainings)], "videos")}
-        found[way] = {key: metrics.estimate(rows, "auc", unit, resamples) for key, (rows, unit) in units.items()}
+    """AUC of frames and of videos by way, over its seeds, from the table of `complete`: frame_auc and video_auc.
+
+    And frame_auc_gain, what a way has more than the first, the whole crop.
+    """
+    trained = {way: _trainings(table, way) for way in WAYS if way in set(table["way"])}
+    found = {way: {"frame_auc": metrics.estimate(rows, "auc", "frames", resamples)} for way, rows in trained.items()}
+    first = next(iter(trained))
+    for way, rows in trained.items():
+        found[way]["video_auc"] = metrics.estimate([*map(metrics.to_videos, rows)], "auc", "videos", resamples)
+        if way != first:
+            found[way]["frame_auc_gain"] = metrics.difference(rows, trained[first], "auc", "frames", resamples)
     return found
+
+
+def _trainings(table: pd.DataFrame, way: str) -> list[pd.DataFrame]:
+    return [rows.reset_index(drop=True) for _, rows in table[table["way"] == way].groupby("seed")]
 
 
 def by_id(table: pd.DataFrame, resamples: int) -> dict[str, Estimate]:

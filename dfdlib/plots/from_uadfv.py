@@ -9,7 +9,7 @@ import pandas as pd
 
 from dfdlib.core import studies
 from dfdlib.evaluation import claims, results
-from dfdlib.experiments import comparisons, fold_scores, identity
+from dfdlib.experiments import comparisons, fold_rows, fold_scores, identity
 from dfdlib.plots import (
     identity_figures,
     image_figures,
@@ -80,7 +80,7 @@ def fig35_one_face(_: Source | None = None) -> Drawn:
 
 def fig37_attack_uadfv(_: Source | None = None) -> Drawn:
     """Fakes made small and brought back: how many pass."""
-    table = fold_scores.attack(studies.load("uadfv"), "one_cycle")
+    table = fold_rows.attacks(studies.load("uadfv"))
     return resolution_figures.attack(table), table, "UADFV: real, by person"
 
 

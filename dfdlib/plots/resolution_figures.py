@@ -41,14 +41,19 @@ def resolution(table: pd.DataFrame) -> Figure:
 
 
 def attack(table: pd.DataFrame) -> Figure:
-    """The table of `fold_scores.attack`: the share of fakes missed and the AUC of frames, over the fakes' height."""
-    fig, axes = canvas.grid(1, 2, 9.0, 3.4)
+    """The table of `fold_rows.attacks`: the share of fakes missed and the AUC of frames, over the fakes' height."""
+    names = table["learned"].unique()
+    fig, axes = canvas.grid(len(names), 2, 9.0, 3.0 * len(names) + 0.4)
     ranges = {"missed": (-0.01, table["missed_high"].max() + 0.02), "auc": (table["auc_low"].min() - 0.02, 1.005)}
-    for axis, (part, ylim) in zip(axes[0], ranges.items(), strict=True):
-        _ways(axis, table, part, ylim, {"bicubic": ("black", "o"), "FSRCNN": (THIRD, "D")})
-        axis.set_ylabel({"missed": "share of fakes called real", "auc": "AUC of frames"}[part])
+    styles = {"bicubic": ("black", "o"), "FSRCNN": (THIRD, "D")}
+    for line, name in zip(axes, names, strict=True):
+        for axis, (part, ylim) in zip(line, ranges.items(), strict=True):
+            _ways(axis, table[table["learned"] == name], part, ylim, styles)
+            axis.set_ylabel({"missed": "share of fakes called real", "auc": "AUC of frames"}[part])
+            axis.set_xticks(ticks := sorted(table["height"].unique()), [*map(str, ticks[:-1]), "as they\nare"])
+        line[0].set_title(f"learned {name}", fontsize=10, loc="left")
+    for axis in axes[-1]:
         axis.set_xlabel("height to which fakes are made small, pixels", loc="left")
-        axis.set_xticks(ticks := sorted(table["height"].unique()), [*map(str, ticks[:-1]), "as they\nare"])
     axes[0, 1].legend(fontsize=9, loc="lower left", title="brought back by", title_fontsize=9)
     return fig
 

@@ -110,16 +110,8 @@ def one_cycle_validated(study: Study, frames: FrameSet) -> Run:
 
 def no_fakes(study: Study, frames: FrameSet) -> Run:
     """Train by one cycle on real frames only and on fakes that `selfblend` makes from them; score the test part."""
-    part = frames.part("train", "val")
-    real = part.rows(np.flatnonzero(part.labels == 0))
-    classifier.check_size(real.crops, study.resnet.input_size)
-    points = geometry.in_crop(real.points, study.faces)
-    steps = math.ceil(len(real.labels) / max(study.resnet.batch // 2, 1))
-
-    def batches(epoch: int) -> Iterator:
-        return selfblend.blend_batches(real.crops, points, study.resnet, epoch, study.seed)
-
-    return run_recipe(study, frames, frames.part("test"), cycle_recipe(study, (batches, steps), "no fakes"))
+    batches = blended(frames.part("train", "val"), study)
+    return run_recipe(study, frames, frames.part("test"), cycle_recipe(study, batches, "no fakes"))
 
 
 def fwa(study: Study, frames: FrameSet) -> Run:
@@ -142,6 +134,18 @@ def small(study: Study) -> Study:
 def labelled(part: FrameSet, study: Study) -> tuple[training.Batches, int]:
     """Batches of a part's crops with their labels, and the number per epoch."""
     return classifier.epochs_of(part.crops, part.labels, study.resnet, study.seed)
+
+
+def blended(part: FrameSet, study: Study) -> tuple[training.Batches, int]:
+    """Batches of a part's real crops, each with a fake that `selfblend` makes from it, and the number per epoch."""
+    real = part.rows(np.flatnonzero(part.labels == 0))
+    classifier.check_size(real.crops, study.resnet.input_size)
+    points = geometry.in_crop(real.points, study.faces)
+
+    def batches(epoch: int) -> Iterator:
+        return selfblend.blend_batches(real.crops, points, study.resnet, epoch, study.seed)
+
+    return batches, math.ceil(len(real.labels) / max(study.resnet.batch // 2, 1))
 
 
 def as_test(part: FrameSet) -> FrameSet:
