@@ -99,7 +99,10 @@ def test_the_findings_titles_say_what_the_verdicts_say(monkeypatch) -> None:
     read = aloud.reader("uadfv", committed=True)
     assert {read.verdict(f"folds.{name}.frame_acc") for name in ("resnet.paper", "system.paper")} == {"compatible"}
     assert read.verdict("folds.system.paper.frame_acc_gain") == "compatible; at most 2 points"
-    assert "compatible with the paper. Joining them gains two points at most" in findings.TITLES[0]
+    assert "compatible with the paper, which confirms little" in findings.TITLES[0]
+    precise = [read.rows[f"folds.{name}.frame_acc"]["precision"] for name in ("resnet.paper", "system.paper")]
+    assert all("imprecise" in words for words in precise)
+    assert "gains two points at most" in findings.TITLES[0]
     assert "no gain at all: within 2 points either way" in findings.accuracies()
     rows = {key: row | {"verdict": "compatible; inconclusive"} for key, row in read.rows.items()}
     monkeypatch.setattr(aloud, "reader", lambda *_, **__: aloud.Reader(rows, False))

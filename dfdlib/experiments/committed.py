@@ -69,7 +69,7 @@ def _identity(study: Study) -> dict[str, Estimate]:
 def _baselines(study: Study) -> dict[str, Estimate]:
     measured, distances = (_table(study, name) for name in ("baselines", "identity"))
     found = baselines.by_id(baselines.estimates(measured, distances, study.bootstrap))
-    if _is_there(study, "person_folds"):
+    if fold_scores.FOLDS in map(len, fold_scores.seeds(study.name, "no_fakes").values()):
         found |= fold_rows.over_sharpness(study, baselines.scores(measured, "sharpness", "by person"))
     return found
 
