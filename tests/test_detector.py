@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,7 +24,7 @@ from dfdlib.detector import looking, network, shipped
 from dfdlib.evaluation import metrics, results
 from dfdlib.faces import frames
 from dfdlib.headpose import pnp, worldmodel
-from dfdlib.resnet import architectures, classifier
+from dfdlib.resnet import architectures, classifier, selfblend
 from tools.weights import blends, faces, judged, learning
 from tools.weights import card as card_tables
 from tools.weights import detector as detector_weights
@@ -183,6 +184,45 @@ def test_a_blend_differs_from_its_face_inside_the_hull_alone() -> None:
         far = np.linalg.norm(np.indices((160, 160))[::-1].T - points.mean(0), axis=-1).T > 72
         changed = np.abs(target.astype(int) - fake.astype(int)).max(2)
         assert changed[far].max() <= 2 and changed.max() > 5, seed
+
+
+def test_a_pasted_face_is_the_softer_one_and_comes_as_often_as_is_asked(monkeypatch) -> None:
+    square, points = _face()
+    for seed in range(6):
+        always = replace(PLAIN, pasted=1.0)
+        target, fake = blends.blended(square, points, lambda rng: _face(1), np.random.default_rng(seed), always)
+        assert np.array_equal(target, square), "the real face is not changed, so its own softness is no sign"
+        inside = cv2.fillConvexPoly(np.zeros((160, 160), np.uint8), cv2.convexHull(points.astype(np.int32)), 1)
+        sharp = [
+            cv2.Laplacian(image[..., 0], cv2.CV_32F)[cv2.erode(inside, np.ones((9, 9))) > 0].std()
+            for image in (target, fake)
+        ]
+        assert sharp[1] < 0.8 * sharp[0] and np.array_equal(fake[:8], square[:8])
+    pasted, plain = [], selfblend.blended
+    monkeypatch.setattr(selfblend, "blended", lambda *given: pasted.append(1) or plain(*given))
+    for seed in range(200):
+        blends.blended(square, points, lambda rng: _face(1), np.random.default_rng(seed), replace(PLAIN, pasted=0.5))
+    assert 75 < len(pasted) < 125
+    blends.blended(square, points, lambda rng: _face(1), np.random.default_rng(0), PLAIN)
+    assert len(pasted) < 125, "without pasting nothing is pasted"
+
+
+def test_each_change_of_the_recipe_is_trained_with_several_seeds_and_scored_on_validation_alone(monkeypatch) -> None:
+    asked, scores = [], _made_scores()
+
+    def train(study, recipe, seed, on_epoch):
+        asked.append((recipe, seed))
+        return detector_weights.Trained(seed, torch.nn.Identity(), scores)
+
+    monkeypatch.setattr(detector_weights, "train", train)
+    monkeypatch.setattr(detector_weights, "_by_pose", lambda study: scores.assign(p_fake=0.5))
+    monkeypatch.setattr(results, "write_table", lambda study, name, table: table.assign(table=name))
+    list(detector_weights.ablated(studies.load("embedded"), lambda row: None))
+    recipes = list(detector_weights.ABLATION.values())
+    assert asked == [(recipe, seed) for recipe in recipes for seed in (1, 2, 3)]
+    assert recipes[0] is detector_weights.OURS and len(set(map(repr, recipes))) == len(recipes)
+    for recipe in recipes:
+        assert recipe.how.size == recipe.network.input_size and recipe.epochs == recipes[0].epochs
 
 
 def test_a_real_face_and_its_fake_lose_alike_and_repeat_exactly() -> None:

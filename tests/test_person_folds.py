@@ -13,7 +13,7 @@ from dfdlib.core import paths
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import OneCycleParams, ResNetParams, Study
 from dfdlib.data import uadfv
-from dfdlib.evaluation import metrics, results
+from dfdlib.evaluation import judging, metrics, results
 from dfdlib.experiments import fold_rows, fold_scores, person_folds
 from dfdlib.headpose import worldmodel
 from dfdlib.plots import resolution_figures
@@ -87,11 +87,42 @@ def test_nobody_is_scored_by_a_network_that_has_seen_them(monkeypatch, recipe: s
     given = person_folds.RECIPES[recipe]
     monkeypatch.setitem(person_folds.RECIPES, recipe, lambda study, train: seen.append(train) or given(study, train))
     monkeypatch.setattr(person_folds, "variants", lambda: {"native": lambda crop: crop, "black": lambda crop: 0 * crop})
+    monkeypatch.setattr(person_folds, "NETWORKS", {})
     table = person_folds.train_and_score(STUDY, frames, recipe, 2)
     assert not set(table["person"]) & set(seen[0].table["person"]) and len(table) + len(seen[0].table) == 24
     assert list(table) == [*fold_scores.KEYS, "fold", "seed", "native", "black"] and set(table["fold"]) == {2}
     assert table["black"].nunique() == 1, "a changed crop is scored as it was changed"
     assert table["native"].nunique() > 1 and table["native"].equals(table["native"].round(4))
+
+
+def test_the_papers_network_is_trained_once_and_the_others_three_times(monkeypatch) -> None:
+    asked, networks = {}, []
+
+    def complete(study, frames, recipe, seeds):
+        asked[recipe] = [*seeds]
+        return []
+
+    monkeypatch.setattr(person_folds, "complete", complete)
+    monkeypatch.setattr(person_folds, "write_headpose", lambda *given: None)
+    person_folds.train_all(STUDY, _frames())
+    assert asked.pop("one_cycle_50") == [5] and set(map(tuple, asked.values())) == {(5, 6, 7)}
+    assert {"one_cycle_50", *asked} == set(fold_scores.RECIPES)
+    monkeypatch.setitem(person_folds.RECIPES, "one_cycle_50", lambda study, train: networks.append(study.resnet) or 0)
+    with pytest.raises(AttributeError):  # the stand-in's result cannot score
+        person_folds.train_and_score(STUDY, _frames(), "one_cycle_50", 0)
+    assert networks == [replace(NETWORK, arch="resnetv2_50", weights="")]
+
+
+def test_a_network_trained_once_is_told_beyond_the_margin_of_one_training(scored) -> None:
+    _write("one_cycle_50", _scores(21))
+    found = fold_rows.rows(STUDY, committed=False)
+    gain = found["folds.one_cycle_50.frame_acc_gain"]
+    deep, plain = (fold_scores.tables("tiny", name, "native", False)[0] for name in ("one_cycle_50", "one_cycle"))
+    assert gain == metrics.difference([deep], [plain], "acc", "frames", STUDY.bootstrap) and gain.trainings == 1
+    row = {"id": "folds.one_cycle_50.frame_acc_gain", "low": 0.05, "high": 0.09, "paper": None}
+    assert judging.verdict(row) == "inconclusive" and judging.verdict(row | {"low": 0.101, "high": 0.2}) == "a gain"
+    assert judging.beyond("folds.sr.one_cycle_50.24.frame_auc_gain") == judging.TRAINING_MARGIN
+    assert judging.beyond("folds.sr.24.frame_auc_gain") == judging.beyond("folds.one_cycle.frame_acc") == 0
 
 
 def test_without_fakes_the_network_sees_one_in_two_of_the_real_frames_and_blends_of_them(monkeypatch) -> None:

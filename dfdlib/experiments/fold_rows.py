@@ -28,6 +28,7 @@ MEASURES = {"frame_acc": ("acc", "frames"), "video_acc": ("acc", "videos"), "fra
 # The paired differences, of accuracy or AUC: a branch, the one that it is compared with.
 GAINS = {
     "no_fakes.frame_auc_gain": ("resnet.no_fakes", "resnet.one_cycle"),
+    "one_cycle_50.frame_acc_gain": ("resnet.one_cycle_50", "resnet.one_cycle"),
     "sr.native.frame_acc_gain": ("resnet.one_cycle.sr", "resnet.one_cycle"),
     "system.paper.frame_acc_gain": ("system.paper", "resnet.paper"),
     "system.ours.frame_acc_gain": ("system.ours", "resnet.one_cycle"),

@@ -23,7 +23,7 @@ from dfdlib.resnet import finetune
 from dfdlib.resnet.finetune import Run
 from dfdlib.superres import enlarging
 
-SEEDS = 3  # of each recipe: training is chaotic, and each run is one draw
+SEEDS = 3  # of each recipe but those of NETWORKS: training is chaotic, and each run is one draw
 EVERY = 2  # of a clip's frames one in so many is trained on: neighbours are nearly the same picture; all are scored
 
 
@@ -62,7 +62,13 @@ def _cycle(study: Study, train: FrameSet, batches: tuple[training.Batches, int],
     return finetune.run_recipe(study, train, held_out, finetune.cycle_recipe(study, batches, *more))
 
 
-RECIPES: dict[str, Callable[[Study, FrameSet], Run]] = {"one_cycle": one_cycle, "paper": paper, "no_fakes": no_fakes}
+RECIPES: dict[str, Callable[[Study, FrameSet], Run]] = {
+    "one_cycle": one_cycle,
+    "paper": paper,
+    "no_fakes": no_fakes,
+    "one_cycle_50": one_cycle,
+}
+NETWORKS = {"one_cycle_50": "resnetv2_50"}  # the paper's network, trained once, and randomly initialised
 
 
 def folds(frames: FrameSet) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -72,6 +78,8 @@ def folds(frames: FrameSet) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def train_and_score(study: Study, frames: FrameSet, recipe: str, fold: int) -> pd.DataFrame:
     """One training: columns fold, seed, KEYS and p_fake under each of `variants`, four decimals."""
+    if recipe in NETWORKS:
+        study = replace(study, resnet=replace(study.resnet, arch=NETWORKS[recipe], weights=""))
     train, test = (frames.rows(rows) for rows in folds(frames)[fold])
     run = RECIPES[recipe](study, train)
     table = test.table[KEYS].assign(fold=fold, seed=study.seed)
@@ -128,5 +136,6 @@ def train_all(study: Study, frames: FrameSet) -> None:
     small = finetune.small(study)
     write_headpose(study, frames)
     for recipe in RECIPES:
-        for _ in complete(small, frames, recipe, range(study.seed, study.seed + SEEDS)):
+        trainings = 1 if recipe in NETWORKS else SEEDS
+        for _ in complete(small, frames, recipe, range(study.seed, study.seed + trainings)):
             pass

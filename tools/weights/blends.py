@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from dfdlib.faces import geometry
+from dfdlib.resnet import selfblend
 
 BROWS, EYES, MOUTH = slice(17, 27), slice(36, 48), slice(48, 68)
 
@@ -29,6 +30,7 @@ class How:
     shrunk_first: float = 0.4  # chance that the face is shrunk before it is blended
     other: float = 0.25  # chance that the donor is another person
     part: float = 0.25  # chance that the mouth or the eyes alone are replaced
+    pasted: float = 0.0  # chance that the whole face is shrunk and pasted back, as `selfblend` does after FWA
     ratios: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)  # the paper's
     coarse: float = 0.4  # chance that the crop is shrunk to `share` and enlarged
     share: tuple[float, float] = (0.25, 1.0)
@@ -62,6 +64,8 @@ def blended(
     square: np.ndarray, points: np.ndarray, donor: Donor, rng: np.random.Generator, how: How
 ) -> tuple[np.ndarray, np.ndarray]:
     """The target and the blend, both as the square: one of target and source is changed, then they are blended."""
+    if how.pasted and rng.random() < how.pasted:
+        return square, selfblend.blended(square, points, rng, selfblend.Blend())
     source = square
     part = rng.random() < how.part
     if rng.random() < how.other:

@@ -4,11 +4,13 @@ DFD_UADFV, DFD_CELEBA and DFD_LFW name the data, see faces.py; DFD_VIDEOS may na
 learns real faces against fakes made from them (blends.py) and never sees a deepfake. Of SEEDS networks that with the
 median of the mean AUC on validation is calibrated there and tested once. A stopped run resumes. Two more arguments,
 numbers of seeds and of epochs, make it longer: `detector.py uadfv 5 60` takes a night. `detector.py uadfv compare`
-trains each of RECIPES and compares them on validation alone.
+trains each of RECIPES once, `detector.py uadfv ablation` each of ABLATION with several seeds; both compare them on
+validation alone.
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -32,16 +34,36 @@ from tools.weights import card, faces, judged, learning
 from tools.weights.blends import How
 from tools.weights.learning import Recipe
 
-SEEDS = 5  # some 22 minutes each on one core of an Intel Xeon at 2.5 GHz
+SEEDS = 5  # some 22 minutes each on one core of an Intel Xeon at 2.5 GHz, 5 on one of an AMD EPYC with bfloat16
+ABLATION_SEEDS = 3
+WITH_POSE = "mean with head pose"
 EVERY = 4  # one validation frame in so many is scored after each epoch
-OURS = Recipe(replace(NETWORK, weights="imagenet"), How(size=NETWORK.input_size), epochs=8, steps=100)
+OURS = Recipe(replace(NETWORK, weights="imagenet"), How(size=NETWORK.input_size, pasted=0.5), epochs=8, steps=100)
+
+
+def _other(recipe: Recipe, **changes: object) -> Recipe:
+    """The recipe with other blends."""
+    return replace(recipe, how=replace(recipe.how, **changes))
+
+
+AS_PUBLISHED = _other(OURS, pasted=0.0)  # the blends of self-blended images alone; shipped before
 FIRST = ("conv_stem", "bn1", "blocks.0.", "blocks.1.")  # layers that take half of the time
-LARGER = replace(OURS, network=replace(OURS.network, input_size=160), how=How(size=160), epochs=12, steps=250)
-RECIPES = {
-    "all layers": OURS,
-    "first stages fixed": replace(OURS, frozen=FIRST, steps=150),
-    "all layers, 160 px, longer": LARGER,
-    "all layers, a third of the rate": replace(OURS, epochs=6, steps=250, peak=3e-4),
+LARGER = replace(OURS.network, input_size=160)
+RECIPES = {  # compared first, before a face was pasted
+    "all layers": AS_PUBLISHED,
+    "first stages fixed": replace(AS_PUBLISHED, frozen=FIRST, steps=150),
+    "all layers, 160 px, longer": replace(AS_PUBLISHED, network=LARGER, how=How(size=160), epochs=12, steps=250),
+    "all layers, a third of the rate": replace(AS_PUBLISHED, epochs=6, steps=250, peak=3e-4),
+}
+ABLATION = {
+    "shipped": OURS,
+    "no face pasted": AS_PUBLISHED,
+    "every face pasted": _other(OURS, pasted=1.0),
+    "random first weights": replace(OURS, network=replace(OURS.network, weights="")),
+    "whole faces blended with themselves": _other(OURS, other=0.0, part=0.0),
+    "no real face softened": _other(OURS, soft_real=0.0),
+    "crops without margin": _other(OURS, margin=(-0.08, 0.08)),
+    "crops of 160 px": replace(_other(OURS, size=160), network=LARGER),
 }
 
 
@@ -57,7 +79,7 @@ class Trained:
 
 def train(study: Study, recipe: Recipe, seed: int, on_epoch: training.OnEpoch = lambda row: None) -> Trained:
     """Train, or resume; nothing of the test part is read."""
-    crops = replace(looking.FACE, size=recipe.network.input_size)
+    crops = replace(looking.FACE, size=recipe.network.input_size, margin=sum(recipe.how.margin) / 2)
     found = judged.sources(study, "val", crops, EVERY)
 
     def evaluate(model: nn.Module) -> tuple[dict, dict]:
@@ -151,39 +173,58 @@ def compared(study: Study, on_epoch: training.OnEpoch) -> Iterator[str]:
 
     Their curves, epoch by epoch, go to the table detector_curves.
     """
-    by_pose = pd.concat(
-        found.scored(shipped.by_pose(found.points)).assign(source=name)
-        for name, found in judged.sources(study, "val", looking.FACE).items()
-    )
+    by_pose = _by_pose(study)
     rows, curves = [{"recipe": "head pose alone"} | judged.summary(by_pose)], []
     for name, recipe in RECIPES.items():
         trained = train(study, recipe, 1, on_epoch)
-        scores = trained.validation
         curves.append(trained.history.drop(columns="seconds").assign(recipe=name))
-        both = scores.assign(p_fake=(scores["p_fake"] + by_pose["p_fake"].to_numpy()) / 2)
         about = {"pairs": recipe.epochs * recipe.steps * recipe.pairs}
-        rows.append({"recipe": name} | about | judged.summary(scores))
-        rows.append({"recipe": f"{name}, mean with head pose"} | about | judged.summary(both))
+        rows.append({"recipe": name} | about | judged.summary(trained.validation))
+        rows.append({"recipe": f"{name}, {WITH_POSE}"} | about | judged.summary(_mean(trained.validation, by_pose)))
     results.write_table(study.name, "detector_curves", pd.concat(curves))
     yield results.write_table(study.name, "detector_recipes", pd.DataFrame(rows)).round(3).T.to_string()
 
 
+def ablated(study: Study, on_epoch: training.OnEpoch) -> Iterator[str]:
+    """Each of ABLATION with ABLATION_SEEDS seeds, on validation alone; yields the lines to print."""
+    by_pose, rows = _by_pose(study), []
+    for (name, recipe), seed in itertools.product(ABLATION.items(), range(1, ABLATION_SEEDS + 1)):
+        scores = train(study, recipe, seed, on_epoch).validation
+        rows.append({"recipe": name, "seed": seed} | judged.summary(scores))
+        if recipe is OURS:
+            rows.append({"recipe": f"{name}, {WITH_POSE}", "seed": seed} | judged.summary(_mean(scores, by_pose)))
+    yield results.write_table(study.name, "detector_ablation", pd.DataFrame(rows)).round(3).T.to_string()
+
+
+def _by_pose(study: Study) -> pd.DataFrame:
+    """The head pose's score table of every source of validation."""
+    sources = judged.sources(study, "val", looking.FACE).items()
+    return pd.concat(found.scored(shipped.by_pose(found.points)).assign(source=name) for name, found in sources)
+
+
+def _mean(scores: pd.DataFrame, by_pose: pd.DataFrame) -> pd.DataFrame:
+    return scores.assign(p_fake=(scores["p_fake"] + by_pose["p_fake"].to_numpy()) / 2)
+
+
+COMPARISONS = {"compare": compared, "ablation": ablated}
+
+
 def main() -> None:
-    """Train and test for the study that the command line names."""
+    """Train and test, or compare, for the study that the command line names."""
     if len(sys.argv) < 2:
         raise DfdError("The study is missing; name one with real faces: python tools/weights/detector.py uadfv")
     study, more = studies.load(sys.argv[1]), sys.argv[2:]
-    if more not in ([], ["compare"]) and not (len(more) == 2 and all(word.isdigit() and int(word) for word in more)):
-        raise DfdError(
-            f"{' '.join(more)} means nothing after the study; give seeds and epochs, such as 5 60, or compare."
-        )
+    compare = COMPARISONS.get(" ".join(more))
+    if more and not compare and not (len(more) == 2 and all(word.isdigit() and int(word) for word in more)):
+        said = "give seeds and epochs, such as 5 60, or compare, or ablation"
+        raise DfdError(f"{' '.join(more)} means nothing after the study; {said}.")
     repro.start(study.seed, study.threads)
 
     def on_epoch(row: dict) -> None:
         print(*(f"{name} {value}" for name, value in row.items()), flush=True)
 
-    if more == ["compare"]:
-        lines = compared(study, on_epoch)
+    if compare:
+        lines = compare(study, on_epoch)
     else:
         seeds, epochs = map(int, more or (SEEDS, OURS.epochs))
         lines = made(study, replace(OURS, epochs=epochs), seeds, on_epoch)
