@@ -22,6 +22,7 @@ from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams
 from dfdlib.detector import looking, network, shipped
 from dfdlib.evaluation import metrics, results
+from dfdlib.experiments import transfer
 from dfdlib.faces import frames
 from dfdlib.headpose import pnp, worldmodel
 from dfdlib.resnet import architectures, classifier, selfblend
@@ -216,11 +217,16 @@ def test_each_change_of_the_recipe_is_trained_with_several_seeds_and_scored_on_v
 
     monkeypatch.setattr(detector_weights, "train", train)
     monkeypatch.setattr(detector_weights, "_by_pose", lambda study: scores.assign(p_fake=0.5))
-    monkeypatch.setattr(results, "write_table", lambda study, name, table: table.assign(table=name))
+    kept = {}
+    monkeypatch.setattr(results, "write_table", lambda study, name, table: kept.setdefault(name, table))
     list(detector_weights.ablated(studies.load("embedded"), lambda row: None))
     recipes = list(detector_weights.ABLATION.values())
-    assert asked == [(recipe, seed) for recipe in recipes for seed in (1, 2, 3)]
+    first, *rest = recipes
+    assert asked == [(first, seed) for seed in range(1, 6)] + [(recipe, seed) for recipe in rest for seed in (1, 2, 3)]
     assert recipes[0] is detector_weights.OURS and len(set(map(repr, recipes))) == len(recipes)
+    shown = list(kept["detector_ablation"]["recipe"])
+    ours = next(iter(detector_weights.ABLATION))
+    assert shown[:10] == [ours] * 5 + [f"{ours}, mean with head pose"] * 5 and len(shown) == 10 + 3 * len(rest)
     for recipe in recipes:
         assert recipe.how.size == recipe.network.input_size and recipe.epochs == recipes[0].epochs
 
@@ -312,6 +318,26 @@ def test_the_shipped_seed_is_the_median_of_the_committed_five() -> None:
     assert len(seeds) == 5 and f"**seed {middle}**, which has the median" in card
     table = card_tables.seeds_table(seeds)
     assert table in card and f"seed {middle}, shipped" in table
+
+
+def test_the_committed_ablation_has_the_five_seeds_that_ship_and_the_five_before() -> None:
+    table = results.committed_table("uadfv", "detector_ablation").set_index("recipe")
+    for recipe, name in zip(detector_weights.ABLATION, ("detector_seeds", "detector_seeds_before"), strict=False):
+        seeds = results.committed_table("uadfv", name)
+        assert np.allclose(table.loc[recipe][list(seeds)], seeds, atol=1e-4), recipe
+    assert set(table.index) <= {
+        *detector_weights.ABLATION,
+        f"{next(iter(detector_weights.ABLATION))}, mean with head pose",
+    }
+
+
+def test_the_test_of_the_network_that_was_replaced_follows_from_its_scores() -> None:
+    known = results.committed_table("uadfv", "detector_earlier").query("seed == 2").set_index("tested")
+    scores = results.committed_table("uadfv", "detector_earlier_scores")
+    assert set(known.index) == set(scores["tested"])
+    for name, part in scores.groupby("tested"):
+        row = transfer.test_row(part.assign(p_fake=part["resnet"]), studies.load("uadfv").bootstrap)
+        assert known.loc[name, list(row)].to_dict() == pytest.approx(row, abs=1e-4, nan_ok=True)
 
 
 def test_nobody_of_the_photographs_is_in_two_parts(tmp_path, monkeypatch) -> None:

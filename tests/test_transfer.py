@@ -43,6 +43,33 @@ def test_one_class_has_alarms_and_no_auc() -> None:
     assert row["real_called_fake"] == 0 and np.isnan(row["fake_called_fake"]) and np.isnan(row["frame_auc"])
 
 
+def test_the_shipped_detector_is_compared_frame_by_frame_with_the_one_that_it_replaced() -> None:
+    sizes = {"both": (8, (0, 1)), "real": (8, (0,)), "few": (transfer.FEWEST_PEOPLE - 1, (0, 1))}
+    scores = pd.concat([_scores(*size).assign(tested=name) for name, size in sizes.items()], ignore_index=True)
+    scores = scores.rename(columns={"p_fake": "resnet"}).assign(p_fake=0.5)
+    earlier = scores.assign(resnet=np.where(scores["person"] == "p1", 0.6, scores["resnet"]))  # says fake of both
+    found = transfer.over_earlier(scores, earlier, 50)
+    assert list(found) == ["detector.over_earlier.both.frame_auc_gain", "detector.over_earlier.real.frame_acc_gain"]
+    auc, right = found.values()
+    assert auc.value == pytest.approx(0.5 / 8 / 8), "one of 64 pairs is no longer a tie"
+    assert right.value == pytest.approx(1 / 8) and right.low < 1 / 8 < right.high and right.people == 8
+    with pytest.raises(DfdError, match="same"):
+        transfer.over_earlier(scores, earlier[earlier["tested"] != "real"], 50)
+
+
+def test_a_change_of_the_recipe_is_drawn_as_rings_a_mean_and_the_range_of_the_first() -> None:
+    table = pd.DataFrame({"recipe": ["ours", "ours", "other"], "seed": [1, 2, 1], "auc": [0.8, 0.9, 0.7]})
+    fig = transfer_figures.ablation(table, {"auc": "AUC"})
+    rings, means = fig.axes[0].lines
+    assert rings.get_xdata().tolist() == [0.8, 0.9, 0.7] and rings.get_ydata().tolist() == [0, 0, 1]
+    assert means.get_xdata() == pytest.approx([0.85, 0.7])
+    (band,) = fig.axes[0].patches
+    assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.8, 0.9))
+    assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["ours", "other"]
+    assert fig.axes[0].get_ylim() == (1.5, -0.5), "the recipe that ships is above"
+    plt.close(fig)
+
+
 def test_few_people_get_no_auc() -> None:
     assert np.isnan(transfer.test_row(_scores(transfer.FEWEST_PEOPLE - 1), 50)["frame_auc"])
     said = transfer.record_auc(studies.load("smoke"), "headpose.transfer.test", _scores(2))

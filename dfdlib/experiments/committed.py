@@ -74,6 +74,11 @@ def _baselines(study: Study) -> dict[str, Estimate]:
     return found
 
 
+def _over_earlier(study: Study) -> dict[str, Estimate]:
+    tables = (_table(study, name) for name in ("detector_scores", "detector_earlier_scores"))
+    return transfer.over_earlier(*tables, study.bootstrap)
+
+
 # By folder of results/: the numbers of <study>.json that follow from its table.
 SOURCES: dict[str, Callable[[Study], dict[str, Estimate]]] = {
     "scores": _scores,
@@ -82,6 +87,7 @@ SOURCES: dict[str, Callable[[Study], dict[str, Estimate]]] = {
     "face_regions": lambda study: face_regions.by_id(_table(study, "face_regions"), study.bootstrap),
     "identity": _identity,
     "baselines": _baselines,
+    "detector_earlier_scores": _over_earlier,
     "gradcam_real": lambda study: swapped_region.by_id(_table(study, "gradcam_real"), study.bootstrap),
 }
 

@@ -151,6 +151,22 @@ def tells(table: pd.DataFrame) -> bool:
     return table["label"].nunique() == 2 and table["person"].nunique() >= FEWEST_PEOPLE
 
 
+def over_earlier(scores: pd.DataFrame, earlier: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
+    """The shipped detector's network minus the one that it replaced, frame by frame, on each test with enough people.
+
+    Both tables have the columns tested and resnet. The difference is of AUC or, where all faces are real, of accuracy,
+    which is then one minus the share of false alarms.
+    """
+    found = {}
+    for name, part in scores.groupby("tested", sort=False):
+        if part["person"].nunique() >= FEWEST_PEOPLE:
+            pair = [t.assign(p_fake=t["resnet"]) for t in (part, earlier[earlier["tested"] == name])]
+            statistic = "auc" if tells(part) else "acc"
+            key = f"detector.over_earlier.{name}.frame_{statistic}_gain"
+            found[key] = metrics.difference(*pair, statistic, "frames", resamples)
+    return found
+
+
 def text(found: pd.DataFrame) -> str:
     """The matrix as text: shares and AUC of frames, each with its interval if it has one."""
     table = found[["network", "learned", "tested", "people"]].copy()

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from dfdlib.plots import canvas
 from dfdlib.plots.canvas import FAKE, REAL
@@ -76,12 +77,37 @@ def recipes(table: pd.DataFrame) -> Figure:
     """
     fig, axes = canvas.grid(1, 3, 11, 3.4)
     panels = {"train_loss": "training loss", "auc_uadfv": "AUC, UADFV", "macro_auc": "mean AUC of four sources"}
-    colours = (REAL, FAKE, canvas.THIRD, canvas.FOURTH)
+    styles = list(zip((REAL, FAKE, canvas.THIRD, canvas.FOURTH, "black"), "osD^v", strict=True))
     for axis, (column, title) in zip(axes[0], panels.items(), strict=True):
-        for (name, rows), colour, marker in zip(table.groupby("recipe", sort=False), colours, "osD^", strict=False):
+        by_recipe = table.groupby("recipe", sort=False)
+        for (name, rows), (colour, marker) in zip(by_recipe, styles[: len(by_recipe)], strict=True):
             for seed, run in rows.groupby("seed"):
                 style = {"marker": marker, "ms": 4, "label": name} if seed == 1 else {"lw": 0.8, "alpha": 0.7}
                 axis.plot(run["pairs"] / 1000, run[column], color=colour, **style)
         axis.set(title=title, xlabel="pairs seen, thousands")
     axes[0, 0].legend(fontsize=8)
+    return fig
+
+
+def ablation(table: pd.DataFrame, columns: dict[str, str]) -> Figure:
+    """Changes of the shipped detector's recipe: a ring for each training, a bar at the mean, a panel for each column.
+
+    table: a row for each training, columns recipe, seed and those of `columns`, which has the panels' titles. The grey
+    band is the range of the recipe that comes first.
+    """
+    names = list(dict.fromkeys(table["recipe"]))
+    y = table["recipe"].map(names.index)
+    with plt.rc_context(canvas.STYLE):
+        size = (3.0 + 1.8 * len(columns), 0.36 * len(names) + 1.2)
+        fig, axes = plt.subplots(1, len(columns), figsize=size, sharey=True, squeeze=False)
+    for axis, (column, title) in zip(axes[0], columns.items(), strict=True):
+        first = table.loc[table["recipe"] == names[0], column]
+        axis.axvspan(first.min(), first.max(), color="0.9", zorder=0)
+        axis.plot(table[column], y, "o", mfc="none", ms=6, color=REAL)
+        means = table.groupby("recipe", sort=False)[column].mean()
+        axis.plot(means, range(len(names)), "|", ms=14, mew=2.5, color=FAKE)
+        axis.set_title(title, fontsize=9)
+        axis.xaxis.set_major_locator(MaxNLocator(3))
+    axes[0, 0].set_yticks(range(len(names)), names)
+    axes[0, 0].set_ylim(len(names) - 0.5, -0.5)
     return fig
