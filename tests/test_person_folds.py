@@ -95,7 +95,7 @@ def test_nobody_is_scored_by_a_network_that_has_seen_them(monkeypatch, recipe: s
     assert table["native"].nunique() > 1 and table["native"].equals(table["native"].round(4))
 
 
-def test_the_papers_network_is_trained_once_and_the_others_three_times(monkeypatch) -> None:
+def test_the_deep_network_is_trained_once_and_the_others_three_times(monkeypatch) -> None:
     asked, networks = {}, []
 
     def complete(study, frames, recipe, seeds):

@@ -59,14 +59,14 @@ def test_the_shipped_detector_is_compared_frame_by_frame_with_the_one_that_it_re
 
 def test_a_change_of_the_recipe_is_drawn_as_rings_a_mean_and_the_range_of_the_first() -> None:
     table = pd.DataFrame({"recipe": ["ours", "ours", "other"], "seed": [1, 2, 1], "auc": [0.8, 0.9, 0.7]})
-    fig = transfer_figures.ablation(table, {"auc": "AUC"})
+    fig = transfer_figures.ablation(table.assign(alarms=0.1), {"auc": "AUC", "alarms": "called fake"})
     rings, means = fig.axes[0].lines
-    assert rings.get_xdata().tolist() == [0.8, 0.9, 0.7] and rings.get_ydata().tolist() == [0, 0, 1]
+    assert rings.get_xdata().tolist() == [0.8, 0.9, 0.7] and rings.get_ydata() == pytest.approx([-0.2, -0.1, 0.8])
     assert means.get_xdata() == pytest.approx([0.85, 0.7])
     (band,) = fig.axes[0].patches
     assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.8, 0.9))
     assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["ours", "other"]
-    assert fig.axes[0].get_ylim() == (1.5, -0.5), "the recipe that ships is above"
+    assert fig.axes[0].get_ylim() == (1.6, -0.6), "the recipe that ships is above"
     plt.close(fig)
 
 

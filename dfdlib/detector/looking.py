@@ -30,7 +30,7 @@ class PredictParams:
     max_frames: int = 32  # of a video, evenly spaced
     rule: str = "resnet"  # the decision maker's: the network alone, as the head pose did not help on validation
     smallest: int = 24  # pixels: a face whose square is smaller is not judged
-    small: int = 48  # pixels: FSRCNN enlarges a smaller square; in notebook 06 it helped at 24, not from 48 on
+    small: int = 48  # pixels: FSRCNN enlarges a smaller square, as notebook 06 does
     darkest: float = 30.0  # mean luminance of 255 below which a face is not judged
     longest: int = 1920  # pixels: larger frames are shrunk first, which bounds memory
     track: TrackParams = field(default_factory=TrackParams)

@@ -27,6 +27,7 @@ TESTS = {
     "embedded-easy": "rendered, easy fakes (synthetic)",
     "lfw": "LFW",
     "celeba": "CelebA",
+    "super-resolved": "UADFV, test part, shrunk to 32 px and super-resolved",
     "yours": "FF++ (fake: NeuralTextures)",
 }
 
@@ -40,7 +41,7 @@ def measure(validation: pd.DataFrame, tested: pd.DataFrame) -> dict:
         raise DfdError(
             "The spread would be learned on frames outside the validation part; give it validation frames only."
         )
-    tested = tested[tested["tested"].isin(TESTS)]  # without frames that were changed on purpose
+    tested = tested[tested["tested"].isin(TESTS)]  # without blur and JPEG
     return {"weights": weights(), "rules": {rule: _by_rule(rule, validation, tested) for rule in arbiter.RULES}}
 
 

@@ -7,8 +7,8 @@ A network's training is a draw: with other instructions of the processor, as wit
 out, and the ends of its rows' intervals move (in the embedded study, where a row has three trainings at most, by a
 standard deviation of up to 10 points; benchmarks/processors.md). So such a row is told from chance, or from no gain,
 only beyond TRAINING_MARGIN. Rows by person are not among them: behind each are three trainings of five networks, and
-the interval includes how far they lie apart. Only those of ONCE are. Nor are rows of the shipped detector, whose
-weights are fixed: they are about that network alone.
+the interval includes how far they lie apart. But those of ONCE are. Rows of the shipped detector are not, since its
+weights are fixed and they are about that network alone.
 """
 
 from __future__ import annotations

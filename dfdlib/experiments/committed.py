@@ -75,8 +75,11 @@ def _baselines(study: Study) -> dict[str, Estimate]:
 
 
 def _over_earlier(study: Study) -> dict[str, Estimate]:
-    tables = (_table(study, name) for name in ("detector_scores", "detector_earlier_scores"))
-    return transfer.over_earlier(*tables, study.bootstrap)
+    now, before = (_table(study, name) for name in ("detector_scores", "detector_earlier_scores"))
+    sharpness = baselines.scores(_table(study, "baselines"), "sharpness", "published")
+    found = transfer.over_earlier(now, before, study.bootstrap)
+    plain = transfer.over_sharpness(now, sharpness, study.bootstrap)
+    return found | {"detector.over_sharpness.uadfv.frame_auc_gain": plain}
 
 
 # By folder of results/: the numbers of <study>.json that follow from its table.

@@ -68,7 +68,7 @@ RECIPES: dict[str, Callable[[Study, FrameSet], Run]] = {
     "no_fakes": no_fakes,
     "one_cycle_50": one_cycle,
 }
-NETWORKS = {"one_cycle_50": "resnetv2_50"}  # the paper's network, trained once, and randomly initialised
+NETWORKS = {"one_cycle_50": "resnetv2_50"}  # one reading of the paper's, trained once, randomly initialised
 
 
 def folds(frames: FrameSet) -> list[tuple[np.ndarray, np.ndarray]]:

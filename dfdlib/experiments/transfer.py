@@ -167,6 +167,13 @@ def over_earlier(scores: pd.DataFrame, earlier: pd.DataFrame, resamples: int) ->
     return found
 
 
+def over_sharpness(scores: pd.DataFrame, sharpness: pd.DataFrame, resamples: int) -> Estimate:
+    """The shipped detector's network minus sharpness, whose scores of UADFV's test part are given: AUC of frames."""
+    order = ["clip_id", "frame"]
+    own = scores[scores["tested"] == "uadfv"].sort_values(order).assign(p_fake=lambda table: table["resnet"])
+    return metrics.difference(own, sharpness.sort_values(order), "auc", "frames", resamples)
+
+
 def text(found: pd.DataFrame) -> str:
     """The matrix as text: shares and AUC of frames, each with its interval if it has one."""
     table = found[["network", "learned", "tested", "people"]].copy()

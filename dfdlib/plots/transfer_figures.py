@@ -19,6 +19,7 @@ DATA = {  # studies in words
     "photographs": "CelebA photographs\n(all real)",
     "yours": "one FaceForensics++\nvideo and its fake",
 }
+PAIRS = (2, 5, 10, 20, 50)  # thousands: the ticks of `recipes`
 WORDS = {name: words.replace("\n", " ") for name, words in DATA.items()}
 WORDS |= {
     "lfw": "photographs of LFW, all real",
@@ -73,41 +74,48 @@ def _panel(axis: Axes, found: pd.DataFrame, y: dict[tuple[str, str], float]) -> 
 def recipes(table: pd.DataFrame) -> Figure:
     """Curves of the shipped detector's recipes over the pairs seen: training loss, and AUC on validation.
 
-    table: a row an epoch, columns recipe, seed, pairs, train_loss, auc_uadfv and macro_auc; seeds but 1 are thin.
+    table: a row an epoch, columns recipe, seed, pairs, train_loss, auc_uadfv and macro_auc. Of each recipe the seed
+    that comes first is thick.
     """
-    fig, axes = canvas.grid(1, 3, 11, 3.4)
-    panels = {"train_loss": "training loss", "auc_uadfv": "AUC, UADFV", "macro_auc": "mean AUC of four sources"}
+    fig, axes = canvas.grid(1, 3, 11, 3.6)
+    panels = {"train_loss": "training loss", "auc_uadfv": "AUC on validation, UADFV"}
+    panels |= {"macro_auc": "mean AUC on validation"}
     styles = list(zip((REAL, FAKE, canvas.THIRD, canvas.FOURTH, "black"), "osD^v", strict=True))
     for axis, (column, title) in zip(axes[0], panels.items(), strict=True):
         by_recipe = table.groupby("recipe", sort=False)
         for (name, rows), (colour, marker) in zip(by_recipe, styles[: len(by_recipe)], strict=True):
-            for seed, run in rows.groupby("seed"):
-                style = {"marker": marker, "ms": 4, "label": name} if seed == 1 else {"lw": 0.8, "alpha": 0.7}
+            for seed, run in rows.groupby("seed", sort=False):
+                thick = seed == rows["seed"].iloc[0]
+                style = {"marker": marker, "ms": 4, "label": name} if thick else {"lw": 0.8, "alpha": 0.7}
                 axis.plot(run["pairs"] / 1000, run[column], color=colour, **style)
-        axis.set(title=title, xlabel="pairs seen, thousands")
-    axes[0, 0].legend(fontsize=8)
+        axis.set(title=title, xlabel="pairs seen, thousands", xscale="log")
+        axis.set_xticks(PAIRS, PAIRS)
+        axis.minorticks_off()
+    axes[0, 2].legend(fontsize=8, loc="lower right")
     return fig
 
 
 def ablation(table: pd.DataFrame, columns: dict[str, str]) -> Figure:
     """Changes of the shipped detector's recipe: a ring for each training, a bar at the mean, a panel for each column.
 
-    table: a row for each training, columns recipe, seed and those of `columns`, which has the panels' titles. The grey
-    band is the range of the recipe that comes first.
+    table: a row for each training, columns recipe, seed and those of `columns`, which has the panels' titles: an even
+    number of them. The grey band is the range of the recipe that comes first; a ring's height follows from its seed.
     """
     names = list(dict.fromkeys(table["recipe"]))
-    y = table["recipe"].map(names.index)
+    y = table["recipe"].map(names.index) + 0.1 * (table["seed"] - 3)
     with plt.rc_context(canvas.STYLE):
-        size = (3.0 + 1.8 * len(columns), 0.36 * len(names) + 1.2)
-        fig, axes = plt.subplots(1, len(columns), figsize=size, sharey=True, squeeze=False)
-    for axis, (column, title) in zip(axes[0], columns.items(), strict=True):
+        size = (11, 0.6 * len(names) + 2.4)
+        fig, axes = plt.subplots(2, len(columns) // 2, figsize=size, sharey=True, squeeze=False)
+    for axis, (column, title) in zip(axes.flat, columns.items(), strict=True):
         first = table.loc[table["recipe"] == names[0], column]
         axis.axvspan(first.min(), first.max(), color="0.9", zorder=0)
-        axis.plot(table[column], y, "o", mfc="none", ms=6, color=REAL)
+        axis.plot(table[column], y, "o", mfc="none", ms=5, color=REAL)
         means = table.groupby("recipe", sort=False)[column].mean()
-        axis.plot(means, range(len(names)), "|", ms=14, mew=2.5, color=FAKE)
-        axis.set_title(title, fontsize=9)
-        axis.xaxis.set_major_locator(MaxNLocator(3))
+        axis.plot(means, range(len(names)), "|", ms=16, mew=2.5, color=FAKE)
+        axis.set_title(title, fontsize=11)
+        axis.xaxis.set_major_locator(MaxNLocator(4))
+        if column.startswith("alarms"):
+            canvas.per_cent(axis)
     axes[0, 0].set_yticks(range(len(names)), names)
-    axes[0, 0].set_ylim(len(names) - 0.5, -0.5)
+    axes[0, 0].set_ylim(len(names) - 0.4, -0.6)
     return fig

@@ -56,14 +56,14 @@ RECIPES = {  # compared first, before a face was pasted
     "all layers, a third of the rate": replace(NONE_PASTED, epochs=6, steps=250, peak=3e-4),
 }
 ABLATION = {
-    "half of the faces pasted (ships)": OURS,
-    "no face pasted (all layers)": NONE_PASTED,
-    "every face pasted": _other(OURS, pasted=1.0),
+    "half pasted (ships)": OURS,
+    "none pasted (all layers)": NONE_PASTED,
+    "all pasted": _other(OURS, pasted=1.0),
     "random first weights": replace(OURS, network=replace(OURS.network, weights="")),
-    "whole faces blended with themselves": _other(OURS, other=0.0, part=0.0),
+    "whole faces with themselves": _other(OURS, other=0.0, part=0.0),
     "no real face softened": _other(OURS, soft_real=0.0),
-    "crops without margin": _other(OURS, margin=(-0.08, 0.08)),
-    "crops of 160 px": replace(_other(OURS, size=160), network=LARGER),
+    "no margin": _other(OURS, margin=(-0.08, 0.08)),
+    "160 px": replace(_other(OURS, size=160), network=LARGER),
 }
 
 
