@@ -57,6 +57,15 @@ def test_the_shipped_detector_is_compared_frame_by_frame_with_the_one_that_it_re
         transfer.over_earlier(scores, earlier[earlier["tested"] != "real"], 50)
 
 
+def test_the_shipped_detector_is_compared_with_sharpness_on_uadfvs_frames_in_any_order() -> None:
+    sharpness = _scores(8)
+    scores = sharpness.rename(columns={"p_fake": "resnet"}).assign(p_fake=0.5, tested="uadfv")
+    other = scores.assign(tested="embedded", resnet=0.5)
+    worse = sharpness.assign(p_fake=np.where(sharpness["person"] == "p1", 0.6, sharpness["p_fake"]))
+    found = transfer.over_sharpness(pd.concat([other, scores]), worse.sample(frac=1, random_state=0), 50)
+    assert found.value == pytest.approx(0.5 / 8 / 8) and found.n == 16
+
+
 def test_a_change_of_the_recipe_is_drawn_as_rings_a_mean_and_the_range_of_the_first() -> None:
     table = pd.DataFrame({"recipe": ["ours", "ours", "other"], "seed": [1, 2, 1], "auc": [0.8, 0.9, 0.7]})
     fig = transfer_figures.ablation(table.assign(alarms=0.1), {"auc": "AUC", "alarms": "called fake"})

@@ -74,7 +74,7 @@ def _baselines(study: Study) -> dict[str, Estimate]:
     return found
 
 
-def _over_earlier(study: Study) -> dict[str, Estimate]:
+def _detector_gains(study: Study) -> dict[str, Estimate]:
     now, before = (_table(study, name) for name in ("detector_scores", "detector_earlier_scores"))
     sharpness = baselines.scores(_table(study, "baselines"), "sharpness", "published")
     found = transfer.over_earlier(now, before, study.bootstrap)
@@ -90,7 +90,7 @@ SOURCES: dict[str, Callable[[Study], dict[str, Estimate]]] = {
     "face_regions": lambda study: face_regions.by_id(_table(study, "face_regions"), study.bootstrap),
     "identity": _identity,
     "baselines": _baselines,
-    "detector_earlier_scores": _over_earlier,
+    "detector_earlier_scores": _detector_gains,
     "gradcam_real": lambda study: swapped_region.by_id(_table(study, "gradcam_real"), study.bootstrap),
 }
 

@@ -34,7 +34,7 @@ from tools.weights import card, faces, judged, learning
 from tools.weights.blends import How
 from tools.weights.learning import Recipe
 
-SEEDS = 5  # some 22 minutes each on one core of an Intel Xeon at 2.5 GHz, 5 on one of an AMD EPYC with bfloat16
+SEEDS = 5  # some 22 minutes each on one core of an Intel Xeon at 2.5 GHz, 13 on one of an AMD EPYC at 2.6 GHz
 ABLATION_SEEDS = 3
 WITH_POSE = "mean with head pose"
 EVERY = 4  # one validation frame in so many is scored after each epoch
