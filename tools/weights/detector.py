@@ -84,7 +84,8 @@ class Trained:
 
 def train(study: Study, recipe: Recipe, seed: int, on_epoch: training.OnEpoch = lambda row: None) -> Trained:
     """Train, or resume; nothing of the test part is read."""
-    crops = replace(looking.FACE, size=recipe.network.input_size, margin=sum(recipe.how.margin) / 2)
+    margin = round(sum(recipe.how.margin) / 2, 3)  # of OURS exactly that of `dfd predict`, so that crops are read once
+    crops = replace(looking.FACE, size=recipe.network.input_size, margin=margin)
     found = _sources(study, "val", crops, EVERY)
 
     def evaluate(model: nn.Module) -> tuple[dict, dict]:
@@ -191,19 +192,19 @@ def compared(study: Study, on_epoch: training.OnEpoch) -> Iterator[str]:
 
 
 def ablated(study: Study, on_epoch: training.OnEpoch) -> Iterator[str]:
-    """Trains each of ABLATION, OURS with SEEDS seeds, others with ABLATION_SEEDS; scores validation alone.
+    """Train each of ABLATION, OURS with SEEDS seeds, others with ABLATION_SEEDS; score validation alone.
 
     OURS is also scored in the mean with the head pose. Yields the lines to print.
     """
     by_pose, rows = _by_pose(study), []
     for name, recipe in ABLATION.items():
         seeds = range(1, 1 + (SEEDS if recipe is OURS else ABLATION_SEEDS))
-        scored = {seed: train(study, recipe, seed, on_epoch).validation for seed in seeds}
-        rows += [{"recipe": name, "seed": seed} | judged.summary(scores) for seed, scores in scored.items()]
+        tables = {seed: train(study, recipe, seed, on_epoch).validation for seed in seeds}
+        rows += [{"recipe": name, "seed": seed} | judged.summary(scores) for seed, scores in tables.items()]
         if recipe is OURS:
             about = f"{name}, {WITH_POSE}"
-            both = {seed: judged.summary(_mean(scores, by_pose)) for seed, scores in scored.items()}
-            rows += [{"recipe": about, "seed": seed} | numbers for seed, numbers in both.items()]
+            both = {seed: _mean(scores, by_pose) for seed, scores in tables.items()}
+            rows += [{"recipe": about, "seed": seed} | judged.summary(scores) for seed, scores in both.items()]
     yield results.write_table(study.name, "detector_ablation", pd.DataFrame(rows)).round(3).T.to_string()
 
 
