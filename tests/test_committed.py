@@ -12,7 +12,7 @@ from dfdlib.command import cli
 from dfdlib.core import paths, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.evaluation import aloud, findings, results
-from dfdlib.experiments import committed, comparisons
+from dfdlib.experiments import committed, committed_tables, comparisons
 
 UADFV = studies.load("uadfv")
 
@@ -21,7 +21,7 @@ UADFV = studies.load("uadfv")
 def test_no_committed_interval_differs_from_what_its_scores_give(name: str) -> None:
     study = studies.load(name)
     found = committed.numbers(study)
-    assert committed.differing(committed.rows(study, found), committed.tables(study)) == []
+    assert committed.differing(committed.rows(study, found), committed_tables.tables(study)) == []
     assert len(found) > 90 and "resnet.frame_acc" in found and "identity.frame_auc" in found
     text = (paths.published_results() / "README.md").read_text(encoding="utf-8")
     for key in committed.without_scores(study, found):
@@ -36,7 +36,7 @@ def copied(monkeypatch, tmp_path):
     monkeypatch.setattr(paths, "published_results", lambda: folder)
     monkeypatch.setattr(committed, "STUDIES", ("uadfv",))
     monkeypatch.setattr(committed, "SOURCES", {"gradcam_real": committed.SOURCES["gradcam_real"]})
-    monkeypatch.setattr(committed, "TABLES", {"leak": committed.TABLES["leak"]})
+    monkeypatch.setattr(committed_tables, "TABLES", {"leak": committed_tables.TABLES["leak"]})
     return folder
 
 

@@ -16,7 +16,7 @@ from dfdlib.command import run
 from dfdlib.core import cache, paths, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
-from dfdlib.evaluation import aloud, claims, judging, metrics, readme_tables, recompute, results
+from dfdlib.evaluation import aloud, claims, judging, metrics, readme_tables, recompute, reported, results
 from dfdlib.evaluation.intervals import Estimate
 from dfdlib.plots import canvas, image_figures, score_figures
 
@@ -192,8 +192,8 @@ def test_the_frames_of_uadfvs_tested_videos_are_some_7100_as_said_beside_yangs_1
     frames = results.scores("uadfv", "resnet.one_cycle", "test", committed=True).groupby("clip_id")["frame"]
     lengths = frames.max() + frames.apply(lambda numbers: numbers.sort_values().diff().min())
     assert len(lengths) == 28 and round(lengths.sum(), -2) == 7100
-    assert "the 28 videos tested here have some 7,100 frames" in claims.markdown_elsewhere()
-    assert "93.75 % by face_recognition, 88.16 % by MTCNN, 74.50 % by BlazeFace" in claims.markdown_elsewhere()
+    assert "the 28 videos tested here have some 7,100 frames" in reported.markdown_elsewhere()
+    assert "93.75 % by face_recognition, 88.16 % by MTCNN, 74.50 % by BlazeFace" in reported.markdown_elsewhere()
 
 
 def test_counts_name_people_where_there_are_names() -> None:

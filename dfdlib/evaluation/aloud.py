@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,8 +60,8 @@ class Reader:
         rows = [[words, *(self.short(f"{own}.{key}") for own in branches.values())] for key, words in SCORES.items()]
         first = [self.rows.get(f"{own}.{next(iter(SCORES))}") for own in branches.values()]
         rows.append(["counted on", *("" if row is None else estimate(row).counted for row in first)])
-        lines = "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])
-        return lines + ("\n\nAll of these numbers are synthetic: rendered faces." if self.synthetic else "")
+        mark = "\n\nAll of these numbers are synthetic: rendered faces." if self.synthetic else ""
+        return markdown(head, rows) + mark
 
     def verdict(self, key: str) -> str:
         """The claim table's word for a number."""
@@ -107,6 +108,11 @@ def table(readers: dict[str, Reader], rows: dict[str, str], columns: dict[str, s
         cells = [read.short(key) if key in read.rows else "-" for key in keys]
         lines += [f"| {name} | {data} | {' | '.join(cells)} |"] if set(cells) != {"-"} else []
     return "\n".join(lines)
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table of texts."""
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])
 
 
 def estimate(row: dict) -> Estimate:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 import pandas as pd
 
@@ -106,52 +105,6 @@ SHARES = ("tiny_imagenet_top1", "share_of_central_poses_that_the_default_solver_
 KINDS = {"gain": "gain", "acc": "accuracy", "auc": "AUC"}  # by the end of an id
 HEAD = ("Claim", "Paper", "This study", "95 % interval", "Verdict", "Precision")
 Row = tuple[str, str, str, str, str, str]
-# Yang et al., Table 1: AUC of frames and of videos on UADFV, by the names of pose_features.FEATURES.
-YANG_TABLE_1 = {
-    "v_a - v_c": (0.738, 0.888),
-    "r_a - r_c": (0.798, 0.898),
-    "R_a - R_c": (0.853, 0.913),
-    "v, t differences": (0.840, 0.949),
-    "r, t differences": (0.866, 0.954),
-    "R, t differences": (0.890, 0.974),
-}
-
-# What others report on UADFV, to set beside ours: method, trained on, AUC, of what, source.
-ELSEWHERE = (
-    (
-        *("Head pose (Yang et al.)", "UADFV", 0.890, "frames"),
-        "Yang et al., Table 1; 11,058 test frames: another split (the 28 videos tested here have some 7,100 frames)",
-    ),
-    ("Head pose (Yang et al.)", "UADFV", 0.974, "videos", "Yang et al., Table 1"),
-    ("FWA, ResNet-50", "real faces, warped", 0.974, "frames", "Li and Lyu, arXiv 1811.00656"),
-    ("Xception", "FaceForensics++ (c23)", 0.938, "frames", "DeepfakeBench's README (arXiv 2307.01426)"),
-    ("ResNet (CNN-Aug)", "FaceForensics++ (c23)", 0.874, "frames", "DeepfakeBench's README"),
-    ("FWA", "FaceForensics++ (c23)", 0.854, "frames", "DeepfakeBench's README"),
-    ("Meso4", "FaceForensics++ (c23)", 0.715, "frames", "DeepfakeBench's README"),
-)
-# Wodajo and Atnafu, arXiv 2102.11126, Table 4, as its author gives it in issue 9 of the repository erprogs/CViT.
-CVIT = {"face_recognition": 0.9375, "MTCNN": 0.8816, "BlazeFace": 0.7450}  # accuracy on UADFV, by the face detector
-
-
-def markdown_elsewhere() -> str:
-    """AUC on UADFV as others report it, on other splits, as Markdown, and what the face detector changed for one."""
-    rows = [(method, trained, f"{auc:.3f}", counted, source) for method, trained, auc, counted, source in ELSEWHERE]
-    cvit = ", ".join(f"{100 * right:.2f} % by {detector}" for detector, right in CVIT.items())
-    return _markdown(("Method", "Trained on", "AUC", "Counted on", "Source"), rows) + (
-        "\n\nThe face detector matters, too. CViT, trained on DFDC, has these accuracies on UADFV with faces found by "
-        f"three detectors: {cvit} (Wodajo and Atnafu, arXiv 2102.11126, Table 4)."
-    )
-
-
-def beside_yang(cells: pd.DataFrame, models: list[str]) -> pd.DataFrame:
-    """Table 1 of Yang et al. (AUC of frames and videos) and the experiment's values on the published split."""
-    table = pd.DataFrame(YANG_TABLE_1, index=["frames", "videos"]).T
-    found = {"Yang et al.": table}
-    chosen = cells.query("protocol == 'published' and svm == 'standardized' and solver == 'sqpnp'")
-    for model in models:
-        ours = chosen[chosen["model"] == model].set_index("feature")[["frame_auc", "video_auc"]]
-        found[model] = ours.set_axis(["frames", "videos"], axis=1).reindex(table.index)
-    return pd.concat(found, axis=1)
 
 
 def claim_table(study_name: str, committed: bool = False, later: bool = True) -> list[Row]:
@@ -243,13 +196,13 @@ def markdown_table(study_name: str, committed: bool = True, later: bool = True) 
     rows = []
     for section, own in sections(study_name, committed, later).items():
         rows += [(f"**{section}**", *[""] * (len(HEAD) - 1)), *own]
-    return _markdown(HEAD, rows) if rows else f"No results of the study {study_name!r} yet."
+    return aloud.markdown(HEAD, rows) if rows else f"No results of the study {study_name!r} yet."
 
 
 def markdown_claims(study_name: str) -> str:
     """The claim table's first section alone, as Markdown, under the name of its data; for any study's notebook."""
     head = [results.group(study_name) if name == "This study" else name for name in HEAD]
-    return _markdown(head, next(iter(sections(study_name, committed=True).values()), []))
+    return aloud.markdown(head, next(iter(sections(study_name, committed=True).values()), []))
 
 
 def markdown_why(study_name: str) -> str:
@@ -261,11 +214,7 @@ def markdown_why(study_name: str) -> str:
         design = "by person" if key.startswith("folds.") else "published split"
         rows.append((f"{paper}: {name.replace(', by person', '')}", design, f"{ours}, {interval}", outcome, WHY[key]))
     rows += [(name, "", f"`figures/{file}.png`", "drawn again", why) for name, (file, why) in FIGURES.items()]
-    return _markdown(("The paper", "Design", "Here", "Verdict", "Why"), rows)
-
-
-def _markdown(head: Sequence[str], rows: list[tuple[str, ...]]) -> str:
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ("---",) * len(head), *rows])
+    return aloud.markdown(("The paper", "Design", "Here", "Verdict", "Why"), rows)
 
 
 def markdown_facts(study_name: str) -> str:

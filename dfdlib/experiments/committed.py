@@ -18,32 +18,17 @@ from dfdlib.evaluation import claims, recompute, results
 from dfdlib.evaluation.intervals import Estimate
 from dfdlib.experiments import (
     baselines,
-    comparisons,
+    committed_tables,
     face_regions,
     first_weights,
     fold_rows,
     fold_scores,
     identity,
-    one_verdict,
-    resolution,
     swapped_region,
     transfer,
 )
 
 STUDIES = ("uadfv", "embedded")
-# The rows of three tables whose scores were kept: the row's name, and the branch in results/scores.
-COMPARED = {
-    ("network", "resnet50"): "resnet.one_cycle",
-    ("network", "resnet50, then a GRU over a clip's frames"): "resnet.gru",
-    ("recipe", "the paper's, rate and epoch chosen on validation"): "resnet",
-    ("recipe", "one cycle, the last epoch"): "resnet.one_cycle",
-}
-TRANSFERRED = {
-    "ResNet, paper's recipe": "resnet",
-    "ResNet, one cycle": "resnet.one_cycle",
-    "head pose (Yang et al.)": "headpose.yang",
-}
-DETECTOR = {"network": "resnet", "head pose": "headpose", "mean of both": "p_fake"}  # columns of detector_scores
 
 
 def _scores(study: Study) -> dict[str, Estimate]:
@@ -110,85 +95,6 @@ def numbers(study: Study) -> dict[str, Estimate]:
     return {key: number for key, number in found.items() if math.isfinite(number.low)}  # others are not recorded
 
 
-def _tested(study: Study) -> dict[str, pd.DataFrame]:
-    rows = _table(study, "scores").query("split == 'test'")
-    return {branch: table.reset_index(drop=True) for branch, table in rows.groupby("branch")}
-
-
-def _comparisons(study: Study) -> pd.DataFrame:
-    tested = _tested(study)
-    rows = [comparisons.scores_row(study, *key, tested[branch]) for key, branch in COMPARED.items()]
-    return _with(_table(study, "comparisons"), ["kind", "name"], rows)
-
-
-def _leak(study: Study) -> pd.DataFrame:
-    pose = {"published": _tested(study)["headpose.yang"], "person": fold_scores.headpose(study.name, "yang")}
-    rows = [comparisons.scores_row(study, f"by {split}", "headpose", scored) for split, scored in pose.items()]
-    return _with(_table(study, "leak"), ["kind", "name"], rows)
-
-
-def _transfer(study: Study) -> pd.DataFrame:
-    tested, names = _tested(study), ["network", "learned", "tested"]
-    rows = [
-        dict(zip(names, (network, study.name, study.name), strict=True))
-        | {"intervals": results.PRESENT_RULE}
-        | transfer.test_row(tested[branch], study.bootstrap)
-        for network, branch in TRANSFERRED.items()
-    ]
-    return _with(_table(study, "transfer"), names, rows)
-
-
-def _detector(study: Study) -> pd.DataFrame:
-    parts = dict(list(_table(study, "detector_scores").groupby("tested")))
-    table = _table(study, "detector")
-    rows = [
-        {"tested": row.tested, "branch": row.branch}
-        | transfer.test_row(parts[row.tested].assign(p_fake=parts[row.tested][DETECTOR[row.branch]]), study.bootstrap)
-        for row in table.itertuples()
-    ]
-    return _with(table, ["tested", "branch"], rows)
-
-
-def _one_verdict(study: Study) -> pd.DataFrame:
-    found = one_verdict.constant(_tested(study)["headpose.paper"], study.bootstrap)
-    return _with(_table(study, "headpose_one_verdict"), ["feature"], [found])
-
-
-def _resolution(study: Study) -> pd.DataFrame:
-    found = resolution.aucs(study, _table(study, "resolution_scores"))
-    return _with(_table(study, "resolution"), ["height", "way", "quality"], found.to_dict("records"))
-
-
-def _gains(study: Study) -> pd.DataFrame:
-    return resolution.gains(study, _table(study, "resolution_scores"))
-
-
-def _with(table: pd.DataFrame, keys: list[str], rows: list[dict]) -> pd.DataFrame:
-    """The table with these rows in place of its own that have the same keys."""
-    for row in rows:
-        place = (table[keys] == [row[key] for key in keys]).all(axis=1)
-        table.loc[place, [*row]] = [*row.values()]
-    return table
-
-
-def _changes(study: Study) -> pd.DataFrame:
-    return resolution.change_table(study, _table(study, "resolution_scores"))
-
-
-# UADFV's tables whose rows, or some of them, follow from committed scores; of the embedded study, only EACH.
-TABLES: dict[str, Callable[[Study], pd.DataFrame]] = {
-    "comparisons": _comparisons,
-    "leak": _leak,
-    "transfer": _transfer,
-    "detector": _detector,
-    "headpose_one_verdict": _one_verdict,
-    "resolution": _resolution,
-    "resolution_gains": _gains,
-    "resolution_changes": _changes,
-}
-EACH = ("resolution", "resolution_gains", "resolution_changes")
-
-
 def rows(study: Study, found: dict[str, Estimate]) -> list[tuple[dict, dict]]:
     """Each row of results/<study>.json as it is, and as it should be: computed again, or with today's verdict alone.
 
@@ -197,15 +103,6 @@ def rows(study: Study, found: dict[str, Estimate]) -> list[tuple[dict, dict]]:
     known = {row["id"]: row for row in results.rows(study.name, committed=True)}
     each = {key: found.get(key) or recompute.kept(known[key]) for key in sorted(known | found)}
     return [(known.get(key, {}), results.row_of(study.name, key, number)) for key, number in each.items()]
-
-
-def tables(study: Study) -> dict[Path, str]:
-    """The text that the file of each of TABLES should have, as far as the study has it."""
-    own = {name: table for name, table in TABLES.items() if study.name == "uadfv" or name in EACH}
-    folder = paths.published_results()
-    return {
-        folder / name / f"{study.name}.csv": table(study).round(4).to_csv(index=False) for name, table in own.items()
-    }
 
 
 def differing(pairs: list[tuple[dict, dict]], files: dict[Path, str]) -> list[str]:
@@ -243,7 +140,7 @@ def tell(change: bool = False) -> None:
     wrong = []
     for study in map(studies.load, STUDIES):
         found = numbers(study)
-        pairs, files = rows(study, found), tables(study)
+        pairs, files = rows(study, found), committed_tables.tables(study)
         lines = differing(pairs, files)
         if change:
             write(study, pairs, files)
