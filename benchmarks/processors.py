@@ -131,13 +131,14 @@ def machines() -> str:
     now = pd.DataFrame(results.rows(STUDY, committed=True)).set_index("id")
     lines = ["| machine | same verdicts | other numbers | an end moved by at most |", "| --- | --- | --- | --- |"]
     for machine, run in pd.read_csv(PUBLISHED, keep_default_na=False).groupby("machine", sort=False):
-        run = run.set_index("id").loc[now.index]
-        told = now["verdict"] != ""
-        ends = 100 * (run.loc[told, ["low", "high"]] - now.loc[told, ["low", "high"]]).abs().max(axis=1)
-        same = (run["verdict"] == now["verdict"])[told]
+        run = run.set_index("id")
+        ours = now[now.index.isin(run.index)]  # later runs have rows that earlier ones lack
+        run, told = run.loc[ours.index], ours["verdict"] != ""
+        ends = 100 * (run.loc[told, ["low", "high"]] - ours.loc[told, ["low", "high"]]).abs().max(axis=1)
+        same = (run["verdict"] == ours["verdict"])[told]
         moved_most = f"{ends.max():.0f} points (`{ends.idxmax()}`)"
-        other = (run["value"] != now["value"]).sum()
-        lines.append(f"| {machine} | {same.sum()} of {len(same)} | {other} of {len(now)} | {moved_most} |")
+        other = (run["value"] != ours["value"]).sum()
+        lines.append(f"| {machine} | {same.sum()} of {len(same)} | {other} of {len(ours)} | {moved_most} |")
     said = f"""Published runs of the embedded study (synthetic) on other machines, all by the instructions that a run
     takes by default, against the one published now, on {results.machine(STUDY, committed=True)}. Machines that allow
     the same instructions may still round otherwise. `tests/test_notebooks_run.py` asks the same of each

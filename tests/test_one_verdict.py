@@ -29,7 +29,9 @@ def test_the_camera_keeps_each_face_and_tells_nothing_of_the_label(found) -> Non
 
 def test_unscaled_numbers_and_the_old_default_give_one_verdict(found) -> None:
     world = worldmodel.world_model("world_model.csv")
-    table = one_verdict.experiment(found.points, found.table, world, 256, 50)
+    learned, verdicts = one_verdict.experiment(found.points, found.table, world, 256)
+    table = one_verdict.setups(learned, verdicts, 50)
+    assert len(verdicts) == (found.table["split"] == "test").sum() and verdicts.iloc[:, 5:].isin([0, 1]).all(axis=None)
     old = table[(table["gamma"] == "1 / features") & ~table["feature"].str.startswith("directions")]
     assert len(table) == 1 + 16 and len(old) == 6
     assert (old["train_acc"] == 1).all() and old["called_fake"].isin([0, 1]).all()

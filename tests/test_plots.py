@@ -304,7 +304,8 @@ def test_accuracies_beside_the_papers_are_in_its_unit() -> None:
 def test_a_setup_of_one_verdict_is_named_by_what_it_has() -> None:
     rows = [("constant predictor", np.nan, np.nan, np.nan, 0.5), ("r and t", "1 / features", "8% off", 1.0, 0.499)]
     table = pd.DataFrame(rows, columns=["feature", "gamma", "placed", "train_acc", "test_acc"])
-    fig = pose_figures.one_verdict(table.assign(test_acc_low=0.45, test_acc_high=0.55), 0.501)
+    fig = pose_figures.one_verdict(table.assign(test_acc_low=0.45, test_acc_high=0.55, called_fake=[0.0, 0.996]), 0.501)
+    assert [text.get_text() for text in fig.axes[0].texts] == ["100", "0", "called fake,\nper cent"]
     names = [label.get_text() for label in fig.axes[0].get_yticklabels()]
     assert names == ["r and t; gamma 1/features; points 8 % off", "constant predictor (one verdict for all)"]
     assert "the paper: 50.1 %" in _legend(fig)

@@ -17,6 +17,7 @@ UNITS = {  # of numbers that are neither shares nor AUC
     "psnr": " dB",
     "ssim": "",
     "identity": "",
+    "nearer": "",
     "error_percent": " % of the distance between the eyes",
     "faces_landmarks": " % of the distance between the eyes",
 }
@@ -30,7 +31,7 @@ SCORES = {
     "frame_ece": "calibration error of frames",
     "frame_brier": "Brier score of frames",
 }
-DIFFERENCES = ("gain", "excess", "own_minus_others")  # ends of ids whose numbers are differences of shares
+DIFFERENCES = ("gain", "change", "excess", "own_minus_others")  # ends of ids whose numbers are differences of shares
 MISSING = "a number that this study does not have"
 
 

@@ -16,7 +16,7 @@ TITLES = (
 def accuracies() -> str:
     """Finding 1: the ResNet, the combined system and what each addition gains."""
     read = aloud.reader(STUDY, committed=True)
-    system, enlarged = "folds.system.paper.frame_acc_gain", "folds.sr.native.frame_acc_gain"
+    system, enlarged = "folds.system.paper.frame_acc_gain", "folds.sr.paper.native.frame_acc_gain"
     paper = read.side(system, judging.PAPER[system], "more than", "less than", "compatible with")
     nothing = read.side(system, 0, "and more than nothing", "and a loss", "and with no gain at all")
     joined, first = (_within(read.verdict(key)) for key in (system, enlarged))
@@ -28,7 +28,7 @@ def accuracies() -> str:
         f"{100 * judging.ACCURACIES['system']:.1f} %. "
         f"Adding these two to the ResNet changes its accuracy by {read.short(system)}, {paper} the paper's "
         f"{100 * judging.PAPER[system]:+.1f} {nothing}: {joined}. "
-        f"Super-resolution first changes the accuracy of a ResNet trained by one cycle by {read(enlarged)}: {first}."
+        f"Super-resolution first, without the head pose, changes it by {read(enlarged)}: {first}."
     )
 
 

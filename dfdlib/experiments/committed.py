@@ -19,11 +19,13 @@ from dfdlib.evaluation.intervals import Estimate
 from dfdlib.experiments import (
     baselines,
     committed_tables,
+    conditions,
     face_regions,
     first_weights,
     fold_rows,
     fold_scores,
     identity,
+    landmark_scores,
     swapped_region,
     transfer,
 )
@@ -42,11 +44,12 @@ def _first_weights(study: Study) -> dict[str, Estimate]:
 
 
 def _identity(study: Study) -> dict[str, Estimate]:
-    table = _table(study, "identity")
-    found = identity.estimates(table, study.bootstrap)
+    table, templates = _table(study, "identity"), _table(study, "identity_templates")
+    found = identity.estimates(table, study.bootstrap) | identity.of_examples(table, templates, study.bootstrap)
     if _is_there(study, "person_folds"):
         scored = fold_scores.tables(study.name, "one_cycle", "native")[0]
         near = identity.with_distance(scored, table, "by person")
+        found |= fold_rows.over_networks(study, identity.scores(table, "by person"))
         found["identity.matched.one_cycle.frame_auc"] = identity.matched(near, study.bootstrap)
     return found
 
@@ -76,6 +79,13 @@ SOURCES: dict[str, Callable[[Study], dict[str, Estimate]]] = {
     "identity": _identity,
     "baselines": _baselines,
     "detector_earlier_scores": _detector_gains,
+    landmark_scores.FEATURES: lambda study: landmark_scores.of_feature_table(
+        _table(study, landmark_scores.FEATURES), study.bootstrap
+    ),
+    landmark_scores.SHAPES: lambda study: landmark_scores.of_shape_table(
+        _table(study, landmark_scores.SHAPES), study.bootstrap
+    ),
+    "detector_conditions": lambda study: conditions.by_id(_table(study, "detector_conditions"), study.bootstrap),
     "gradcam_real": lambda study: swapped_region.by_id(_table(study, "gradcam_real"), study.bootstrap),
 }
 

@@ -25,6 +25,7 @@ TRANSFERRED = {
     "ResNet, one cycle": "resnet.one_cycle",
     "head pose (Yang et al.)": "headpose.yang",
 }
+SETUP = ["feature", "gamma", "placed"]
 DETECTOR = {"network": "resnet", "head pose": "headpose", "mean of both": "p_fake"}  # columns of detector_scores
 
 
@@ -68,8 +69,12 @@ def _detector(study: Study) -> pd.DataFrame:
 
 
 def _one_verdict(study: Study) -> pd.DataFrame:
-    found = one_verdict.constant(_tested(study)["headpose.paper"], study.bootstrap)
-    return _with(committed_table(study.name, "headpose_one_verdict"), ["feature"], [found])
+    table, verdicts = (committed_table(study.name, f"headpose_{name}") for name in ("one_verdict", "verdicts"))
+    rows = [one_verdict.constant(verdicts, study.bootstrap)]
+    for setup in table[SETUP].iloc[1:].itertuples(index=False):
+        found = one_verdict.tested(verdicts, one_verdict.column(setup), study.bootstrap)
+        rows.append(setup._asdict() | found)
+    return _with(table.fillna({"gamma": "", "placed": ""}), SETUP, rows)
 
 
 def _resolution(study: Study) -> pd.DataFrame:

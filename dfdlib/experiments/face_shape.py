@@ -26,21 +26,18 @@ def shapes(points: np.ndarray, reference: np.ndarray, part: str) -> np.ndarray:
     return pose_features.aligned_shape(points[:, PARTS[part]], reference[PARTS[part]])
 
 
-@cache.stage
-def experiment(
-    points: np.ndarray, table: pd.DataFrame, pose: np.ndarray, reference: np.ndarray, resamples: int, seed: int
-) -> dict[str, Estimate]:
-    """The rows shape.* by id.
+def scores(
+    points: np.ndarray, table: pd.DataFrame, pose: np.ndarray, reference: np.ndarray, seed: int
+) -> dict[str, pd.DataFrame]:
+    """The score tables, in five folds by person, of each of PARTS, of pose beyond shape and of shape beyond pose.
 
     points: landmarks (T, 68, 2); pose: features (T, numbers); reference: (68, 2), the mean real face of the training
-    part. AUCs are of all frames in five folds by person.
+    part.
     """
     every = {part: shapes(points, reference, part) for part in PARTS}
     scored = {part: pose_factorial.out_of_fold(own, table, "person", seed) for part, own in every.items()}
     scored["pose_beyond_shape"] = beyond(pose, every["all"], table, seed)
-    scored["shape_beyond_pose"] = beyond(every["all"], pose, table, seed)
-    found = {f"{name}.frame_auc": metrics.estimate(own, "auc", "frames", resamples) for name, own in scored.items()}
-    return found | following(every["inner"], table, resamples, seed)
+    return scored | {"shape_beyond_pose": beyond(every["all"], pose, table, seed)}
 
 
 def beyond(features: np.ndarray, known: np.ndarray, table: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -60,6 +57,7 @@ def beyond(features: np.ndarray, known: np.ndarray, table: pd.DataFrame, seed: i
     return table.assign(p_fake=p_fake)
 
 
+@cache.stage
 def following(shape: np.ndarray, table: pd.DataFrame, resamples: int, seed: int) -> dict[str, Estimate]:
     """How far fakes follow their own real frames, and how much of fake minus real is the same in all.
 
@@ -124,16 +122,14 @@ def _common(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return ((weights @ change) ** 2).sum(1) / weights.sum(1) / (weights @ (change**2).sum(1))
 
 
-def as_table(found: dict[str, Estimate]) -> pd.DataFrame:
-    """Columns id, value, low, high, n, unit, people."""
-    names = ["value", "low", "high", "n", "unit", "people"]
-    return pd.DataFrame([{"id": key} | {name: getattr(one, name) for name in names} for key, one in found.items()])
+def in_words(rows: dict[str, dict]) -> pd.Series:
+    """The slopes, their ceilings and the share of one shift, each with its interval, as text; from recorded rows.
 
-
-def in_words(table: pd.DataFrame) -> pd.Series:
-    """The slopes, their ceilings and the share of one shift of `as_table`, each with its interval, as text."""
+    A dash where there is no row, as in a study whose fakes have no real frame of their number.
+    """
     ids = {"slope by clips": "follows.clips", "ceiling by clips": "follows.clips_ceiling"}
     ids |= {"slope by frames": "follows.frames", "ceiling by frames": "follows.frames_ceiling"}
     ids |= {"share of one shift": "common_shift"}
-    told = table.set_index("id")[["value", "low", "high"]]
-    return pd.Series({words: "{:.2f} [{:.2f}, {:.2f}]".format(*told.loc[key]) for words, key in ids.items()})
+    told = {words: rows.get(f"shape.{key}") for words, key in ids.items()}
+    shown = "{value:.2f} [{low:.2f}, {high:.2f}]"
+    return pd.Series({words: shown.format(**row) if row else "-" for words, row in told.items()})

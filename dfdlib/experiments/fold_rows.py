@@ -30,6 +30,7 @@ GAINS = {
     "no_fakes.frame_auc_gain": ("resnet.no_fakes", "resnet.one_cycle"),
     "one_cycle_50.frame_acc_gain": ("resnet.one_cycle_50", "resnet.one_cycle"),
     "sr.native.frame_acc_gain": ("resnet.one_cycle.sr", "resnet.one_cycle"),
+    "sr.paper.native.frame_acc_gain": ("resnet.paper.sr", "resnet.paper"),
     "system.paper.frame_acc_gain": ("system.paper", "resnet.paper"),
     "system.ours.frame_acc_gain": ("system.ours", "resnet.one_cycle"),
 }
@@ -51,6 +52,7 @@ def rows(study: Study, committed: bool = True) -> dict[str, Estimate]:
         own = "" if recipe == "one_cycle" else f"{recipe}."  # the recipe for which the first height was named
         small, attacks = _small(study, recipe, committed), _attack_rows(study, recipe, committed)
         found |= {f"folds.sr.{own}{name}.frame_auc_gain": gain for name, gain in small.items()}
+        found[f"folds.sr.{own}changed_verdicts"] = changed_verdicts(study, recipe, committed)
         found |= {f"folds.attack.{own}{key}": value for key, value in attacks.items()}
     return found
 
@@ -74,6 +76,19 @@ def over_sharpness(study: Study, sharpness: pd.DataFrame, committed: bool = True
         "folds.no_fakes.over_sharpness.frame_auc_gain": more,
         "baselines.by_person.sharpness.forced_choice": choice,
     }
+
+
+def over_networks(study: Study, distance: pd.DataFrame, committed: bool = True) -> dict[str, Estimate]:
+    """What the distance to one face has more than networks that learned from UADFV's fakes, in accuracy of frames.
+
+    `distance` is its score table by person, see `identity.scores`.
+    """
+    plain, found = distance.sort_values(["clip_id", "frame"], ignore_index=True), {}
+    for recipe in ("paper", "one_cycle"):
+        trained = tables(study.name, recipe, "native", committed)
+        more = metrics.difference([plain] * len(trained), trained, "acc", "frames", study.bootstrap)
+        found[f"identity.by_person.over_{recipe}.frame_acc_gain"] = more
+    return found
 
 
 def _estimate(scored: Sequence[pd.DataFrame], key: str, resamples: int) -> Estimate:
@@ -148,10 +163,15 @@ def _levels(study: Study, recipe: str, variant: str, committed: bool) -> dict[st
     row = missed(scored, study.bootstrap).columns("missed") | auc.columns("auc")
     if variant != "native":
         plain = tables(study.name, recipe, "native", committed)
-        found = metrics.difference(_fakes(plain), _fakes(scored), "acc", "frames", study.bootstrap)
-        row |= found.columns("more missed")
+        row |= _more_missed(scored, plain, study.bootstrap).columns("more missed")
         row |= metrics.difference(scored, plain, "auc", "frames", study.bootstrap).columns("auc change")
     return row
+
+
+def _more_missed(scored: list[pd.DataFrame], plain: list[pd.DataFrame], resamples: int) -> Estimate:
+    """The share of fake frames called real, minus that share in `plain`."""
+    found = metrics.difference(_fakes(plain), _fakes(scored), "acc", "frames", resamples)
+    return replace(found, unit="fake frames")
 
 
 def _fakes(scored: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
@@ -183,6 +203,7 @@ def _attack_rows(study: Study, recipe: str, committed: bool) -> dict[str, Estima
     for way in ("fsrcnn", "bicubic"):
         scored = attacked(study.name, recipe, f"{way} {ATTACK_SIDE}", committed)
         found[f"{way}.miss_rate"] = missed(scored, study.bootstrap)
+        found[f"{way}.miss_rate_change"] = _more_missed(scored, plain, study.bootstrap)
         found[f"{way}.frame_auc"] = _estimate(scored, "frame_auc", study.bootstrap)
         found[f"{way}.frame_auc_gain"] = metrics.difference(scored, plain, "auc", "frames", study.bootstrap)
     return found

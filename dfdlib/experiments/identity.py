@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -129,9 +132,27 @@ def estimates(table: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
     return found
 
 
-def record(study: Study, table: pd.DataFrame) -> dict[str, Estimate]:
-    """Record and return `estimates`."""
-    found = estimates(table, study.bootstrap)
+def of_examples(table: pd.DataFrame, templates: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
+    """What `blended_distances` and `one_template` show: means over self-blends and over templates, by id.
+
+    `nearer`: how much nearer to the mean fake a blend is than its real frame. `called_fake`: the share of the blends on
+    the fakes' side of the threshold.
+    """
+    blends = table.dropna(subset=["blend"])
+    measured = {
+        "identity.blends.nearer": blends["distance"] - blends["blend"],
+        "identity.blends.called_fake": (blends["blend"] < blends["threshold"]).astype(float),
+    }
+    mean = functools.partial(metrics.mean_over_people, resamples=resamples)
+    found = {key: mean(values.to_numpy(), blends["person"], "blends") for key, values in measured.items()}
+    share, area = found["identity.blends.called_fake"], templates["frame_auc"].to_numpy()
+    found["identity.blends.called_fake"] = replace(share, low=max(share.low, 0.0))
+    return found | {"identity.one_template.auc": mean(area, templates["person"], "fake frames as template")}
+
+
+def record(study: Study, table: pd.DataFrame, templates: pd.DataFrame) -> dict[str, Estimate]:
+    """Record and return the numbers of the two tables of `tables`."""
+    found = estimates(table, study.bootstrap) | of_examples(table, templates, study.bootstrap)
     return {key: results.record(study.name, key, estimate) for key, estimate in found.items()}
 
 

@@ -17,9 +17,19 @@ import pandas as pd
 
 from dfdlib.core import cache, repro
 from dfdlib.evaluation import metrics
+from dfdlib.experiments.fold_scores import KEYS
 from dfdlib.headpose import pnp, pose_features, worldmodel
 from dfdlib.headpose.pnp import Poses
 
+Setup = tuple[str, str, str]  # the feature, the gamma, and how far off the world coordinates are
+SHORT = {  # parts of a setup in the name of its column
+    "directions v_c, v_a (unit vectors)": "directions",
+    "r and t of both poses (radians, mm)": "r_t",
+    "R't of both poses (mm)": "camera",
+    "drawn nose lines (pixels)": "lines",
+    "1 / features": "old",
+    "scaled to the data": "scaled",
+}
 FRAME = (1280, 720)  # pixels of the simulated video
 SCALE, ROLL, DRIFT = (0.5, 1.5), 15, 20  # of the face in it: size against the crop, degrees, pixels of slow movement
 NOSE = 500.0  # millimetres of the line that is drawn from the head in the direction of the nose
@@ -74,38 +84,60 @@ FEATURES: dict[str, Callable[[Poses, Poses], np.ndarray]] = {
 
 
 @cache.stage
-def experiment(points: np.ndarray, table: pd.DataFrame, model: np.ndarray, side: int, resamples: int) -> pd.DataFrame:
+def experiment(
+    points: np.ndarray, table: pd.DataFrame, model: np.ndarray, side: int
+) -> tuple[dict[Setup, float], pd.DataFrame]:
     """Each of FEATURES with each of GAMMAS and OFF, default solver, unscaled; trained outside the test part.
 
-    Columns feature, gamma, placed; train_acc and test_acc of frames with its interval; called_fake, the share of test
-    frames; n. The first row is the constant predictor: the larger class of the test part.
+    Returns the accuracy on the training frames by setup, and the test frames with a column of verdicts for each setup,
+    0 (real) or 1, see `column`.
     """
     seen = before_a_camera(points, table, side)
     sizes, test = np.tile(FRAME, (len(points), 1)), (table["split"] == "test").to_numpy()
-    rows = [constant(table[test], resamples)]
+    learned, verdicts = {}, table.loc[test, KEYS].reset_index(drop=True)
     for off in OFF:
         placed = worldmodel.hand_placed(model, off, 0) if off else model
         poses = pnp.whole_and_central(seen, sizes, placed, "iterative")
         for name, gamma in itertools.product(FEATURES, GAMMAS):
-            features, labels = FEATURES[name](*poses), table["label"].to_numpy()
+            setup, features, labels = (name, gamma, f"{off:.0%} off"), FEATURES[name](*poses), table["label"].to_numpy()
             svm = pose_features.SVMS[GAMMAS[gamma]]().fit(features[~test], labels[~test])
-            learned = float((svm.predict(features[~test]) == labels[~test]).mean())
-            rows.append(
-                _row((name, gamma, f"{off:.0%} off"), learned, table[test], svm.predict(features[test]), resamples)
-            )
+            learned[setup] = float((svm.predict(features[~test]) == labels[~test]).mean())
+            verdicts[column(setup)] = svm.predict(features[test])
+    return learned, verdicts
+
+
+def column(setup: Setup) -> str:
+    """The name of a setup's column, such as "r_t old 8%"."""
+    feature, gamma, placed = setup
+    return f"{SHORT[feature]} {SHORT[gamma]} {placed.removesuffix(' off')}"
+
+
+def setups(learned: dict[Setup, float], verdicts: pd.DataFrame, resamples: int) -> pd.DataFrame:
+    """A row for each setup of `experiment`: columns feature, gamma, placed; train_acc; and those of `tested`.
+
+    The first row is the constant predictor: the larger class of the test part.
+    """
+    rows = [constant(verdicts, resamples)]
+    for setup, accuracy in learned.items():
+        rows.append(_named(setup) | {"train_acc": accuracy} | tested(verdicts, column(setup), resamples))
     return pd.DataFrame(rows)
+
+
+def tested(verdicts: pd.DataFrame, name: str, resamples: int) -> dict[str, float]:
+    """test_acc of frames with its interval; called_fake, the share of the test frames called fake; n, their number."""
+    said = verdicts[name].astype(float)
+    right = metrics.estimate(verdicts[KEYS].assign(split="test", p_fake=said), "acc", "frames", resamples)
+    return right.columns("test_acc") | {"called_fake": float(said.mean()), "n": len(verdicts)}
+
+
+def _named(setup: Setup) -> dict[str, str]:
+    return dict(zip(("feature", "gamma", "placed"), setup, strict=True))
 
 
 def constant(test: pd.DataFrame, resamples: int) -> dict:
     """The row of the constant predictor: it calls every frame what most of the test part are."""
-    verdicts = np.full(len(test), float(test["label"].mean() > 0.5))
-    return _row(("constant predictor", "", ""), float("nan"), test, verdicts, resamples)
-
-
-def _row(names: tuple[str, str, str], learned: float, test: pd.DataFrame, verdicts: np.ndarray, resamples: int) -> dict:
-    right = metrics.estimate(test.assign(p_fake=verdicts.astype(float)), "acc", "frames", resamples)
-    row = dict(zip(("feature", "gamma", "placed"), names, strict=True)) | {"train_acc": learned}
-    return row | right.columns("test_acc") | {"called_fake": float(verdicts.mean()), "n": len(test)}
+    same = test[KEYS].assign(same=float(test["label"].mean() > 0.5))
+    return _named(("constant predictor", "", "")) | {"train_acc": float("nan")} | tested(same, "same", resamples)
 
 
 def class_shares(table: pd.DataFrame) -> dict[str, float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,8 +14,6 @@ from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
 from dfdlib.data.catalogue import Clip
 from dfdlib.evaluation import metrics
-from dfdlib.evaluation.intervals import Estimate
-from dfdlib.faces import frames
 from dfdlib.faces.frames import FrameSet
 from dfdlib.headpose import pnp, pose_features, worldmodel
 from dfdlib.headpose.pnp import Poses
@@ -232,33 +229,3 @@ def mistakes(
     rows = [row(name, found, table) for name, found in features.items()]
     shuffled = table.assign(label=repro.rng(seed).permutation(table["label"]))
     return pd.DataFrame([*rows, row("labels shuffled", features["none"], shuffled)])
-
-
-def readings(found: FrameSet, poses: dict[str, tuple[Poses, Poses]], model: np.ndarray, solver: str) -> dict:
-    """Features (T, numbers) by name. `poses` are keyed by world model: "own", "own, mirrored", "from real faces".
-
-    The last two features go beyond what was published; `model` (68, 3) and `solver` are for the smoothed landmarks.
-    """
-    width = np.ptp(found.points[:, :17, 0], axis=1)[:, None]  # of the face, pixels
-    features = {name: pose_features.yang_feature(*both) for name, both in poses.items()}
-    both = [features["own"], features["own, mirrored"]]
-    left = [pose_features.residuals(*poses[name]) / width for name in ("own", "own, mirrored")]
-    steady = replace(found, points=frames.smoothed(found))
-    shape = pose_features.aligned_shape(found.points, found.points[real_training(found)].mean(0))
-    return {
-        "pose_right_model": features["own"],
-        "pose_mirrored_model": features["own, mirrored"],
-        "pose_model_from_faces": features["from real faces"],
-        "residuals_of_both_fits": np.hstack(left),
-        "shape_without_pose": shape,
-        "both_poses_and_residuals": np.hstack([*both, *left]),
-        "pose_of_smoothed_landmarks": pose_features.frame_features(steady, model, solver),
-    }
-
-
-@cache.stage
-def evaluated(
-    features: np.ndarray, table: pd.DataFrame, seed: int, resamples: int, svm: str = "standardized"
-) -> dict[str, Estimate]:
-    """`metrics.evaluate` of all frames, in five folds by person (and donor, see `folds`); cached."""
-    return metrics.evaluate(out_of_fold(features, table, "person", seed, svm), resamples)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import pandas as pd
 
 from dfdlib.core import studies
-from dfdlib.evaluation import claims, results
-from dfdlib.experiments import comparisons, fold_rows, fold_scores, identity
+from dfdlib.evaluation import claims, judging, results
+from dfdlib.experiments import comparisons, conditions, first_weights, fold_rows, fold_scores, identity
 from dfdlib.plots import (
+    condition_figures,
     identity_figures,
     image_figures,
     pose_figures,
@@ -27,6 +28,43 @@ BRANCHES = {
     "ResNet, the paper's recipe": "resnet.paper",
     "ResNet, one cycle": "resnet.one_cycle",
     "head pose of Yang et al.": "headpose.yang",
+}
+MEANING = {  # of the scores on UADFV, by kind of number: the rows of Figure 51
+    "AUC": {
+        "distance to the mean fake's face, by person": "identity.by_person.frame_auc",
+        "a single fake frame in its place (mean of 49)": "identity.one_template.auc",
+        "ResNet-18, one cycle, by person": "folds.resnet.one_cycle.frame_auc",
+        "... among frames equally far from that face": "identity.matched.one_cycle.frame_auc",
+        "ResNet-18 from blends alone, by person": "folds.resnet.no_fakes.frame_auc",
+        "sharpness, by person": "baselines.by_person.sharpness.frame_auc",
+        "size as JPEG, by person": "baselines.by_person.size_as_JPEG.frame_auc",
+        "mean colour, by person": "baselines.by_person.mean_colour.frame_auc",
+        "slim ResNet-18, 7 people: whole crop": "regions.whole_crop.frame_auc",
+        "... the face alone": "regions.face_alone.frame_auc",
+        "... the face hidden": "regions.face_hidden.frame_auc",
+        "... self-blended reals in place of fakes": "regions.self-blended_reals_as_fakes.frame_auc",
+    },
+    "accuracy": {
+        "one verdict for all frames": "baselines.by_person.constant.frame_acc",
+        "distance to the mean fake's face, by person": "identity.by_person.frame_acc",
+        "which of two is the fake? ResNet-18, one cycle": "folds.resnet.one_cycle.forced_choice",
+        "... ResNet-18 from blends alone": "folds.resnet.no_fakes.forced_choice",
+        "... sharpness": "baselines.by_person.sharpness.forced_choice",
+    },
+    "gain": {
+        "accuracy: the distance minus ResNet-18, one cycle": "identity.by_person.over_one_cycle.frame_acc_gain",
+        "accuracy: the distance minus ResNet-18, paper's recipe": "identity.by_person.over_paper.frame_acc_gain",
+        "AUC: blends in place of UADFV's fakes": "folds.no_fakes.frame_auc_gain",
+        "AUC: blends alone minus sharpness": "folds.no_fakes.over_sharpness.frame_auc_gain",
+        "Grad-CAM inside the swap minus the swap's area": "gradcam.real.own.excess",
+        "... another person's map": "gradcam.real.others.excess",
+        "... the first minus the second": "gradcam.real.own_minus_others",
+    },
+    "slope": {
+        "a fake's inner face on its own real one, by clip": "shape.follows.clips",
+        "... real on real, the ceiling": "shape.follows.clips_ceiling",
+        "share of fake minus real that all fakes have": "shape.common_shift",
+    },
 }
 ABLATION = {
     "macro_auc": "mean AUC of four sources",
@@ -119,3 +157,30 @@ def fig49_detector_ablation(_: Source | None = None) -> Drawn:
     """Changes of the shipped detector's recipe, on validation."""
     table = results.committed_table("uadfv", "detector_ablation")[["recipe", "seed", *ABLATION]]
     return transfer_figures.ablation(table, ABLATION), table, "validation: UADFV real, rendered faces synthetic"
+
+
+def fig50_first_weights(_: Source | None = None) -> Drawn:
+    """Accuracy on UADFV by initial weights, of each training."""
+    table, study = results.committed_table("uadfv", "first_weights"), studies.load("uadfv")
+    rows = first_weights.for_figure(table, study.bootstrap)
+    chance = max(share := table["label"].mean(), 1 - share)
+    return transfer_figures.starts(rows, judging.ACCURACIES["resnet"], chance), rows, REAL
+
+
+def fig51_meaning(_: Source | None = None) -> Drawn:
+    """What the scores on UADFV mean: baselines, hidden regions, paired differences and shape."""
+    found = {row["id"]: row for row in results.rows("uadfv", committed=True)}
+    ends = ["value", "low", "high", "n", "unit", "people"]
+    rows = [
+        {"name": name, "kind": kind, "id": key, "paper": float("nan")} | {end: found[key][end] for end in ends}
+        for kind, own in MEANING.items()
+        for name, key in own.items()
+    ]
+    return score_figures.forest(pd.DataFrame(rows)), pd.DataFrame(rows).drop(columns="paper"), REAL
+
+
+def fig52_detector_conditions(_: Source | None = None) -> Drawn:
+    """How the shipped detector's scores fall with resolution, blur and JPEG."""
+    scores = results.committed_table("uadfv", "detector_conditions")
+    table = conditions.table(scores, studies.load("uadfv").bootstrap)
+    return condition_figures.conditions(table), table, REAL

@@ -120,7 +120,9 @@ def _limits(table: pd.DataFrame) -> tuple[float, float]:
 
 
 def one_verdict(table: pd.DataFrame, claimed: float) -> Figure:
-    """Training and test accuracy of each row of `one_verdict.experiment` with the intervals; a line at the claim."""
+    """Training and test accuracy of each row of `one_verdict.setups` with the intervals, the share of the test frames
+    that are called fake, and a line at the claim.
+    """
     rows = table.iloc[::-1].reset_index(drop=True)
     fig, axis = canvas.single(9.5, 0.36 * len(rows) + 1.4)
     y, names = np.arange(len(rows)), [_setup(row) for row in rows.itertuples()]
@@ -128,10 +130,13 @@ def one_verdict(table: pd.DataFrame, claimed: float) -> Figure:
     axis.axvline(claimed, color=FAKE, lw=1.5, ls="--", label=f"the paper: {100 * claimed:.1f} %")
     axis.plot(rows["train_acc"], y, "D", color="0.5", mfc="none", ms=7, label="training frames")
     axis.errorbar(rows["test_acc"], y, xerr=errors, fmt="o", color="black", capsize=3, label="test frames, 95 %")
-    axis.set(yticks=y, yticklabels=names, xlim=(0.35, 1.03))
+    for place, called in zip(y, rows["called_fake"], strict=True):
+        axis.text(1.05, place, f"{100 * called:.0f}", va="center", fontsize=9)
+    axis.text(1.065, len(rows) - 0.4, "called fake,\nper cent", fontsize=8, va="bottom", ha="center")
+    axis.set(yticks=y, yticklabels=names, xlim=(0.35, 1.1))
     axis.set_xlabel("accuracy of frames, per cent", loc="left")
     canvas.per_cent(axis)
-    axis.legend(fontsize=9, loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
+    axis.legend(fontsize=9, loc="lower right", bbox_to_anchor=(0.83, 1), ncols=3)
     return fig
 
 

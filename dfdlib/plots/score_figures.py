@@ -19,6 +19,12 @@ from dfdlib.plots import canvas
 from dfdlib.plots.canvas import FAKE, FOURTH, REAL, THIRD
 
 PARTS = {"val": ("validation", THIRD, "-"), "test": ("test", FOURTH, "--")}
+PANELS = {  # of a forest, by kind: the axis' label, the factor of the numbers, and where a line says "nothing"
+    "accuracy": ("accuracy, per cent", 100, 50),
+    "AUC": ("AUC", 1, 0.5),
+    "gain": ("gain, points of accuracy or hundredths of AUC", 100, 0),
+    "slope": ("slope, or share", 1, 0),
+}
 LINES = ("0.15", FOURTH, THIRD)  # of what is neither real nor fake
 
 
@@ -117,25 +123,21 @@ def intervals(rows: pd.DataFrame, xlabel: str) -> Figure:
 def forest(rows: pd.DataFrame) -> Figure:
     """Numbers (columns name, kind, value, low, high, paper) with 95 % intervals, a panel a kind, each with its scale.
 
-    A grey line is chance, or no gain; a cross is the paper's number. With a column `data`, each of its values has a
-    mark of its own, one below the other.
+    `kind` is one of PANELS. A grey line is chance, or no gain; a cross is the paper's number. With a column `data`,
+    each of its values has a mark of its own, one below the other.
     """
     rows = rows if "data" in rows else rows.assign(data="this study")
-    parts = {kind: rows[rows["kind"] == kind] for kind in ("accuracy", "AUC", "gain") if kind in set(rows["kind"])}
+    parts = {kind: rows[rows["kind"] == kind] for kind in PANELS if kind in set(rows["kind"])}
     with plt.rc_context(canvas.STYLE):
         heights = [part["name"].nunique() + 1.2 for part in parts.values()]
         fig, axes = plt.subplots(
             len(parts), figsize=(9.0, 0.36 * sum(heights) + 0.6), squeeze=False, height_ratios=heights
         )
     for axis, (kind, part) in zip(axes[:, 0], parts.items(), strict=True):
-        _forest(axis, part, list(rows["data"].unique()), 1 if kind == "AUC" else 100)
-        labels = {
-            "accuracy": "accuracy, per cent",
-            "AUC": "AUC",
-            "gain": "gain, points of accuracy or hundredths of AUC",
-        }
-        axis.set_xlabel(labels[kind], loc="right")
-        axis.axvline({"accuracy": 50, "AUC": 0.5, "gain": 0}[kind], color="0.6", lw=1)
+        label, factor, nothing = PANELS[kind]
+        _forest(axis, part, list(rows["data"].unique()), factor)
+        axis.set_xlabel(label, loc="right")
+        axis.axvline(nothing, color="0.6", lw=1)
     marks = {label: mark for axis in axes[:, 0] for mark, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     fig.legend(marks.values(), marks.keys(), fontsize=9, loc="outside upper right", ncols=3)  # wider than the axes
     return fig

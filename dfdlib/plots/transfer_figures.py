@@ -95,6 +95,30 @@ def recipes(table: pd.DataFrame) -> Figure:
     return fig
 
 
+def starts(rows: pd.DataFrame, paper: float, chance: float) -> Figure:
+    """Accuracy by initial weights (`first_weights.for_figure`): a ring for each training, a dot at the mean.
+
+    Lines: the paper's accuracy, and the share of the larger class. A ring that is a start's only one is left out.
+    """
+    names = list(dict.fromkeys(rows["start"]))[::-1]
+    fig, axis = canvas.single(9.0, 0.4 * len(names) + 1.3)
+    means, each = (rows[(rows["training"] == "mean") == mean] for mean in (True, False))
+    y = means["start"].map(names.index)
+    ends = [means["value"] - means["low"], means["high"] - means["value"]]
+    axis.errorbar(means["value"], y, xerr=ends, fmt="o", ms=5, color="0.15", capsize=3, label="mean, 95 % interval")
+    several = each[each["start"].duplicated(keep=False)]
+    where = several["start"].map(names.index) + 0.25
+    axis.plot(several["value"], where, "o", mfc="none", ms=6, color=REAL, label="one training")
+    axis.axvline(paper, color=FAKE, ls="--", lw=1.5, label=f"the paper, {100 * paper:.1f} %")
+    axis.axvline(chance, color="0.6", lw=1, label=f"the larger class, {100 * chance:.1f} %")
+    axis.set_yticks(range(len(names)), names)
+    axis.set(xlim=(min(0.4, rows["low"].min()) - 0.02, 1.01), ylim=(-0.6, len(names) - 0.3))
+    canvas.per_cent(axis)
+    axis.set_xlabel("accuracy of frames, per cent")
+    fig.legend(loc="outside upper center", ncols=4, fontsize=9)
+    return fig
+
+
 def ablation(table: pd.DataFrame, columns: dict[str, str]) -> Figure:
     """Changes of the shipped detector's recipe: a ring for each training, a bar at the mean, a panel for each column.
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dfdlib.experiments import transfer
+from dfdlib.experiments.conditions import BLUR_SIDE
 
 ABOUT = {
     "uadfv": "UADFV, the published test part",
@@ -19,7 +20,14 @@ ABOUT = {
     "yours": "clips of DFD_VIDEOS",
 }
 BINS = {"below 0.2": (0, 0.2), "0.2 to 0.5": (0.2, 0.5), "0.5 to 0.8": (0.5, 0.8), "above 0.8": (0.8, np.inf)}
-RELIABILITY = ("uadfv", "jpeg30", "embedded-easy", "embedded", "lfw", "celeba", "blurred", "super-resolved")
+RELIABILITY = ("uadfv", "jpeg30", "embedded-easy", "embedded", "lfw", "celeba", "blurred", "yours", "super-resolved")
+CONDITIONS = {  # by kind: in words, from the level
+    "unchanged": "as it is (128 px)",
+    "height": "made {} px high and brought back",
+    "blur": "blurred, sigma {:.1f} % of the face's side",
+    "jpeg": "JPEG of quality {}",
+}
+ENDS = ("", "_low", "_high")
 SEED_COLUMNS = {
     "auc_uadfv": "AUC, UADFV",
     "auc_jpeg30": "AUC, after JPEG 30",
@@ -41,8 +49,7 @@ def measured(table: pd.DataFrame) -> str:
 def _row(row: dict) -> tuple[str, ...]:
     counted = f"{row['frames']} frames of {row['people']} {'person' if row['people'] == 1 else 'people'}"
     numbers = ("frame_auc", "real_called_fake", "fake_called_fake")
-    ends = ("", "_low", "_high")
-    found = (transfer.with_interval(*(row[name + end] for end in ends), digits=3) for name in numbers)
+    found = (transfer.with_interval(*(row[name + end] for end in ENDS), digits=3) for name in numbers)
     return ABOUT.get(row["tested"], row["tested"]), row["branch"], counted, *found
 
 
@@ -65,6 +72,18 @@ def seeds_table(seeds: pd.DataFrame) -> str:
     for row in seeds.to_dict("records"):
         name = f"seed {row['seed']:.0f}" + (", shipped" if row["seed"] == shipped_seed else "")
         rows.append((name, *(f"{row[column]:.3f}" for column in SEED_COLUMNS)))
+    return _table(rows)
+
+
+def conditions(table: pd.DataFrame) -> str:
+    """The table of `conditions.table`: AUC, what it is more than that of the unchanged frames, and both shares."""
+    head = ("UADFV's test frames", "AUC of frames", "minus unchanged, paired", "real called fake", "fake called fake")
+    rows = [head, ("---",) * len(head)]
+    for row in table.to_dict("records"):
+        level = 100 * row["level"] / BLUR_SIDE if row["kind"] == "blur" else row["level"]
+        names = ("frame_auc", "frame_auc_gain", "real_called_fake", "fake_called_fake")
+        found = (transfer.with_interval(*(row[name + end] for end in ENDS), digits=3) for name in names)
+        rows.append((CONDITIONS[row["kind"]].format(level), *found))
     return _table(rows)
 
 

@@ -1,11 +1,12 @@
 """How the shipped detector's network was made: python tools/weights/detector.py uadfv, with three folders set.
 
 DFD_UADFV, DFD_CELEBA and DFD_LFW name the data, see faces.py; DFD_VIDEOS may name more clips to test on. The network
-learns real faces against fakes made from them (blends.py) and never sees a deepfake. Of SEEDS networks that with the
+learns real faces against fakes made from them (blends.py) and no deepfake. Of SEEDS networks that with the
 median of the mean AUC on validation is calibrated there and tested once. A stopped run resumes. Two more arguments,
 numbers of seeds and of epochs, make it longer: `detector.py uadfv 5 60` takes a night. `detector.py uadfv compare`
 trains each of RECIPES once, `detector.py uadfv ablation` each of ABLATION with several seeds; both compare them on
-validation alone.
+validation alone. `detector.py uadfv conditions` trains nothing: it scores the study's test frames by the shipped
+network, as they are and made smaller, blurred or compressed; it needs DFD_UADFV alone.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from dfdlib.core.studies import ResNetParams, Study
 from dfdlib.detector import looking, shipped
 from dfdlib.detector.shipped import NETWORK
 from dfdlib.evaluation import results
-from dfdlib.experiments import transfer
+from dfdlib.experiments import conditions, transfer
+from dfdlib.faces import frames
 from dfdlib.faces.frames import FrameSet
 from dfdlib.resnet import classifier
 from tools.weights import card, faces, judged, learning
@@ -208,6 +210,18 @@ def ablated(study: Study, on_epoch: training.OnEpoch) -> Iterator[str]:
     yield results.write_table(study.name, "detector_ablation", pd.DataFrame(rows)).round(3).T.to_string()
 
 
+def under_conditions(study: Study, _: training.OnEpoch) -> Iterator[str]:
+    """Score the study's test frames by the shipped network, as they are and under conditions.CONDITIONS.
+
+    The scores go to the table detector_conditions; yields the lines to print.
+    """
+    own = replace(study, faces=replace(looking.FACE, max_frames=study.faces.max_frames))
+    found = frames.of_study(own).part("test")
+    scores = conditions.scores(found, lambda crops: shipped.scores(crops, found.points)["resnet"].to_numpy())
+    kept = results.write_table(study.name, "detector_conditions", scores)
+    yield card.conditions(conditions.table(kept, study.bootstrap))
+
+
 def _by_pose(study: Study) -> pd.DataFrame:
     """The head pose's score table of every source of validation."""
     sources = _sources(study, "val", looking.FACE).items()
@@ -218,7 +232,7 @@ def _mean(scores: pd.DataFrame, by_pose: pd.DataFrame) -> pd.DataFrame:
     return scores.assign(p_fake=(scores["p_fake"] + by_pose["p_fake"].to_numpy()) / 2)
 
 
-COMPARISONS = {"compare": compared, "ablation": ablated}
+COMPARISONS = {"compare": compared, "ablation": ablated, "conditions": under_conditions}
 
 
 def main() -> None:
@@ -228,7 +242,7 @@ def main() -> None:
     study, more = studies.load(sys.argv[1]), sys.argv[2:]
     compare = COMPARISONS.get(" ".join(more))
     if more and not compare and not (len(more) == 2 and all(word.isdigit() and int(word) for word in more)):
-        said = "give seeds and epochs, such as 5 60, or compare, or ablation"
+        said = "give seeds and epochs, such as 5 60, or compare, or ablation, or conditions"
         raise DfdError(f"{' '.join(more)} means nothing after the study; {said}.")
     repro.start(study.seed, study.threads)
 
