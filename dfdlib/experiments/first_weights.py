@@ -47,7 +47,7 @@ STARTS = {  # by the name in the table
     "tiny_50": Start("resnet50", TINY, trainings=1),
     "random_50": Start("resnet50", trainings=1),
     "tiny_50_224": Start("resnet50", TINY, fine=True, trainings=1),
-    # At RATE, with nothing in it that normalizes, its loss is soon not a number; this is the paper's other rate.
+    # At RATE its loss is not a number within the first epoch; this is the paper's other rate.
     "dlib_trained": Start(dlib_network.NAME, DLIB, rate=0.001),
 }
 FIXED = ("imagenet", "random")  # whose features are also read as they are
@@ -123,7 +123,7 @@ def estimates(table: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
 
 def by_training(table: pd.DataFrame) -> pd.Series:
     """Accuracy of frames of each training, by name and seed."""
-    right = (table["p_fake"] >= 0.5) == table["label"]
+    right = (table["p_fake"] >= metrics.THRESHOLD) == table["label"]
     return right.groupby([table["name"], table["seed"]]).mean()
 
 
