@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from dfdlib.evaluation import metrics, results
-from dfdlib.experiments import face_shape
+from dfdlib.experiments import face_shape, landmark_scores
 from dfdlib.faces.frames import COLUMNS
 
 
@@ -76,3 +76,17 @@ def test_on_uadfv_the_inner_face_tells_more_than_the_contour_and_shape_more_than
     told = face_shape.in_words({f"shape.{key}": row for key, row in rows.items()})
     ends = (rows["follows.clips"][end] for end in ("value", "low", "high"))
     assert told["slope by clips"] == "{:.2f} [{:.2f}, {:.2f}]".format(*ends)
+
+
+def test_numbers_of_landmarks_follow_from_the_columns_of_a_table() -> None:
+    rows = _table(people=4, each=2)
+    kept = rows[["clip_id", "frame", "label", "pair", "person"]].assign(right=rows["label"] * 0.8 + 0.1, same=0.3)
+    features, shapes = (of(kept, 50) for of in landmark_scores.ESTIMATES.values())
+    assert features["headpose.by_person.right.frame_acc"].value == 1
+    assert features["headpose.by_person.same.video_acc"].value == 0.5
+    assert shapes["shape.right.frame_auc"].value == 1 and shapes["shape.same.frame_auc"].value == 0.5
+
+
+def test_a_slope_without_a_row_is_a_dash() -> None:
+    told = face_shape.in_words({"shape.common_shift": {"value": 0.5, "low": 0.25, "high": 0.75}})
+    assert told["share of one shift"] == "0.50 [0.25, 0.75]" and told["ceiling by clips"] == "-"

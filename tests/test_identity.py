@@ -275,3 +275,14 @@ def test_the_committed_numbers_follow_from_the_committed_tables() -> None:
     assert abs((test["blend"] - test["distance"]).mean()) < 0.02, "a self-blend stays as far as its real"
     shares = [both["frame_acc"].value for (name, _), both in baselines.committed(20).items() if name == "constant"]
     assert shares == pytest.approx([0.4994, 0.5], abs=1e-3)
+
+
+def test_blends_and_templates_are_means_over_people_by_hand() -> None:
+    table = pd.DataFrame({"person": ["a", "a", "b", "b"], "distance": [0.8, 0.7, 0.9, 0.2], "threshold": 0.5})
+    table["blend"] = [0.7, 0.4, 0.9, np.nan]  # the last frame is a fake and has no blend
+    templates = pd.DataFrame({"person": ["a", "b"], "frame_auc": [0.9, 0.7]})
+    found = identity.of_examples(table, templates, 50)
+    assert found["identity.blends.nearer"].value == pytest.approx((0.1 + 0.3 + 0.0) / 3)
+    share = found["identity.blends.called_fake"]
+    assert share.value == pytest.approx(1 / 3) and share.low >= 0 and (share.n, share.people) == (3, 2)
+    assert found["identity.one_template.auc"].value == pytest.approx(0.8)

@@ -292,3 +292,26 @@ def test_the_committed_head_pose_is_of_all_clips() -> None:
     table = fold_scores.headpose("uadfv", "paper")
     assert (len(table), table["clip_id"].nunique(), table["person"].nunique()) == (3099, 98, 30)
     assert paths.published_results() in fold_scores.path("uadfv", "headpose", committed=True).parents
+
+
+def test_the_distance_is_compared_with_each_training_on_the_same_frames(scored) -> None:
+    trained = fold_scores.tables("tiny", "one_cycle", "native", committed=False)
+    right = [((table["p_fake"] >= 0.5) == table["label"]).mean() for table in trained]
+    known = trained[0].assign(p_fake=trained[0]["label"].astype(float))  # a distance that is always right
+    found = fold_rows.over_networks(STUDY, known.sample(frac=1, random_state=0), committed=False)
+    gain = found["identity.by_person.over_one_cycle.frame_acc_gain"]
+    assert gain.value == pytest.approx(1 - np.mean(right)) and (gain.n, gain.trainings) == (120, 3)
+    assert found["identity.by_person.over_paper.frame_acc_gain"].trainings == 1
+
+
+def test_what_an_attack_changes_in_misses_and_verdicts_is_a_row(scored) -> None:
+    found = fold_rows.rows(STUDY, committed=False)
+    change, plain, attacked = (
+        found[f"folds.attack.paper.{key}"].value
+        for key in ("fsrcnn.miss_rate_change", "native.miss_rate", "fsrcnn.miss_rate")
+    )
+    assert change == pytest.approx(attacked - plain)
+    native, first = (
+        fold_scores.tables("tiny", "paper", name, False)[0]["p_fake"] for name in ("native", "fsrcnn first")
+    )
+    assert found["folds.sr.paper.changed_verdicts"].value == pytest.approx(((native >= 0.5) != (first >= 0.5)).mean())

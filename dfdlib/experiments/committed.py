@@ -45,7 +45,7 @@ def _first_weights(study: Study) -> dict[str, Estimate]:
 
 def _identity(study: Study) -> dict[str, Estimate]:
     table, templates = _table(study, "identity"), _table(study, "identity_templates")
-    found = identity.estimates(table, study.bootstrap) | identity.of_examples(table, templates, study.bootstrap)
+    found = identity.numbers(table, templates, study.bootstrap)
     if _is_there(study, "person_folds"):
         scored = fold_scores.tables(study.name, "one_cycle", "native")[0]
         near = identity.with_distance(scored, table, "by person")

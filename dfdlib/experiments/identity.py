@@ -150,9 +150,14 @@ def of_examples(table: pd.DataFrame, templates: pd.DataFrame, resamples: int) ->
     return found | {"identity.one_template.auc": mean(area, templates["person"], "fake frames as template")}
 
 
+def numbers(table: pd.DataFrame, templates: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
+    """All that follows from the two tables of `tables`: `estimates` and `of_examples`."""
+    return estimates(table, resamples) | of_examples(table, templates, resamples)
+
+
 def record(study: Study, table: pd.DataFrame, templates: pd.DataFrame) -> dict[str, Estimate]:
-    """Record and return the numbers of the two tables of `tables`."""
-    found = estimates(table, study.bootstrap) | of_examples(table, templates, study.bootstrap)
+    """Record and return `numbers`."""
+    found = numbers(table, templates, study.bootstrap)
     return {key: results.record(study.name, key, estimate) for key, estimate in found.items()}
 
 
