@@ -213,7 +213,8 @@ def test_each_change_of_the_recipe_is_trained_with_several_seeds_and_scored_on_v
 
     def train(study, recipe, seed, on_epoch):
         asked.append((recipe, seed))
-        return detector_weights.Trained(seed, torch.nn.Identity(), scores)
+        history = pd.DataFrame({"epoch": [1, 2], "macro_auc": [0.5, 0.6], "seconds": [9.0, 9.0]})
+        return detector_weights.Trained(seed, torch.nn.Identity(), scores, history)
 
     monkeypatch.setattr(detector_weights, "train", train)
     monkeypatch.setattr(detector_weights, "_by_pose", lambda study: scores.assign(p_fake=0.5))
@@ -229,6 +230,21 @@ def test_each_change_of_the_recipe_is_trained_with_several_seeds_and_scored_on_v
     assert shown[:10] == [ours] * 5 + [f"{ours}, mean with head pose"] * 5 and len(shown) == 10 + 3 * len(rest)
     for recipe in recipes:
         assert recipe.how.size == recipe.network.input_size and recipe.epochs == recipes[0].epochs
+    curves = kept["detector_ablation_curves"]
+    assert list(curves) == ["epoch", "macro_auc", "recipe", "seed"] and len(curves) == 2 * (5 + 3 * len(rest))
+
+
+def test_a_source_that_is_left_out_gives_no_face(monkeypatch) -> None:
+    left_out = {name: recipe for name, recipe in detector_weights.ABLATION.items() if name.endswith("left out")}
+    assert len(left_out) == 3
+    for source, recipe in zip(("uadfv", "lfw", "celeba"), left_out.values(), strict=True):
+        assert replace(recipe, shares=detector_weights.OURS.shares) == detector_weights.OURS
+        seen = []
+        monkeypatch.setattr(learning, "_pair", lambda faces, *_: seen.append(faces.source) or [_face()[0]] * 2)  # noqa: B023
+        faces = [Faces(name, [_face()[0]], _face()[1][None], ["a"]) for name, _ in recipe.shares]
+        few = replace(recipe, steps=20)
+        assert len(list(learning.batches_of(faces, few, 1, 1))) == 20
+        assert set(seen) == {"uadfv", "lfw", "celeba"} - {source}
 
 
 def test_a_real_face_and_its_fake_lose_alike_and_repeat_exactly() -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfdlib.core import paths
+from dfdlib.core import paths, studies
+from dfdlib.evaluation import metrics, results
 
 sys.path.insert(0, str(paths.root() / "tools" / "render"))
 import check  # noqa: E402
@@ -105,12 +106,15 @@ def test_no_trivial_cue_tells_real_from_fake():
 
 
 @pytest.fixture(scope="module")
-def measured() -> dict[str, pd.DataFrame]:
-    """Of the hard clips and of the easy ones: a row a number, how well it alone tells real from fake."""
-    return {
-        kind: single_numbers.measure(single_numbers.table(folder)).set_index("number")
-        for kind, folder in (("hard", DATA), ("easy", DATA / "easy"))
-    }
+def tables() -> dict[str, pd.DataFrame]:
+    """Of the hard clips and of the easy ones: a row a frame, with every number."""
+    return {kind: single_numbers.table(folder) for kind, folder in (("hard", DATA), ("easy", DATA / "easy"))}
+
+
+@pytest.fixture(scope="module")
+def measured(tables) -> dict[str, pd.DataFrame]:
+    """A row a number, how well it alone tells real from fake."""
+    return {kind: single_numbers.measure(frames).set_index("number") for kind, frames in tables.items()}
 
 
 def test_no_single_number_tells_the_hard_fakes(measured):
@@ -125,6 +129,17 @@ def test_one_number_tells_the_easy_fakes(measured):
     assert measured["easy"].loc["blur, centre", "auc"] < 0.05
     assert measured["easy"].loc["blur, centre", "pairs"] == 0
     assert measured["easy"].loc[single_numbers.JOINT, "learned"] > 0.95
+
+
+def test_sharpness_tells_the_easy_fakes_as_well_as_the_data_page_says(tables):
+    soft = -tables["easy"]["blur, centre"]
+    found = metrics.estimate(tables["easy"].assign(p_fake=soft), "auc", "frames", studies.load("embedded").bootstrap)
+    kept = results.committed_table("embedded", "easy_sharpness").iloc[0]
+    assert (found.n, found.people) == (kept["frames"], kept["people"]) == (407, 34)
+    assert kept[["frame_auc", "frame_auc_low", "frame_auc_high"]].tolist() == pytest.approx(
+        [found.value, found.low, found.high], abs=1e-3
+    )
+    assert f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]" in (DATA.parent / "README.md").read_text("utf-8")
 
 
 def test_easy_and_hard_clips_are_of_the_same_people_and_donors(table):

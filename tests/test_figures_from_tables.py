@@ -16,8 +16,9 @@ from dfdlib.command import cli, drawing
 from dfdlib.core import paths, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.evaluation import results
+from dfdlib.experiments import first_weights
 from dfdlib.faces import frames
-from dfdlib.plots import gallery
+from dfdlib.plots import from_uadfv, gallery, score_figures
 from dfdlib.plots.source import Source
 
 EMBEDDED = studies.load("embedded")
@@ -57,6 +58,56 @@ def test_figures_of_landmarks_are_the_published_ones() -> None:
         published = pd.read_csv(paths.published_figures() / f"{name}.csv")[list(numbers)].head(len(numbers))
         assert len(numbers) in (len(clip) * len(of.seen.table), 68)
         np.testing.assert_allclose(numbers, published, atol=0.05, err_msg=name)
+
+
+def test_the_gains_by_first_weights_are_those_of_the_table_and_every_training_is_in_the_figure() -> None:
+    table = results.committed_table("uadfv", first_weights.TABLE)
+    found = first_weights.estimates(table, studies.load("uadfv").bootstrap)
+    fig, rows, _ = from_uadfv.fig50_first_weights()
+    gains = rows[rows["kind"] == "gain"].set_index("start")
+    named = {words: f"{ours}.frame_acc_gain" for (ours, _), words in first_weights.GAINS.items()}
+    named = {words: found[key] for words, key in named.items() if key in found}
+    assert list(gains.index) == list(named) and len(named) >= 3
+    for words, gain in named.items():
+        assert gains.loc[words, ["value", "low", "high"]].tolist() == [gain.value, gain.low, gain.high]
+    drawn = fig.axes[1].containers[0].lines[0].get_xdata()
+    assert drawn.tolist() == gains["value"].tolist()
+    single = rows[(rows["kind"] == "accuracy") & (rows["training"] != "mean")]
+    assert len(single) == len(table[["name", "seed"]].drop_duplicates())
+
+
+def test_every_row_of_what_the_scores_mean_has_its_recorded_value() -> None:
+    recorded = {row["id"]: row for row in results.rows("uadfv", committed=True)}
+    fig, rows, _ = from_uadfv.fig51_meaning()
+    ids = [key for own in from_uadfv.MEANING.values() for key in own.values()]
+    assert rows["id"].tolist() == [key for key in ids if key in recorded] and rows["id"].is_unique
+    later = {f"identity.matched.{recipe}.frame_auc" for recipe in ("paper", "no_fakes")}
+    assert set(ids) - set(recorded) <= later, "a name with a mistake would be left out in silence"
+    for row in rows.to_dict("records"):
+        assert {end: row[end] for end in ("value", "low", "high", "n")} == {
+            end: recorded[row["id"]][end] for end in ("value", "low", "high", "n")
+        }, row["id"]
+    kinds = [kind for kind in score_figures.PANELS if kind in from_uadfv.MEANING]
+    assert set(kinds) == set(from_uadfv.MEANING)
+    for axis, kind in zip(fig.axes, kinds, strict=True):
+        values = rows.loc[rows["kind"] == kind, "value"] * score_figures.PANELS[kind][1]
+        assert axis.containers[0].lines[0].get_xdata() == pytest.approx(values.to_numpy())
+        assert len(axis.get_yticks()) == len(values), "no two rows of a panel have one name"
+
+
+def test_a_detectors_recipes_show_the_epochs_of_the_tables_with_the_aims() -> None:
+    fig, rows, said = from_uadfv.fig48_detector_recipes()
+    assert "synthetic" in said and len(fig.axes) == len(from_uadfv.RECIPES)
+    for axis, (column, title) in zip(fig.axes, from_uadfv.RECIPES.items(), strict=True):
+        aim = from_uadfv.AIMS.get(column)
+        curves = [line.get_ydata().tolist() for line in axis.lines[: -1 if aim else None]]
+        assert sorted(curves) == sorted(run[column].tolist() for _, run in rows.groupby(["recipe", "seed"]))
+        assert ("synthetic" in title) == (column in ("macro_auc", "auc_embedded-easy"))
+        assert not aim or [*axis.lines[-1].get_ydata()] == [aim, aim]
+    shipped = results.committed_table("uadfv", "detector_seed_curves")
+    own = rows[rows["recipe"] == "half pasted (ships)"].sort_values(["seed", "pairs"])
+    expected = shipped.sort_values(["seed", "pairs"])["auc_embedded-easy"]
+    assert own["auc_embedded-easy"].tolist() == expected.tolist()
 
 
 def test_every_figure_of_the_list_is_drawn_but_those_of_a_trained_network() -> None:

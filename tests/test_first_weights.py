@@ -94,7 +94,7 @@ def test_the_starts_from_tiny_imagenet_share_one_pre_training(monkeypatch, tmp_p
     assert at.resnet.weights_sha256 == hashlib.sha256(b"of the trained network").hexdigest()
     assert given is fine and finer_study.resnet == replace(at.resnet, input_size=224)
     assert finer_study.faces.size == 256 and swapped_region.FINE == 224
-    assert results.facts("tiny")["tiny_imagenet_top1_50"] == 0.25
+    assert results.facts("tiny")["tiny_imagenet_top1_20"] == 0.25
 
 
 def _scores(p_fake: list[float]) -> pd.DataFrame:
@@ -111,6 +111,23 @@ def test_the_gain_is_the_mean_over_paired_trainings() -> None:
     assert found["imagenet.frame_acc_gain"].value == pytest.approx((0.25 + 0.25) / 2)
     assert found["imagenet.frame_acc"].trainings == 2 and found["random.frame_auc"].n == 4
     assert "first_weights.imagenet.frame_acc_gain" in {row["id"] for row in results.rows("tiny")}
+
+
+def test_a_figure_has_each_training_and_the_gains_that_the_table_has_both_sides_of() -> None:
+    right, one_wrong = [0.1, 0.9, 0.2, 0.8], [0.1, 0.9, 0.7, 0.8]
+    for name, seed, p_fake in (("imagenet", 1, right), ("imagenet", 2, one_wrong), ("random", 1, one_wrong)):
+        first_weights._add("tiny", name, seed, _scores(p_fake))
+    first_weights._add("tiny", "tiny_18", 1, _scores(right))  # whose other side was not trained
+    rows, found = first_weights.for_figure(_table(), 50), first_weights.estimates(_table(), 50)
+    accuracy, gains = (rows[rows["kind"] == kind] for kind in ("accuracy", "gain"))
+    words = ["EfficientNet-Lite0, ImageNet"] * 3 + ["EfficientNet-Lite0, random"] * 2 + ["ResNet-18, Tiny-ImageNet"] * 2
+    assert accuracy["start"].tolist() == words
+    assert accuracy["training"].tolist() == ["mean", "1", "2", "mean", "1", "mean", "1"]
+    assert accuracy["value"].tolist() == pytest.approx([0.875, 1, 0.75, 0.75, 0.75, 1, 1])
+    assert accuracy["low"].isna().tolist() == [name != "mean" for name in accuracy["training"]]
+    gain = found["imagenet.frame_acc_gain"]
+    assert gains["start"].tolist() == ["EfficientNet-Lite0: ImageNet over random"]
+    assert gains[["value", "low", "high"]].to_numpy().tolist() == [[gain.value, gain.low, gain.high]]
 
 
 def test_a_last_layers_scores_follow_from_training_features_alone(monkeypatch) -> None:

@@ -95,15 +95,19 @@ def _matching(p_fake: list[float]) -> pd.DataFrame:
 
 
 def test_matching_takes_the_distance_out_of_a_score() -> None:
-    by_distance = identity.matched(_matching([0.9] * 4 + [0.1] * 4), 50)
+    by_distance = identity.matched([_matching([0.9] * 4 + [0.1] * 4)], 50)
     assert by_distance.value == 0.5 and (by_distance.n, by_distance.people) == (8, 4)
     uneven = _matching([0.9] * 4 + [0.1] * 4).assign(label=[1, 1, 1, 0, 1, 0, 0, 0])  # most near frames are fake
-    assert metrics.estimate(uneven, "auc", "frames", 5).value > 0.7 and identity.matched(uneven, 50).value == 0.5
-    own = identity.matched(_matching([0.1, 0.9, 0.2, 0.8] * 2), 50)
+    assert metrics.estimate(uneven, "auc", "frames", 5).value > 0.7 and identity.matched([uneven], 50).value == 0.5
+    right = _matching([0.1, 0.9, 0.2, 0.8] * 2)
+    own = identity.matched([right], 50)
     assert own.value == 1 and own.low < 1
+    wrong = right.assign(p_fake=1 - right["p_fake"])
+    mean = identity.matched([right, right, wrong], 50)  # of three trainings
+    assert mean.value == pytest.approx(2 / 3) and mean.trainings == 3 and mean.high - mean.low > own.high - own.low
     shuffled = _matching([0.1, 0.9] * 4)
     shuffled.loc[shuffled["label"] == 1, "distance"] = 0.05  # no fake is as far as any real
-    assert identity.matched(shuffled, 50) is None
+    assert identity.matched([shuffled], 50) is None
     assert identity.overlap(shuffled) == {"real": 0, "fake": 0}
     assert identity.overlap(_matching([0.5] * 8)) == {"real": 4, "fake": 4}
 

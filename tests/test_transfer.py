@@ -79,6 +79,52 @@ def test_a_change_of_the_recipe_is_drawn_as_rings_a_mean_and_the_range_of_the_fi
     plt.close(fig)
 
 
+def test_a_recipe_has_a_curve_for_each_seed_in_each_panel_and_an_aim_is_a_named_line() -> None:
+    epochs = {"pairs": [1000, 2000] * 3, "recipe": ["a"] * 4 + ["b"] * 2, "seed": [3, 3, 1, 1, 1, 1]}
+    table = pd.DataFrame(epochs).assign(loss=[6, 5, 4, 3, 2, 1], easy=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    fig = transfer_figures.recipes(table, {"loss": "training loss", "easy": "easy (synthetic)"}, {"easy": 0.97})
+    loss, easy = fig.axes
+    assert [axis.get_title() for axis in fig.axes] == ["training loss", "easy (synthetic)"]
+    assert [line.get_ydata().tolist() for line in loss.lines] == [[6, 5], [4, 3], [2, 1]] and not loss.texts
+    *curves, aim = easy.lines
+    assert [line.get_ydata().tolist() for line in curves] == [[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]
+    assert [line.get_marker() for line in curves] == ["o", "None", "s"], "a recipe's first seed is the thick one"
+    assert [*aim.get_ydata()] == [0.97, 0.97] and aim.get_linestyle() == "--"
+    assert [text.get_text() for text in easy.texts] == ["aim on the test part, 0.97"]
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["a", "b"] and not easy.get_legend()
+    plt.close(fig)
+
+
+@pytest.fixture
+def begun() -> pd.DataFrame:
+    """Two starts, one of them trained twice, and a gain."""
+    rows = [("accuracy", "one", "mean", 0.9, 0.8, 0.95), ("accuracy", "one", "5", 0.92, np.nan, np.nan)]
+    rows += [("accuracy", "one", "6", 0.88, np.nan, np.nan), ("accuracy", "two", "mean", 0.7, 0.6, 0.8)]
+    rows += [("accuracy", "two", "5", 0.7, np.nan, np.nan), ("gain", "one over two", "mean", 0.2, -0.1, 0.5)]
+    return pd.DataFrame(rows, columns=["kind", "start", "training", "value", "low", "high"])
+
+
+def test_below_the_accuracies_of_starts_are_their_gains_beside_zero(begun: pd.DataFrame) -> None:
+    fig = transfer_figures.starts(begun, 0.949, 0.501)
+    above, below = fig.axes
+    assert [label.get_text() for label in above.get_yticklabels()] == ["two", "one"]
+    assert above.containers[0].lines[0].get_xdata().tolist() == [0.9, 0.7]
+    (rings,) = (line for line in above.lines if line.get_label() == "one training")
+    assert rings.get_xdata().tolist() == [0.92, 0.88], "the only training of a start is its mean"
+    assert [label.get_text() for label in below.get_yticklabels()] == ["one over two"]
+    assert below.containers[0].lines[0].get_xdata().tolist() == [0.2]
+    assert below.containers[0].lines[2][0].get_segments()[0][:, 0] == pytest.approx([-0.1, 0.5])
+    assert [*below.lines[-1].get_xdata()] == [0, 0] and "percentage points" in below.get_xlabel()
+    assert below.xaxis.get_major_formatter()(0.2) == "20"
+    plt.close(fig)
+
+
+def test_starts_without_a_pair_have_no_gains_to_draw(begun: pd.DataFrame) -> None:
+    fig = transfer_figures.starts(begun[begun["kind"] == "accuracy"], 0.949, 0.501)
+    assert len(fig.axes) == 1
+    plt.close(fig)
+
+
 def test_few_people_get_no_auc() -> None:
     assert np.isnan(transfer.test_row(_scores(transfer.FEWEST_PEOPLE - 1), 50)["frame_auc"])
     said = transfer.record_auc(studies.load("smoke"), "headpose.transfer.test", _scores(2))

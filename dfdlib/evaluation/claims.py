@@ -18,12 +18,15 @@ SECTIONS = {
         "folds.one_cycle_50.frame_acc_gain": "ResNet-50 v2 minus the ResNet-18's first training, by person, gain",
         "folds.sr.24.frame_auc_gain": "Faces of 24 pixels, by person, gain by FSRCNN over bicubic, AUC of frames",
         "folds.sr.24.new_people.frame_auc_gain": "The same, people who are new to that height",
-        "folds.sr.paper.24.new_people.frame_auc_gain": "The same people and height, the paper's recipe, gain, AUC",
-        "folds.sr.no_fakes.48.frame_auc_gain": "Faces of 48 pixels, learned from blends alone, gain by FSRCNN, AUC",
+        "folds.sr.paper.24.new_people.frame_auc_gain": "The same people and height, the paper's recipe, gain, AUC "
+        "(not named beforehand)",
+        "folds.sr.no_fakes.48.frame_auc_gain": "Faces of 48 pixels, learned from blends alone, gain by FSRCNN, AUC "
+        "(not named beforehand)",
         "folds.resnet.paper.frame_acc": "ResNet-18, the paper's recipe, by person, accuracy of frames",
         "folds.resnet.one_cycle.frame_acc": "ResNet-18, one cycle of the rate, by person, accuracy of frames",
         "folds.resnet.one_cycle_50.frame_acc": "ResNet-50 v2, one cycle of the rate, by person, accuracy of frames",
         "folds.headpose.paper.frame_acc": "Head pose as in the paper, by person, accuracy of frames",
+        "folds.headpose.yang.frame_acc": "Head pose as in Yang et al., by person, accuracy of frames",
         "folds.system.paper.frame_acc": "Combined system as in the paper, by person, accuracy of frames",
         "folds.system.ours.frame_acc": "Combined system, one cycle, Yang's pose, by person, accuracy of frames",
         "folds.headpose.yang.frame_auc": "Head pose as in Yang et al., by person, AUC of frames",
@@ -37,14 +40,14 @@ SECTIONS = {
         "system.frame_acc_gain": "Combined system as in the paper, gain over its ResNet",
         "sr.native.frame_acc_gain": "Super-resolution first, gain in accuracy of frames",
         "system.ours.frame_acc_gain": "Combined system, one cycle, Yang's pose, gain over its ResNet",
-        "pretraining.paper_recipe.frame_acc_gain": "ResNet-18, gain by pre-training on Tiny-ImageNet",
+        "first_weights.tiny_18.frame_acc_gain": "ResNet-18, gain by weights of Tiny-ImageNet over random ones",
         "first_weights.tiny_50.frame_acc_gain": "ResNet-50, gain by weights of Tiny-ImageNet over random ones",
         "first_weights.tiny_50_224.frame_acc_gain": "ResNet-50 from Tiny-ImageNet, gain by 224 pixels over 112",
         "first_weights.imagenet.frame_acc_gain": "EfficientNet-Lite0, gain by ImageNet weights over random ones",
         "headpose.mirrored.frame_auc_gain": "The released, mirrored head model, gain over the right one, AUC of frames",
         "resnet.frame_acc": "ResNet, epoch chosen on validation, accuracy of frames",
         "resnet.best_on_test.frame_acc": "ResNet, epoch chosen on the evaluated set as in the paper, frames",
-        "pretraining.paper_recipe.frame_acc": "ResNet-18 pre-trained on Tiny-ImageNet, accuracy of frames",
+        "first_weights.tiny_18.frame_acc": "ResNet-18 from Tiny-ImageNet, the paper's recipe, accuracy of frames",
         "first_weights.tiny_50.frame_acc": "ResNet-50 from Tiny-ImageNet, the paper's recipe, accuracy of frames",
         "first_weights.tiny_50_224.frame_acc": "ResNet-50 from Tiny-ImageNet on 224 pixels, accuracy of frames",
         "first_weights.imagenet.frame_acc": "EfficientNet-Lite0 from ImageNet, the paper's recipe, accuracy of frames",
@@ -53,6 +56,10 @@ SECTIONS = {
         "resnet.one_cycle.frame_acc": "ResNet, one cycle of the rate, accuracy of frames",
         "system.ours.frame_acc": "Combined system, one cycle, Yang's pose, accuracy of frames",
         "headpose.yang.frame_auc": "Head pose as in Yang et al., AUC of frames",
+        "baselines.constant.frame_acc": "Baseline: one verdict for all frames, accuracy of frames",
+        "baselines.sharpness.frame_auc": "Baseline: sharpness of the crop's middle, AUC of frames",
+        "baselines.mean_colour.frame_auc": "Baseline: mean colour, AUC of frames",
+        "baselines.size_as_JPEG.frame_auc": "Baseline: size as JPEG, AUC of frames",
         "resnet.video_acc": "ResNet, epoch chosen on validation, accuracy of videos",
         "headpose.paper.video_acc": "Head pose as in the paper, accuracy of videos",
         "system.video_acc": "Combined system as in the paper, accuracy of videos",
@@ -61,7 +68,7 @@ SECTIONS = {
     },
     "What the scores mean": {
         "identity.by_person.over_one_cycle.frame_acc_gain": "Distance to the mean fake's face minus the ResNet-18 of "
-        "one cycle, by person, accuracy",
+        "one cycle, by person, accuracy (one of two, uncorrected)",
         "identity.by_person.over_paper.frame_acc_gain": "The same, minus ResNet-18 by the paper's recipe",
         "folds.no_fakes.frame_auc_gain": "ResNet-18, blends in place of UADFV's fakes, by person, change in AUC",
         "folds.no_fakes.over_sharpness.frame_auc_gain": "ResNet-18 from blends alone minus sharpness, by person, AUC",
@@ -69,10 +76,14 @@ SECTIONS = {
         "folds.attack.bicubic.frame_auc_gain": "Fakes alone made 64 pixels small, back by bicubic, change in AUC",
         "folds.attack.fsrcnn.frame_auc_gain": "Fakes alone made 64 pixels small, back by FSRCNN, change in AUC",
         "folds.attack.no_fakes.fsrcnn.frame_auc_gain": "The same, back by FSRCNN, learned from blends alone",
+        "folds.attack.fsrcnn.miss_rate_change": "Fakes alone made 64 pixels small, back by FSRCNN, change in misses",
+        "folds.attack.no_fakes.fsrcnn.miss_rate_change": "The same, learned from blends alone, change in misses",
         "identity.frame_auc": "Distance to the mean training fake's face, nothing else learned, AUC of frames",
         "identity.frame_acc": "Distance to the mean training fake's face, accuracy of frames",
         "identity.by_person.frame_auc": "The same, each person judged by the fakes of others, AUC of frames",
         "identity.matched.one_cycle.frame_auc": "ResNet-18 of one cycle, by person, frames equally far away, AUC",
+        "identity.matched.paper.frame_auc": "The same by the paper's recipe",
+        "identity.matched.no_fakes.frame_auc": "The same, learned from blends alone",
         "headpose.by_person.shape_without_pose.frame_auc": "Face shape without pose, by person, AUC of frames",
         "folds.resnet.no_fakes.frame_auc": "ResNet-18 that learned from blends alone, by person, AUC of frames",
         "baselines.by_person.constant.frame_acc": "Baseline: one verdict for all frames, by person, accuracy of frames",
@@ -112,12 +123,12 @@ FACTS = {  # the names of recorded facts in words, in order
     "resnet_learning_rate": "its learning rate, chosen on validation",
     "resnet_epoch": "its epoch, chosen on validation",
     "trainings": "trainings of each network",
-    "tiny_imagenet_top1": "accuracy of the pre-trained ResNet-18 on held-out pictures of Tiny-ImageNet",
+    "tiny_imagenet_top1_18": "accuracy of the pre-trained ResNet-18 on held-out pictures of Tiny-ImageNet",
     "tiny_imagenet_top1_50": "accuracy of the pre-trained ResNet-50 there",
     "share_of_central_poses_that_the_default_solver_flips": "share of central poses that OpenCV's default solver flips",
 }
-SHARES = ("tiny_imagenet_top1", "tiny_imagenet_top1_50", "share_of_central_poses_that_the_default_solver_flips")
-KINDS = {"gain": "gain", "acc": "accuracy", "auc": "AUC"}  # by the end of an id
+SHARES = ("tiny_imagenet_top1_18", "tiny_imagenet_top1_50", "share_of_central_poses_that_the_default_solver_flips")
+KINDS = {"gain": "gain", "change": "gain", "acc": "accuracy", "auc": "AUC"}  # by the end of an id
 HEAD = ("Claim", "Paper", "This study", "95 % interval", "Verdict", "Precision")
 Row = tuple[str, str, str, str, str, str]
 
@@ -138,7 +149,7 @@ def sections(study_name: str, committed: bool = False, later: bool = True) -> di
 
 
 def _claim(name: str, row: dict) -> Row:
-    as_number = "{:.3f}".format if "auc" in row["id"] else _points if row["id"].endswith("gain") else _percent
+    as_number = "{:.3f}".format if "auc" in row["id"] else _points if row["id"].endswith(judging.CHANGES) else _percent
     paper = "" if row["paper"] is None else as_number(row["paper"])
     if row["id"] in judging.NO_EFFECT:
         paper = "no evident effect"

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 ACCURACY_MARGIN, EFFECT_MARGIN = 0.05, 0.02
 TRAINING_MARGIN = 0.10  # set after three of the nine combinations there; the other six check it
-TRAINED = ("resnet.", "system.", "no_fakes.", "gradcam.", "regions.", "first_weights.", "pretraining.")
+TRAINED = ("resnet.", "system.", "no_fakes.", "gradcam.", "regions.", "first_weights.", "native_price.")
 ONCE = ".one_cycle_50."  # by person, but trained once
 SYNTHETIC = "not compared (synthetic)"  # the paper's numbers are of real deepfakes
+CHANGES = ("gain", "miss_rate_change")  # the ends of ids of differences, which are compared with zero
 NO_EFFECT = (  # the paper: "no evident effect"
     *("sr.native.frame_acc_gain", "folds.sr.native.frame_acc_gain", "folds.sr.paper.native.frame_acc_gain"),
 )
@@ -25,8 +26,8 @@ NO_EFFECT = (  # the paper: "no evident effect"
 ACCURACIES = {"resnet": 0.949, "headpose.paper": 0.501, "system": 0.955}
 # Branches that repeat one of them; "folds." has everybody's videos, in folds by person.
 LIKE = {branch: branch for branch in ACCURACIES}
-LIKE |= dict.fromkeys(("resnet.best_on_test", "pretraining.paper_recipe"), "resnet")
-LIKE |= {f"first_weights.{start}": "resnet" for start in ("imagenet", "tiny_50", "tiny_50_224")}
+LIKE |= dict.fromkeys(("resnet.best_on_test", "resnet.one_cycle"), "resnet")
+LIKE |= {f"first_weights.{start}": "resnet" for start in ("imagenet", "tiny_18", "tiny_50", "tiny_50_224")}
 LIKE |= {
     f"folds.{name}": name.partition(".")[0]
     for name in ("resnet.paper", "resnet.one_cycle", "resnet.one_cycle_50", "system.paper")
@@ -45,8 +46,10 @@ def verdict(row: dict, synthetic: bool = False) -> str:
     claimed = paper is not None or row["id"] in NO_EFFECT
     if synthetic and claimed:
         return SYNTHETIC
-    if row["id"].endswith("gain"):
+    if row["id"].endswith(CHANGES):
         found = _effect(low, high, beyond(row["id"]))
+        if not row["id"].endswith("gain"):  # more misses are no gain
+            return {"a gain": "a rise", "a loss": "a fall"}.get(found, found)
         if row["id"] in NO_EFFECT:
             return f"{'not compatible' if found in ('a gain', 'a loss') else 'compatible'}: {found}"
         return found if paper is None else f"{_compared(low, high, paper)}; {found}"
@@ -66,8 +69,9 @@ def beyond(key: str) -> float:
 
 
 def side(outcome: str) -> int:
-    """1 for a verdict above chance or a gain, -1 for one below chance or a loss, 0 for all that tell neither."""
-    return {"above chance": 1, "a gain": 1, "below chance": -1, "a loss": -1}.get(outcome, 0)
+    """1 for a verdict above chance or a gain or rise, -1 for the opposite of these, 0 for all that tell neither."""
+    higher, lower = ("above chance", "a gain", "a rise"), ("below chance", "a loss", "a fall")
+    return (outcome in higher) - (outcome in lower)
 
 
 def _compared(low: float, high: float, paper: float) -> str:
@@ -82,9 +86,9 @@ def _effect(low: float, high: float, edge: float) -> str:
 
 
 def precision(row: dict) -> str:
-    """Half the interval's width in points, and whether it is within the margin; empty but for accuracy and AUC."""
-    if not row["id"].removesuffix("_gain").endswith(("acc", "auc")):
+    """Half the interval's width in points, and whether it is within the margin; empty but for shares and AUCs."""
+    if not row["id"].removesuffix("_gain").endswith(("acc", "auc", "forced_choice", "miss_rate", "miss_rate_change")):
         return ""
     half = round((row["high"] - row["low"]) / 2, 3)
-    margin = EFFECT_MARGIN if row["id"].endswith("gain") else ACCURACY_MARGIN
+    margin = EFFECT_MARGIN if row["id"].endswith(CHANGES) else ACCURACY_MARGIN
     return f"±{100 * half:.1f} points, {'precise' if half <= margin else 'imprecise'}"

@@ -116,6 +116,12 @@ def bootstrap(table: pd.DataFrame, statistic: Statistic, resamples: int, seed: i
     return statistic(table["label"].to_numpy(), table["p_fake"].to_numpy(), weights[1:], people)
 
 
+def once(table: pd.DataFrame, statistic: Statistic) -> float:
+    """The statistic of the table as it is, each person counted once."""
+    codes, names = pd.factorize(table["person"])
+    return float(statistic(table["label"].to_numpy(), table["p_fake"].to_numpy(), np.ones((1, len(names))), codes)[0])
+
+
 def _drawn(people: pd.Series, resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Each row's person, numbered from 0, and how often each counts: (resamples + 1, people), first once each."""
     codes, names = pd.factorize(people)

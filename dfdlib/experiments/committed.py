@@ -26,8 +26,10 @@ from dfdlib.experiments import (
     fold_scores,
     identity,
     landmark_scores,
+    native_price,
     swapped_region,
     transfer,
+    without_fakes,
 )
 
 STUDIES = ("uadfv", "embedded")
@@ -47,10 +49,8 @@ def _identity(study: Study) -> dict[str, Estimate]:
     table, templates = _table(study, "identity"), _table(study, "identity_templates")
     found = identity.numbers(table, templates, study.bootstrap)
     if _is_there(study, "person_folds"):
-        scored = fold_scores.tables(study.name, "one_cycle", "native")[0]
-        near = identity.with_distance(scored, table, "by person")
         found |= fold_rows.over_networks(study, identity.scores(table, "by person"))
-        found["identity.matched.one_cycle.frame_auc"] = identity.matched(near, study.bootstrap)
+        found |= fold_rows.equally_far(study, table)
     return found
 
 
@@ -75,6 +75,8 @@ SOURCES: dict[str, Callable[[Study], dict[str, Estimate]]] = {
     "scores": _scores,
     "person_folds": fold_rows.rows,
     "first_weights": _first_weights,
+    native_price.TABLE: lambda study: native_price.gains(_table(study, native_price.TABLE), study.bootstrap),
+    without_fakes.TABLE: lambda study: without_fakes.gains(_table(study, without_fakes.TABLE), study.bootstrap),
     "face_regions": lambda study: face_regions.by_id(_table(study, "face_regions"), study.bootstrap),
     "identity": _identity,
     "baselines": _baselines,

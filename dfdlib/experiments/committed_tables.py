@@ -11,7 +11,7 @@ from dfdlib.core import paths
 from dfdlib.core.studies import Study
 from dfdlib.evaluation import results
 from dfdlib.evaluation.results import committed_table
-from dfdlib.experiments import comparisons, fold_scores, one_verdict, resolution, transfer
+from dfdlib.experiments import comparisons, fold_scores, one_verdict, resolution, transfer, without_fakes
 
 # The rows of three tables whose scores were kept: the row's name, and the branch in results/scores.
 COMPARED = {
@@ -25,6 +25,8 @@ TRANSFERRED = {
     "ResNet, one cycle": "resnet.one_cycle",
     "head pose (Yang et al.)": "headpose.yang",
 }
+# The same of results/no_fakes: the row's name, and the recipe there; the first training is in the table transfer.
+LEARNED = {"ResNet-18, one cycle": "one_cycle", "ResNet-18, no fakes seen": "no_fakes"}
 SETUP = ["feature", "gamma", "placed"]
 DETECTOR = {"network": "resnet", "head pose": "headpose", "mean of both": "p_fake"}  # columns of detector_scores
 
@@ -47,14 +49,18 @@ def _leak(study: Study) -> pd.DataFrame:
 
 
 def _transfer(study: Study) -> pd.DataFrame:
-    tested, names = _tested(study), ["network", "learned", "tested"]
+    tested, both = _tested(study), without_fakes.with_p_fake(committed_table(study.name, without_fakes.TABLE))
+    both = both[both["seed"] == study.seed]
+    scored = {(network, study.name): tested[branch] for network, branch in TRANSFERRED.items()}
+    for network, recipe in LEARNED.items():
+        parts = both[both["recipe"] == recipe].groupby("tested", sort=False)
+        scored |= {(network, name): part.reset_index(drop=True) for name, part in parts}
     rows = [
-        dict(zip(names, (network, study.name, study.name), strict=True))
-        | {"intervals": results.PRESENT_RULE}
-        | transfer.test_row(tested[branch], study.bootstrap)
-        for network, branch in TRANSFERRED.items()
+        {"network": network, "learned": study.name, "tested": name, "intervals": results.PRESENT_RULE}
+        | transfer.test_row(table, study.bootstrap)
+        for (network, name), table in scored.items()
     ]
-    return _with(committed_table(study.name, "transfer"), names, rows)
+    return _with(committed_table(study.name, "transfer"), ["network", "learned", "tested"], rows)
 
 
 def _detector(study: Study) -> pd.DataFrame:

@@ -44,6 +44,8 @@ class Start:
 STARTS = {  # by the name in the table
     "imagenet": Start("efficientnet_lite0", "imagenet"),
     "random": Start("efficientnet_lite0"),
+    "tiny_18": Start("resnet18", TINY),
+    "random_18": Start("resnet18"),
     "tiny_50": Start("resnet50", TINY, trainings=1),
     "random_50": Start("resnet50", trainings=1),
     "tiny_50_224": Start("resnet50", TINY, fine=True, trainings=1),
@@ -51,10 +53,17 @@ STARTS = {  # by the name in the table
     "dlib_trained": Start(dlib_network.NAME, DLIB, rate=0.001),
 }
 FIXED = ("imagenet", "random")  # whose features are also read as they are
-GAINS = (("imagenet", "random"), ("tiny_50", "random_50"), ("tiny_50_224", "tiny_50"))  # of the first over the second
+GAINS = {  # of the first over the second, in words
+    ("imagenet", "random"): "EfficientNet-Lite0: ImageNet over random",
+    ("tiny_18", "random_18"): "ResNet-18: Tiny-ImageNet over random",
+    ("tiny_50", "random_50"): "ResNet-50: Tiny-ImageNet over random",
+    ("tiny_50_224", "tiny_50"): "ResNet-50, Tiny-ImageNet: 224 over 112 px",
+}
 WORDS = {  # of every name in the table
     "imagenet": "EfficientNet-Lite0, ImageNet",
     "random": "EfficientNet-Lite0, random",
+    "tiny_18": "ResNet-18, Tiny-ImageNet",
+    "random_18": "ResNet-18, random",
     "tiny_50": "ResNet-50, Tiny-ImageNet",
     "random_50": "ResNet-50, random",
     "tiny_50_224": "ResNet-50, Tiny-ImageNet, 224 px",
@@ -128,16 +137,19 @@ def by_training(table: pd.DataFrame) -> pd.Series:
 
 
 def for_figure(table: pd.DataFrame, resamples: int) -> pd.DataFrame:
-    """Accuracy of frames of each start, columns start, training, value, low, high: first the mean, with its interval.
+    """Accuracy of frames of each start, and the gains of GAINS: columns kind, start, training, value, low, high.
 
-    The rows of single trainings have no interval.
+    `kind` is "accuracy" or "gain". Of a start the mean comes first, with its interval; the rows of single trainings
+    have none. What the table has no trainings of is left out.
     """
     each, found, rows = by_training(table), estimates(table, resamples), []
     for name in (name for name in WORDS if f"{name}.frame_acc" in found):
         mean = found[f"{name}.frame_acc"]
-        rows.append((WORDS[name], "mean", mean.value, mean.low, mean.high))
-        rows += [(WORDS[name], str(seed), value, np.nan, np.nan) for seed, value in each[name].items()]
-    return pd.DataFrame(rows, columns=["start", "training", "value", "low", "high"])
+        rows.append(("accuracy", WORDS[name], "mean", mean.value, mean.low, mean.high))
+        rows += [("accuracy", WORDS[name], str(seed), value, np.nan, np.nan) for seed, value in each[name].items()]
+    gains = {words: found.get(f"{ours}.frame_acc_gain") for (ours, _), words in GAINS.items()}
+    rows += [("gain", words, "mean", gain.value, gain.low, gain.high) for words, gain in gains.items() if gain]
+    return pd.DataFrame(rows, columns=["kind", "start", "training", "value", "low", "high"])
 
 
 def record(study: Study) -> dict[str, Estimate]:
@@ -165,7 +177,7 @@ def _pre_trained(study: Study, network: ResNetParams) -> ResNetParams:
     """The network with its weights from Tiny-ImageNet, a training of some hours; its accuracy there is noted."""
     own = replace(study, resnet=replace(study.resnet, arch=network.arch))
     weights, top1 = pretraining.tiny_imagenet(own, pretraining.archive())
-    results.note(study.name, tiny_imagenet_top1_50=round(top1, 3))
+    results.note(study.name, **{f"tiny_imagenet_top1_{network.arch.removeprefix('resnet')}": round(top1, 3)})
     return _with(network, weights)
 
 

@@ -15,7 +15,7 @@ from dfdlib.core.studies import Study
 from dfdlib.data import uadfv
 from dfdlib.evaluation import intervals, metrics, results
 from dfdlib.evaluation.intervals import Estimate
-from dfdlib.experiments import fold_scores
+from dfdlib.experiments import fold_scores, identity
 from dfdlib.experiments.fold_scores import SIDES, tables
 
 ATTACK_SIDE = 64  # of the attack's rows: half a crop, as FSRCNN then enlarges to its full size
@@ -89,6 +89,16 @@ def over_networks(study: Study, distance: pd.DataFrame, committed: bool = True) 
         more = metrics.difference([plain] * len(trained), trained, "acc", "frames", study.bootstrap)
         found[f"identity.by_person.over_{recipe}.frame_acc_gain"] = more
     return found
+
+
+def equally_far(study: Study, distances: pd.DataFrame, committed: bool = True) -> dict[str, Estimate]:
+    """AUC of each way of learning among frames equally far from the fakes' face; `distances` of `identity.measure`."""
+    found = {}
+    for recipe in ("paper", "one_cycle", "no_fakes"):
+        trained = tables(study.name, recipe, "native", committed)
+        near = [identity.with_distance(scored, distances, "by person") for scored in trained]
+        found[f"identity.matched.{recipe}.frame_auc"] = identity.matched(near, study.bootstrap)
+    return {key: number for key, number in found.items() if number is not None}
 
 
 def _estimate(scored: Sequence[pd.DataFrame], key: str, resamples: int) -> Estimate:

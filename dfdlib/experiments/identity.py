@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -161,17 +162,19 @@ def record(study: Study, table: pd.DataFrame, templates: pd.DataFrame) -> dict[s
     return {key: results.record(study.name, key, estimate) for key, estimate in found.items()}
 
 
-def matched(table: pd.DataFrame, resamples: int, seed: int = 0) -> Estimate | None:
-    """AUC among real and fake frames that are equally far (columns label, person, distance, p_fake).
+def matched(trainings: Sequence[pd.DataFrame], resamples: int, seed: int = 0) -> Estimate | None:
+    """AUC among real and fake frames that are equally far (columns label, person, distance, p_fake), mean of trainings.
 
     Only a real and a fake frame in the same BIN of distance are compared, so that the distance itself is worth about
-    0.5. None where the bins that hold both classes show one person only, or nobody.
+    0.5. None where the bins that hold both classes show one person only, or nobody. The tables have the same frames in
+    the same order.
     """
-    place = (table["distance"] / BIN).astype(int)
-    chosen = table[table.groupby(place)["label"].transform("nunique") == 2]
-    if chosen["person"].nunique() < 2:
+    place = (trainings[0]["distance"] / BIN).astype(int)
+    both = trainings[0].groupby(place)["label"].transform("nunique") == 2
+    chosen = [table[both] for table in metrics.each(trainings)]
+    who, bins = chosen[0]["person"], place[both].to_numpy()
+    if who.nunique() < 2:
         return None
-    bins = place[chosen.index].to_numpy()
 
     def area(labels: np.ndarray, p_fake: np.ndarray, weights: np.ndarray, people: np.ndarray) -> np.ndarray:
         count, higher, pairs = weights.shape[1], 0.0, 0.0
@@ -182,11 +185,10 @@ def matched(table: pd.DataFrame, resamples: int, seed: int = 0) -> Estimate | No
             pairs = pairs + (weights @ fakes) * (weights @ reals)
         return np.divide(higher, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
 
-    codes, names = pd.factorize(chosen["person"])
-    value = area(chosen["label"].to_numpy(), chosen["p_fake"].to_numpy(), np.ones((1, len(names))), codes)[0]
-    draws = metrics.bootstrap(chosen, area, resamples, seed)
-    low, high = intervals.share_interval(float(value), draws, chosen["person"])
-    return Estimate(float(value), low, high, len(chosen), "frames", len(names), chance=0.5)
+    values = np.array([metrics.once(table, area) for table in chosen])
+    draws = np.mean([metrics.bootstrap(table, area, resamples, seed) for table in chosen], axis=0)
+    low, high = intervals.share_interval(float(values.mean()), draws, who, values)
+    return Estimate(float(values.mean()), low, high, len(who), "frames", who.nunique(), len(chosen), chance=0.5)
 
 
 def overlap(table: pd.DataFrame) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -20,6 +21,9 @@ from dfdlib.faces.frames import COLUMNS, FrameSet
 from dfdlib.headpose import pose_features, worldmodel
 from dfdlib.resnet import classifier, finetune
 from dfdlib.superres import enlarging, lr_hr
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 WAYS = ("as small as it is", "nearest", "bicubic", "FSRCNN")
 PARTS = ("test only", "train and test", "head pose")  # whose scores are kept
@@ -84,22 +88,26 @@ def _measured(
     face: FaceParams,
 ) -> dict[str, np.ndarray]:
     """For test crops: p_fake of the network as it is and with a last layer trained on such crops, PSNR, landmarks."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     weights, params, sr_weights, sr_params = nets
     enlarger, network = enlarging.load_fsrcnn(sr_weights, sr_params), finetune.network(weights, params)
     learned, seen = (np.stack([degraded(crop, cell, enlarger) for crop in crops]) for crops in (trained[0], tested))
     (x, _), (features, logits) = (classifier.features_and_logits(network, crops, params) for crops in (learned, seen))
-    last_layer = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(x, trained[1])
     pairs = ([lr_hr.luminance(crop) for crop in pair] for pair in zip(seen, tested, strict=True))
     return {
         "test only": classifier.p_fake(logits),
-        "train and test": last_layer.predict_proba(features)[:, 1],
+        "train and test": refitted(x, trained[1]).predict_proba(features)[:, 1],
         "psnr": np.array([lr_hr.psnr(*pair) for pair in pairs]),
         "points": landmarks_on_crops(seen, cell, face),
     }
+
+
+def refitted(features: np.ndarray, labels: np.ndarray) -> Pipeline:
+    """A logistic regression on standardized features (N, F), in place of the network's last layer."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(features, labels)
 
 
 def measure_cells(study: Study, found: FrameSet) -> dict[Cell, dict[str, np.ndarray]]:

@@ -24,6 +24,7 @@ PANELS = {  # of a forest, by kind: the axis' label, the factor of the numbers, 
     "AUC": ("AUC", 1, 0.5),
     "gain": ("gain, points of accuracy or hundredths of AUC", 100, 0),
     "slope": ("slope, or share", 1, 0),
+    "verdicts": ("share of the verdicts, per cent", 100, 0),
 }
 LINES = ("0.15", FOURTH, THIRD)  # of what is neither real nor fake
 

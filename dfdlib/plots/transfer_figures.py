@@ -71,52 +71,81 @@ def _panel(axis: Axes, found: pd.DataFrame, y: dict[tuple[str, str], float]) -> 
     axis.set_xlabel("AUC of frames" if known else "share called fake", fontsize=9)
 
 
-def recipes(table: pd.DataFrame) -> Figure:
-    """Curves of the shipped detector's recipes over the pairs seen: training loss, and AUC on validation.
+def recipes(table: pd.DataFrame, panels: dict[str, str], aims: dict[str, float]) -> Figure:
+    """Curves of the shipped detector's recipes over the pairs seen, a panel for each column of `panels`.
 
-    table: a row an epoch, columns recipe, seed, pairs, train_loss, auc_uadfv and macro_auc. Of each recipe the seed
-    that comes first is thick.
+    table: a row an epoch, columns recipe, seed, pairs and those of `panels`, which has the titles: an even number of
+    them. Of each recipe the seed that comes first is thick. `aims`, by column: what the test part was to reach.
     """
-    fig, axes = canvas.grid(1, 3, 11, 3.6)
-    panels = {"train_loss": "training loss", "auc_uadfv": "AUC on validation, UADFV"}
-    panels |= {"macro_auc": "mean AUC on validation"}
+    fig, axes = canvas.grid(2, len(panels) // 2, 9.0, 7.2)
+    by_recipe = table.groupby("recipe", sort=False)
     styles = list(zip((REAL, FAKE, canvas.THIRD, canvas.FOURTH, "black"), "osD^v", strict=True))
-    for axis, (column, title) in zip(axes[0], panels.items(), strict=True):
-        by_recipe = table.groupby("recipe", sort=False)
+    for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
         for (name, rows), (colour, marker) in zip(by_recipe, styles[: len(by_recipe)], strict=True):
-            for seed, run in rows.groupby("seed", sort=False):
-                thick = seed == rows["seed"].iloc[0]
-                style = {"marker": marker, "ms": 4, "label": name} if thick else {"lw": 0.8, "alpha": 0.7}
-                axis.plot(run["pairs"] / 1000, run[column], color=colour, **style)
-        axis.set(title=title, xlabel="pairs seen, thousands", xscale="log")
+            _runs(axis, rows, column, {"color": colour}, {"marker": marker, "ms": 4, "label": name})
+        axis.set(xlabel="pairs seen, thousands", xscale="log")
+        axis.set_title(title, fontsize=10)
         axis.set_xticks(PAIRS, PAIRS)
         axis.minorticks_off()
-    axes[0, 2].legend(fontsize=8, loc="lower right")
+        if column in aims:
+            _aim(axis, aims[column])
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=9)
     return fig
 
 
+def _runs(axis: Axes, rows: pd.DataFrame, column: str, style: dict, first: dict) -> None:
+    for seed, run in rows.groupby("seed", sort=False):
+        own = first if seed == rows["seed"].iloc[0] else {"lw": 0.8, "alpha": 0.7}
+        axis.plot(run["pairs"] / 1000, run[column], **style, **own)
+
+
+def _aim(axis: Axes, aim: float) -> None:
+    """A line with its name at the left, where the curves are low."""
+    axis.axhline(aim, color="0.4", lw=1, ls="--", zorder=1)
+    axis.margins(y=0.09)  # room for the name above the highest line
+    words, place = f"aim on the test part, {aim:.2f}", axis.get_yaxis_transform()
+    axis.text(0.01, aim, words, transform=place, va="bottom", fontsize=8, color="0.25")
+
+
 def starts(rows: pd.DataFrame, paper: float, chance: float) -> Figure:
-    """Accuracy by initial weights (`first_weights.for_figure`): a ring for each training, a dot at the mean.
+    """Accuracy by initial weights, and below it their gains (`first_weights.for_figure`), with 95 % intervals."""
+    accuracy, gains = (rows[rows["kind"] == kind] for kind in ("accuracy", "gain"))
+    heights = [part["start"].nunique() + 0.6 for part in (accuracy, gains) if len(part)]
+    with plt.rc_context(canvas.STYLE):
+        size = (9.0, 0.38 * sum(heights) + 0.6 * len(heights) + 0.7)
+        fig, axes = plt.subplots(len(heights), figsize=size, squeeze=False, height_ratios=heights)
+    _accuracies(axes[0, 0], accuracy, paper, chance)
+    if len(gains):
+        _means(axes[1, 0], gains, list(gains["start"])[::-1])
+        axes[1, 0].axvline(0, color="0.6", lw=1)
+        axes[1, 0].set_xlabel("gain in accuracy of frames, percentage points")
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=9)
+    return fig
+
+
+def _accuracies(axis: Axes, rows: pd.DataFrame, paper: float, chance: float) -> None:
+    """A dot at the mean of each start, and a ring for each training.
 
     Lines: the paper's accuracy, and the share of the larger class. A ring that is a start's only one is left out.
     """
     names = list(dict.fromkeys(rows["start"]))[::-1]
-    fig, axis = canvas.single(9.0, 0.4 * len(names) + 1.3)
     means, each = (rows[(rows["training"] == "mean") == mean] for mean in (True, False))
-    y = means["start"].map(names.index)
-    ends = [means["value"] - means["low"], means["high"] - means["value"]]
-    axis.errorbar(means["value"], y, xerr=ends, fmt="o", ms=5, color="0.15", capsize=3, label="mean, 95 % interval")
+    _means(axis, means, names)
     several = each[each["start"].duplicated(keep=False)]
     where = several["start"].map(names.index) + 0.25
     axis.plot(several["value"], where, "o", mfc="none", ms=6, color=REAL, label="one training")
     axis.axvline(paper, color=FAKE, ls="--", lw=1.5, label=f"the paper, {100 * paper:.1f} %")
     axis.axvline(chance, color="0.6", lw=1, label=f"the larger class, {100 * chance:.1f} %")
-    axis.set_yticks(range(len(names)), names)
-    axis.set(xlim=(min(0.4, rows["low"].min()) - 0.02, 1.01), ylim=(-0.6, len(names) - 0.3))
-    canvas.per_cent(axis)
+    axis.set_xlim(min(0.4, rows["low"].min()) - 0.02, 1.01)
     axis.set_xlabel("accuracy of frames, per cent")
-    fig.legend(loc="outside upper center", ncols=4, fontsize=9)
-    return fig
+
+
+def _means(axis: Axes, means: pd.DataFrame, names: list[str]) -> None:
+    y, ends = means["start"].map(names.index), [means["value"] - means["low"], means["high"] - means["value"]]
+    axis.errorbar(means["value"], y, xerr=ends, fmt="o", ms=5, color="0.15", capsize=3, label="mean, 95 % interval")
+    axis.set_yticks(range(len(names)), names)
+    axis.set_ylim(-0.6, len(names) - 0.3)
+    canvas.per_cent(axis)
 
 
 def ablation(table: pd.DataFrame, columns: dict[str, str]) -> Figure:

@@ -38,7 +38,7 @@ class How:
     noise: float = 0.15
     jpeg: float = 0.75
     quality: tuple[int, int] = (30, 100)
-    soft_real: float = 0.2  # chance that the real face alone is shrunk or blurred: softness is no sign of a blend
+    soft_real: float = 0.2  # chance that the real face alone is shrunk and enlarged: softness is no sign of a blend
 
 
 Pair = tuple[np.ndarray, np.ndarray]  # a square uint8 RGB (s, s, 3) and landmarks (68, 2) in its pixels

@@ -48,6 +48,11 @@ def _other(recipe: Recipe, **changes: object) -> Recipe:
     return replace(recipe, how=replace(recipe.how, **changes))
 
 
+def _without(source: str) -> Recipe:
+    """The recipe without the faces of a source, so that validation on it is on a source never learned from."""
+    return replace(OURS, shares=tuple((name, 0.0 if name == source else share) for name, share in OURS.shares))
+
+
 NONE_PASTED = _other(OURS, pasted=0.0)  # shipped before
 FIRST = ("conv_stem", "bn1", "blocks.0.", "blocks.1.")  # layers that take half of the time
 LARGER = replace(OURS.network, input_size=160)
@@ -66,6 +71,9 @@ ABLATION = {
     "no real face softened": _other(OURS, soft_real=0.0),
     "no margin": _other(OURS, margin=(-0.08, 0.08)),
     "160 px": replace(_other(OURS, size=160), network=LARGER),
+    "UADFV's faces left out": _without("uadfv"),
+    "LFW's faces left out": _without("lfw"),
+    "CelebA's faces left out": _without("celeba"),
 }
 
 
@@ -196,17 +204,21 @@ def compared(study: Study, on_epoch: training.OnEpoch) -> Iterator[str]:
 def ablated(study: Study, on_epoch: training.OnEpoch) -> Iterator[str]:
     """Train each of ABLATION, OURS with SEEDS seeds, others with ABLATION_SEEDS; score validation alone.
 
-    OURS is also scored in the mean with the head pose. Yields the lines to print.
+    OURS is also scored in the mean with the head pose. The curves go to the table detector_ablation_curves. Yields the
+    lines to print.
     """
-    by_pose, rows = _by_pose(study), []
+    by_pose, rows, curves = _by_pose(study), [], []
     for name, recipe in ABLATION.items():
         seeds = range(1, 1 + (SEEDS if recipe is OURS else ABLATION_SEEDS))
-        tables = {seed: train(study, recipe, seed, on_epoch).validation for seed in seeds}
+        trained = [train(study, recipe, seed, on_epoch) for seed in seeds]
+        curves += [one.history.drop(columns="seconds").assign(recipe=name, seed=one.seed) for one in trained]
+        tables = {one.seed: one.validation for one in trained}
         rows += [{"recipe": name, "seed": seed} | judged.summary(scores) for seed, scores in tables.items()]
         if recipe is OURS:
             about = f"{name}, {WITH_POSE}"
             both = {seed: _mean(scores, by_pose) for seed, scores in tables.items()}
             rows += [{"recipe": about, "seed": seed} | judged.summary(scores) for seed, scores in both.items()]
+    results.write_table(study.name, "detector_ablation_curves", pd.concat(curves))
     yield results.write_table(study.name, "detector_ablation", pd.DataFrame(rows)).round(3).T.to_string()
 
 
