@@ -237,7 +237,7 @@ def test_frames_of_one_person_are_not_independent_witnesses() -> None:
 
 @pytest.mark.parametrize(("statistic", "unit"), simulated_coverage.WHAT)
 @pytest.mark.parametrize("who", [*simulated_coverage.PEOPLE][::3])
-@pytest.mark.parametrize("detector", ["weak", "strong"])
+@pytest.mark.parametrize("detector", ["weak", "strong", "leaning by clip"])
 def test_the_interval_covers_the_truth(statistic: str, unit: str, who: str, detector: str) -> None:
     """Of 150 simulated test parts; of 1000, in benchmarks/coverage.md."""
     covered = simulated_coverage.of_score(statistic, unit, who, detector, 150)

@@ -77,6 +77,12 @@ def test_a_number_is_kept_with_its_interval_and_verdict() -> None:
         ("resnet.gru.frame_auc", 0.59, 0.8, None, "not told from chance", "±10.5 points, imprecise"),
         ("resnet.gru.frame_auc", 0.61, 0.8, None, "above chance", "±9.5 points, imprecise"),
         ("a.frame_auc_gain", -0.05, 0.01, None, "inconclusive", "±3.0 points, imprecise"),
+        ("folds.attack.fsrcnn.miss_rate_change", 0.03, 0.09, None, "a rise", "±3.0 points, imprecise"),
+        ("folds.attack.fsrcnn.miss_rate_change", -0.09, -0.03, None, "a fall", "±3.0 points, imprecise"),
+        ("folds.attack.fsrcnn.miss_rate_change", -0.01, 0.01, None, "at most 2 points", "±1.0 points, precise"),
+        ("folds.attack.fsrcnn.miss_rate_change", -0.05, 0.05, None, "inconclusive", "±5.0 points, imprecise"),
+        ("folds.attack.fsrcnn.miss_rate", 0.1, 0.3, None, "", "±10.0 points, imprecise"),
+        ("a.forced_choice", 0.9, 0.96, None, "", "±3.0 points, precise"),
         ("a.frame_auc", 0.55, 0.75, None, "above chance", "±10.0 points, imprecise"),
         ("a.frame_auc", 0.45, 0.75, None, "not told from chance", "±15.0 points, imprecise"),
         ("a.frame_auc", 0.25, 0.45, None, "below chance", "±10.0 points, imprecise"),
@@ -439,3 +445,9 @@ def test_the_table_of_notebook_05_does_not_wait_for_07() -> None:
     assert table(later=False) == before != table()
     source = (paths.notebooks() / "05_combined_evaluation.ipynb").read_text()
     assert "markdown_table(cfg.name, committed=False, later=False)" in source
+
+
+def test_the_side_of_a_verdict() -> None:
+    assert [judging.side(word) for word in ("above chance", "a gain", "a rise")] == [1, 1, 1]
+    assert [judging.side(word) for word in ("below chance", "a loss", "a fall")] == [-1, -1, -1]
+    assert [judging.side(word) for word in ("inconclusive", "compatible", "at most 2 points", "")] == [0] * 4

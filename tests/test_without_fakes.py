@@ -69,7 +69,8 @@ def test_both_recipes_are_trained_with_the_same_seeds_on_the_same_frames(asked) 
     ]
     assert all(given is frames for *_, given in asked)
     assert list(found) == without_fakes.COLUMNS and len(found) == 2 * 2 * (16 + 8 + 8)
-    assert list(without_fakes.gains(found, 50)) == ["no_fakes.own.frame_auc_gain"], "others have no AUC"
+    ids = [f"no_fakes.own.{name}" for name in ("frame_auc_gain", "no_fakes.frame_auc", "one_cycle.frame_auc")]
+    assert list(without_fakes.numbers(found, 50)) == ids, "others have no AUC"
 
 
 def test_a_gain_is_without_fakes_minus_with_and_the_mean_over_trainings(asked) -> None:
@@ -81,9 +82,11 @@ def test_a_gain_is_without_fakes_minus_with_and_the_mean_over_trainings(asked) -
     gain = found["no_fakes.own.frame_auc_gain"]
     assert gain.value == pytest.approx((tied[2] + tied[3]) / 2 - (tied[0] + tied[1]) / 2)
     assert (gain.n, gain.people, gain.trainings) == (16, 8, 2) and gain.low < gain.value < gain.high
-    assert results.rows("tiny")[0]["id"] == "no_fakes.own.frame_auc_gain"
+    levels = [found[f"no_fakes.own.{recipe}.frame_auc"].value for recipe in ("no_fakes", "one_cycle")]
+    assert levels == pytest.approx([1 - (tied[0] + tied[1]) / 2, 1 - (tied[2] + tied[3]) / 2])
+    assert {row["id"] for row in results.rows("tiny")} == {*found}
     written = pd.read_csv(paths.results("tiny") / "no_fakes" / "tiny.csv")
-    again = without_fakes.gains(written, STUDY.bootstrap)
+    again = without_fakes.numbers(written, STUDY.bootstrap)
     assert again == found, "the gains follow from the table on disk"
 
 
@@ -100,7 +103,9 @@ def test_scores_next_to_zero_keep_their_order(asked, monkeypatch) -> None:
 
 
 def test_the_committed_gains_follow_from_the_committed_scores() -> None:
-    found = without_fakes.gains(results.committed_table("uadfv", without_fakes.TABLE), studies.load("uadfv").bootstrap)
+    found = without_fakes.numbers(
+        results.committed_table("uadfv", without_fakes.TABLE), studies.load("uadfv").bootstrap
+    )
     assert {"no_fakes.uadfv.frame_auc_gain", "no_fakes.embedded-easy.frame_auc_gain"} <= {*found}
     rows = {row["id"]: row for row in results.rows("uadfv", committed=True)}
     for key, number in found.items():

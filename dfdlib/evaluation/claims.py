@@ -68,7 +68,7 @@ SECTIONS = {
     },
     "What the scores mean": {
         "identity.by_person.over_one_cycle.frame_acc_gain": "Distance to the mean fake's face minus the ResNet-18 of "
-        "one cycle, by person, accuracy (one of two, uncorrected)",
+        "one cycle, by person, accuracy (one of two comparisons, uncorrected)",
         "identity.by_person.over_paper.frame_acc_gain": "The same, minus ResNet-18 by the paper's recipe",
         "folds.no_fakes.frame_auc_gain": "ResNet-18, blends in place of UADFV's fakes, by person, change in AUC",
         "folds.no_fakes.over_sharpness.frame_auc_gain": "ResNet-18 from blends alone minus sharpness, by person, AUC",
@@ -78,11 +78,12 @@ SECTIONS = {
         "folds.attack.no_fakes.fsrcnn.frame_auc_gain": "The same, back by FSRCNN, learned from blends alone",
         "folds.attack.fsrcnn.miss_rate_change": "Fakes alone made 64 pixels small, back by FSRCNN, change in misses",
         "folds.attack.no_fakes.fsrcnn.miss_rate_change": "The same, learned from blends alone, change in misses",
+        "folds.attack.no_fakes.bicubic.miss_rate_change": "The same, back by bicubic, change in misses",
         "identity.frame_auc": "Distance to the mean training fake's face, nothing else learned, AUC of frames",
         "identity.frame_acc": "Distance to the mean training fake's face, accuracy of frames",
         "identity.by_person.frame_auc": "The same, each person judged by the fakes of others, AUC of frames",
         "identity.matched.one_cycle.frame_auc": "ResNet-18 of one cycle, by person, frames equally far away, AUC",
-        "identity.matched.paper.frame_auc": "The same by the paper's recipe",
+        "identity.matched.paper.frame_auc": "The same, by the paper's recipe",
         "identity.matched.no_fakes.frame_auc": "The same, learned from blends alone",
         "headpose.by_person.shape_without_pose.frame_auc": "Face shape without pose, by person, AUC of frames",
         "folds.resnet.no_fakes.frame_auc": "ResNet-18 that learned from blends alone, by person, AUC of frames",

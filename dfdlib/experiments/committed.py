@@ -76,7 +76,7 @@ SOURCES: dict[str, Callable[[Study], dict[str, Estimate]]] = {
     "person_folds": fold_rows.rows,
     "first_weights": _first_weights,
     native_price.TABLE: lambda study: native_price.gains(_table(study, native_price.TABLE), study.bootstrap),
-    without_fakes.TABLE: lambda study: without_fakes.gains(_table(study, without_fakes.TABLE), study.bootstrap),
+    without_fakes.TABLE: lambda study: without_fakes.numbers(_table(study, without_fakes.TABLE), study.bootstrap),
     "face_regions": lambda study: face_regions.by_id(_table(study, "face_regions"), study.bootstrap),
     "identity": _identity,
     "baselines": _baselines,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from dfdlib.core import paths
+from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import Study
 from dfdlib.evaluation import results
 from dfdlib.evaluation.results import committed_table
@@ -53,7 +54,8 @@ def _transfer(study: Study) -> pd.DataFrame:
     both = both[both["seed"] == study.seed]
     scored = {(network, study.name): tested[branch] for network, branch in TRANSFERRED.items()}
     for network, recipe in LEARNED.items():
-        parts = both[both["recipe"] == recipe].groupby("tested", sort=False)
+        # Of the rendered fakes the table has the easy ones alone.
+        parts = both[(both["recipe"] == recipe) & (both["tested"] != "embedded")].groupby("tested", sort=False)
         scored |= {(network, name): part.reset_index(drop=True) for name, part in parts}
     rows = [
         {"network": network, "learned": study.name, "tested": name, "intervals": results.PRESENT_RULE}
@@ -93,9 +95,12 @@ def _gains(study: Study) -> pd.DataFrame:
 
 
 def _with(table: pd.DataFrame, keys: list[str], rows: list[dict]) -> pd.DataFrame:
-    """The table with these rows in place of its own that have the same keys."""
+    """The table with these rows in place of its own that have the same keys; DfdError where it has none."""
     for row in rows:
         place = (table[keys] == [row[key] for key in keys]).all(axis=1)
+        if not place.any():
+            named = ", ".join(str(row[key]) for key in keys)
+            raise DfdError(f"A committed table of results/ has no row {named}; check it out again or add the row.")
         table.loc[place, [*row]] = [*row.values()]
     return table
 

@@ -94,7 +94,8 @@ def over_networks(study: Study, distance: pd.DataFrame, committed: bool = True) 
 def equally_far(study: Study, distances: pd.DataFrame, committed: bool = True) -> dict[str, Estimate]:
     """AUC of each way of learning among frames equally far from the fakes' face; `distances` of `identity.measure`."""
     found = {}
-    for recipe in ("paper", "one_cycle", "no_fakes"):
+    scored = {recipe: fold_scores.seeds(study.name, recipe, committed).values() for recipe in ATTACKED}
+    for recipe in (name for name, folds in scored.items() if fold_scores.FOLDS in map(len, folds)):
         trained = tables(study.name, recipe, "native", committed)
         near = [identity.with_distance(scored, distances, "by person") for scored in trained]
         found[f"identity.matched.{recipe}.frame_auc"] = identity.matched(near, study.bootstrap)

@@ -26,7 +26,7 @@ def scores(study: Study, found: FrameSet) -> pd.DataFrame:
     """Logits of each test frame at its full size by last layers that learned crops made small and enlarged.
 
     COLUMNS, UNTOUCHED (the last layer learned the same crops as they are) and a column for each of WAYS and HEIGHTS.
-    All belong to the network of `resolution.measure_cells`, whose other layers learned crops as they are.
+    All belong to one network by the recipe of `resolution.measure_cells`, whose other layers learned crops as they are.
     """
     small = finetune.small(study)
     weights = finetune.one_cycle(small, found).weights

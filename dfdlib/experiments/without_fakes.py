@@ -28,8 +28,8 @@ def scores(study: Study, frames: FrameSet, tests: dict[str, FrameSet]) -> pd.Dat
     """Scores with COLUMNS by both RECIPES, of all trainings, on every test.
 
     `study` names the network; `frames` are its frames, of which the training part and validation are learned from. In
-    place of p_fake is its logit, since on other data most scores are next to 0: with four decimals they would tie, and
-    an AUC would be a tenth off.
+    place of p_fake is its logit, since on other data most scores may be next to 0: with four decimals they would
+    tie, and one AUC was a tenth off.
     """
     found = []
     for own in finetune.trainings(study):
@@ -46,20 +46,22 @@ def with_p_fake(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(p_fake=special.expit(table["logit"]))
 
 
-def gains(table: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
+def numbers(table: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
     """`no_fakes.<tested>.frame_auc_gain`: AUC without fakes minus that with them, the mean over paired trainings.
 
-    Tests with one label or few people have no gain.
+    And both AUCs, `no_fakes.<tested>.<recipe>.frame_auc`. Tests with one label or few people have none.
     """
     found = {}
     telling = with_p_fake(table).groupby("tested", sort=False).filter(transfer.tells)
     for tested, part in telling.groupby("tested", sort=False):
         sides = [[one for _, one in part[part["recipe"] == name].groupby("seed")] for name in RECIPES]
         found[f"no_fakes.{tested}.frame_auc_gain"] = metrics.difference(*sides, "auc", "frames", resamples)
+        for recipe, own in zip(RECIPES, sides, strict=True):
+            found[f"no_fakes.{tested}.{recipe}.frame_auc"] = metrics.estimate(own, "auc", "frames", resamples)
     return found
 
 
 def record(study: Study, table: pd.DataFrame) -> dict[str, Estimate]:
-    """Put the table into results/no_fakes and record its gains, which are returned."""
+    """Put the table into results/no_fakes and record its numbers, which are returned."""
     results.write_table(study.name, TABLE, table)
-    return {key: results.record(study.name, key, gain) for key, gain in gains(table, study.bootstrap).items()}
+    return {key: results.record(study.name, key, gain) for key, gain in numbers(table, study.bootstrap).items()}

@@ -188,17 +188,13 @@ def fig50_first_weights(_: Source | None = None) -> Drawn:
 
 
 def fig51_meaning(_: Source | None = None) -> Drawn:
-    """What the scores on UADFV mean: baselines, hidden regions, paired differences, shape and changed verdicts.
-
-    A row that is not recorded is left out.
-    """
+    """What the scores on UADFV mean: baselines, hidden regions, paired differences, shape and changed verdicts."""
     found = {row["id"]: row for row in results.rows("uadfv", committed=True)}
     ends = ["value", "low", "high", "n", "unit", "people"]
     rows = [
         {"name": name, "kind": kind, "id": key, "paper": float("nan")} | {end: found[key][end] for end in ends}
         for kind, own in MEANING.items()
         for name, key in own.items()
-        if key in found
     ]
     return score_figures.forest(pd.DataFrame(rows)), pd.DataFrame(rows).drop(columns="paper"), REAL
 
