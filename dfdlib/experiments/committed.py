@@ -157,7 +157,7 @@ def tell(change: bool = False) -> None:
         if change:
             write(study, pairs, files)
         print(f"{study.name}: {len(found)} of {len(pairs)} numbers follow from scores; {len(lines)} rows differ.")
-        print(f"Claims without scores: {', '.join(without_scores(study, found))}", *lines, sep="\n")
+        print(f"Claims without scores: {', '.join(without_scores(study, found)) or 'none'}", *lines, sep="\n")
         wrong += lines
     if wrong and not change:
         raise DfdError(

@@ -87,7 +87,7 @@ RECIPES = {  # the panels of Figure 48
 }
 AIMS = {"auc_uadfv": 0.92, "auc_embedded-easy": 0.97}  # set for the test part, before the first EfficientNet
 ABLATION = {
-    "macro_auc": "mean AUC of four sources",
+    "macro_auc": "mean AUC of four sources\n(two synthetic)",
     "auc_uadfv": "AUC, UADFV",
     "auc_jpeg30": "AUC, UADFV after JPEG",
     "auc_embedded": "AUC, hard fakes (synthetic)",
@@ -168,9 +168,11 @@ def fig48_detector_recipes(_: Source | None = None) -> Drawn:
     seeds = results.committed_table("uadfv", "detector_seeds").sort_values("macro_auc")["seed"]
     shipped = results.committed_table("uadfv", "detector_seed_curves").assign(recipe="half pasted (ships)")
     shipped = shipped.sort_values("seed", key=lambda found: found != seeds.iloc[len(seeds) // 2], kind="stable")
-    table = pd.concat([results.committed_table("uadfv", "detector_curves"), shipped])
-    shown = table[["recipe", "seed", "pairs", *RECIPES]]
-    return transfer_figures.recipes(shown, RECIPES, AIMS), shown, "validation: UADFV real, rendered faces synthetic"
+    parts = [results.committed_table("uadfv", "detector_curves"), shipped]
+    parts.append(results.committed_table("uadfv", "detector_ablation_curves"))
+    table, more = (pd.concat(own)[["recipe", "seed", "pairs", *RECIPES]] for own in (parts[:2], parts[2:]))
+    fig = transfer_figures.recipes(table, RECIPES, AIMS, more)
+    return fig, pd.concat([table, more]), "validation: UADFV real, rendered faces synthetic"
 
 
 def fig49_detector_ablation(_: Source | None = None) -> Drawn:

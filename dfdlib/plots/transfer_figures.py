@@ -71,11 +71,12 @@ def _panel(axis: Axes, found: pd.DataFrame, y: dict[tuple[str, str], float]) -> 
     axis.set_xlabel("AUC of frames" if known else "share called fake", fontsize=9)
 
 
-def recipes(table: pd.DataFrame, panels: dict[str, str], aims: dict[str, float]) -> Figure:
+def recipes(table: pd.DataFrame, panels: dict[str, str], aims: dict[str, float], more: pd.DataFrame) -> Figure:
     """Curves of the shipped detector's recipes over the pairs seen, a panel for each column of `panels`.
 
     table: a row an epoch, columns recipe, seed, pairs and those of `panels`, which has the titles: an even number of
-    them. Of each recipe the seed that comes first is thick. `aims`, by column: what the test part was to reach.
+    them. Of each recipe the seed that comes first is thick. `aims`, by column: what the test part was to reach. `more`
+    has the same columns, of further recipes; their curves are thin and grey.
     """
     fig, axes = canvas.grid(2, len(panels) // 2, 9.0, 7.2)
     by_recipe = table.groupby("recipe", sort=False)
@@ -83,6 +84,9 @@ def recipes(table: pd.DataFrame, panels: dict[str, str], aims: dict[str, float])
     for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
         for (name, rows), (colour, marker) in zip(by_recipe, styles[: len(by_recipe)], strict=True):
             _runs(axis, rows, column, {"color": colour}, {"marker": marker, "ms": 4, "label": name})
+        for number, (_, run) in enumerate(more.groupby(["recipe", "seed"], sort=False)):
+            label = {} if number else {"label": "changes of Figure 49"}
+            axis.plot(run["pairs"] / 1000, run[column], color="0.55", lw=0.7, ls=":", zorder=1.5, **label)
         axis.set(xlabel="pairs seen, thousands", xscale="log")
         axis.set_title(title, fontsize=10)
         axis.set_xticks(PAIRS, PAIRS)
@@ -163,8 +167,9 @@ def ablation(table: pd.DataFrame, columns: dict[str, str]) -> Figure:
         first = table.loc[table["recipe"] == names[0], column]
         axis.axvspan(first.min(), first.max(), color="0.9", zorder=0)
         axis.plot(table[column], y, "o", mfc="none", ms=5, color=REAL)
-        means = table.groupby("recipe", sort=False)[column].mean()
-        axis.plot(means, range(len(names)), "|", ms=16, mew=2.5, color=FAKE)
+        means = table.groupby("recipe", sort=False)[column].agg(["mean", "size"]).reset_index()
+        several = means[means["size"] > 1]["mean"]
+        axis.plot(several, several.index, "|", ms=16, mew=2.5, color=FAKE)
         axis.set_title(title, fontsize=11)
         axis.xaxis.set_major_locator(MaxNLocator(4))
         if column.startswith("alarms"):
