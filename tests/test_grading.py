@@ -6,6 +6,7 @@ import csv
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import socket
@@ -443,7 +444,13 @@ def test_exercises_are_copied_and_nothing_is_overwritten(tmp_path, monkeypatch, 
     assert f"skipped: {tmp_path / 'ex04_head_pose.ipynb'} is there already" in out and len(out.splitlines()) == 2
     assert (tmp_path / "ex04_head_pose.ipynb").read_text() == "mine"
     given = paths.notebooks() / "exercises" / "ex01_preprocessing.ipynb"
-    assert (tmp_path / given.name).read_bytes() == given.read_bytes() and os.access(tmp_path / given.name, os.W_OK)
+    copied = (tmp_path / given.name).read_text("utf-8")
+    links = re.findall(r"\]\(([^)]*ipynb|[^)]*quiz\.md)\)", copied)
+    assert len(links) >= 3 and all((tmp_path / link).is_file() for link in links), "a link leads nowhere"
+    books = (nbformat.reads(text, as_version=4).cells for text in (copied, given.read_text("utf-8")))
+    code, own = ([cell.source for cell in cells if cell.cell_type == "code"] for cells in books)
+    assert code == own
+    assert os.access(tmp_path / given.name, os.W_OK)
     assert _dfd(monkeypatch, "exercises") == 0
     out = capsys.readouterr().out
     assert out.startswith("To get the notebooks: dfd exercises FOLDER\n") and "From a vector to a matrix" in out

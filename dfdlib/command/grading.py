@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -77,15 +76,17 @@ def points(outcome: Outcome) -> int:
 def hand_out(folder: Path) -> tuple[list[str], list[str]]:
     """Copy the exercises' notebooks to a folder; returns the names of those copied and those that were there before.
 
-    DfdError where it is a file.
+    Their links lead to the repository's notebooks from there. DfdError where it is a file.
     """
     if folder.is_file():
         raise DfdError(f"{folder} is a file; name a folder for the notebooks, such as mine.")
     names = [path.name for path in sorted((paths.notebooks() / "exercises").glob("ex*.ipynb"))]
     there = [name for name in names if os.path.lexists(folder / name)]
+    up = Path(os.path.relpath(paths.notebooks(), folder)).as_posix()
     for name in (name for name in names if name not in there):
+        text = (paths.notebooks() / "exercises" / name).read_text(encoding="utf-8")
         with disk.replacing(folder / name, "name another folder") as partial:
-            shutil.copyfile(paths.notebooks() / "exercises" / name, partial)
+            partial.write_text(text.replace("](../", f"]({up}/"), encoding="utf-8")
     return [name for name in names if name not in there], there
 
 

@@ -9,7 +9,13 @@ import pandas as pd
 from dfdlib.evaluation import aloud, judging, results
 from dfdlib.evaluation.claim_rows import CLAIMS, FACTS, FIGURES, LATER, SECTIONS, SHARES, WHY
 
-KINDS = {"gain": "gain", "change": "gain", "acc": "accuracy", "auc": "AUC"}  # by the end of an id
+KINDS = {  # by the end of an id, the longer ends first
+    "auc_gain": "gain in AUC",
+    "gain": "gain in accuracy",
+    "change": "gain in accuracy",
+    "acc": "accuracy",
+    "auc": "AUC",
+}
 HEAD = ("Claim", "Paper", "This study", "95 % interval", "Verdict", "Precision")
 Row = tuple[str, str, str, str, str, str]
 
@@ -74,7 +80,7 @@ def beside_published(study_name: str) -> dict[str, str]:
 def forest_frame(study_name: str, committed: bool = False, section: str = "") -> pd.DataFrame:
     """The claims for a forest plot, in the claim table's order, of one section if it is named, else of all but LATER.
 
-    Notebook 05 draws it while notebook 07 may still run. Columns name, kind ("accuracy", "AUC", "gain"), value, low,
+    Notebook 05 draws it while notebook 07 may still run. Columns name, kind (of KINDS), value, low,
     high, n, unit, paper; a number of the paper beside rendered faces is left out, since the two cannot be compared. A
     row's id says its kind; gains of AUC are gains.
     """

@@ -90,8 +90,8 @@ ABLATION = {
     "macro_auc": "mean AUC of four sources\n(two synthetic)",
     "auc_uadfv": "AUC, UADFV",
     "auc_jpeg30": "AUC, UADFV after JPEG",
-    "auc_embedded": "AUC, hard fakes (synthetic)",
-    "auc_embedded-easy": "AUC, easy fakes (synthetic)",
+    "auc_embedded": "AUC, hard fakes\n(synthetic)",
+    "auc_embedded-easy": "AUC, easy fakes\n(synthetic)",
     "alarms_super-resolved": "super-resolved real\nfaces called fake, per cent",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import textwrap
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -22,10 +23,13 @@ PARTS = {"val": ("validation", THIRD, "-"), "test": ("test", FOURTH, "--")}
 PANELS = {  # of a forest, by kind: the axis' label, the factor of the numbers, and where a line says "nothing"
     "accuracy": ("accuracy, per cent", 100, 50),
     "AUC": ("AUC", 1, 0.5),
+    "gain in accuracy": ("gain in accuracy, percentage points", 100, 0),
+    "gain in AUC": ("gain in AUC, hundredths", 100, 0),
     "gain": ("gain, points of accuracy or hundredths of AUC", 100, 0),
     "slope": ("slope, or share", 1, 0),
     "verdicts": ("share of the verdicts, per cent", 100, 0),
 }
+LABEL = 46  # characters in a line of a forest's label
 LINES = ("0.15", FOURTH, THIRD)  # of what is neither real nor fake
 
 
@@ -131,9 +135,8 @@ def forest(rows: pd.DataFrame) -> Figure:
     parts = {kind: rows[rows["kind"] == kind] for kind in PANELS if kind in set(rows["kind"])}
     with plt.rc_context(canvas.STYLE):
         heights = [part["name"].nunique() + 1.2 for part in parts.values()]
-        fig, axes = plt.subplots(
-            len(parts), figsize=(9.0, 0.36 * sum(heights) + 0.6), squeeze=False, height_ratios=heights
-        )
+        size = (9.0, 0.4 * sum(heights) + 0.6)
+        fig, axes = plt.subplots(len(parts), figsize=size, squeeze=False, height_ratios=heights)
     for axis, (kind, part) in zip(axes[:, 0], parts.items(), strict=True):
         label, factor, nothing = PANELS[kind]
         _forest(axis, part, list(rows["data"].unique()), factor)
@@ -152,8 +155,10 @@ def _forest(axis: Axes, rows: pd.DataFrame, data: list[str], factor: float) -> N
         value, low, high, paper = (factor * part[name] for name in ("value", "low", "high", "paper"))
         style = {"fmt": marker, "ms": 5, "color": colour, "capsize": 3, "label": f"{own}, 95 %"}
         axis.errorbar(value, y, xerr=[value - low, high - value], **style)
-        axis.plot(paper, y, "X", ms=8, color=FAKE, label="the paper" if part["paper"].notna().any() else None)
+        known = {"label": "the paper"} if part["paper"].notna().any() else {}
+        axis.plot(paper, y, "x", ms=7, mew=1.8, color=FAKE, zorder=4, **known)
     short = [re.sub(r", by person|(?<=, )accuracy of (?=frames|videos)", "", name) for name in names]
+    short = [textwrap.fill(name, LABEL) for name in short]
     axis.set(yticks=range(len(names))[::-1], yticklabels=short, ylim=(-0.6, len(names) - 0.4))
 
 

@@ -78,7 +78,7 @@ def recipes(table: pd.DataFrame, panels: dict[str, str], aims: dict[str, float],
     them. Of each recipe the seed that comes first is thick. `aims`, by column: what the test part was to reach. `more`
     has the same columns, of further recipes; their curves are thin and grey.
     """
-    fig, axes = canvas.grid(2, len(panels) // 2, 9.0, 7.2)
+    fig, axes = canvas.grid(2, len(panels) // 2, 9.0, 6.4)
     by_recipe = table.groupby("recipe", sort=False)
     styles = list(zip((REAL, FAKE, canvas.THIRD, canvas.FOURTH, "black"), "osD^v", strict=True))
     for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
@@ -161,7 +161,7 @@ def ablation(table: pd.DataFrame, columns: dict[str, str]) -> Figure:
     names = list(dict.fromkeys(table["recipe"]))
     y = table["recipe"].map(names.index) + 0.1 * (table["seed"] - 3)
     with plt.rc_context(canvas.STYLE):
-        size = (11, 0.6 * len(names) + 2.4)
+        size = (10, 0.46 * len(names) + 2.4)
         fig, axes = plt.subplots(2, len(columns) // 2, figsize=size, sharey=True, squeeze=False)
     for axis, (column, title) in zip(axes.flat, columns.items(), strict=True):
         first = table.loc[table["recipe"] == names[0], column]
