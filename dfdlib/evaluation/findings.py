@@ -64,9 +64,9 @@ def donor() -> str:
     read = aloud.reader(STUDY, committed=True)
     more = "folds.no_fakes.over_sharpness.frame_auc_gain"
     return (
-        "The fakes of UADFV show one man's face, the donor's; by its descriptor, all but two of 49. The distance of a "
-        "face to the mean training fake, by a descriptor made to recognise people and never trained on fakes, reaches "
-        "an AUC of "
+        "The fakes of UADFV show one man's face, the donor's, though by a face descriptor two of the 49 do not. The "
+        "distance of a face to the mean training fake, by this descriptor, which was made to recognise people and "
+        "never trained on fakes, reaches an AUC of "
         f"{read('identity.frame_auc')}, and {read('identity.by_person.frame_auc')} when each person is judged by the "
         "mean of other people's fakes. On these frames, by person too, the shape of a face without its pose reaches "
         f"{read.short('headpose.by_person.shape_without_pose.frame_auc')}, and the head-pose branch of Yang et al. "
