@@ -82,12 +82,13 @@ def test_a_gain_is_without_fakes_minus_with_and_the_mean_over_trainings(asked) -
     gain = found["no_fakes.own.frame_auc_gain"]
     assert gain.value == pytest.approx((tied[2] + tied[3]) / 2 - (tied[0] + tied[1]) / 2)
     assert (gain.n, gain.people, gain.trainings) == (16, 8, 2) and gain.low < gain.value < gain.high
-    levels = [found[f"no_fakes.own.{recipe}.frame_auc"].value for recipe in ("no_fakes", "one_cycle")]
+    every = without_fakes.numbers(table, STUDY.bootstrap)
+    levels = [every[f"no_fakes.own.{recipe}.frame_auc"].value for recipe in ("no_fakes", "one_cycle")]
     assert levels == pytest.approx([1 - (tied[0] + tied[1]) / 2, 1 - (tied[2] + tied[3]) / 2])
     assert {row["id"] for row in results.rows("tiny")} == {*found}
     written = pd.read_csv(paths.results("tiny") / "no_fakes" / "tiny.csv")
     again = without_fakes.numbers(written, STUDY.bootstrap)
-    assert again == found, "the gains follow from the table on disk"
+    assert again == every and again.items() >= found.items(), "the numbers follow from the table on disk"
 
 
 def test_scores_next_to_zero_keep_their_order(asked, monkeypatch) -> None:
