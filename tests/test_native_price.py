@@ -47,9 +47,7 @@ def looked(monkeypatch) -> list[tuple]:
 
     def degraded(crop, cell, model):
         seen.append((cell.way, cell.height, cell.quality))
-        return (
-            240 - crop if cell.height == 24 else crop
-        )  # a last layer that learned 24 pixels has it the wrong way round
+        return 240 - crop if cell.height == 24 else crop  # what learned 24 pixels has it the wrong way round
 
     def features(network, crops, params):
         return crops.mean((1, 2)).astype(np.float32), np.zeros((len(crops), 2), np.float32)

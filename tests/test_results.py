@@ -451,3 +451,9 @@ def test_the_side_of_a_verdict() -> None:
     assert [judging.side(word) for word in ("above chance", "a gain", "a rise")] == [1, 1, 1]
     assert [judging.side(word) for word in ("below chance", "a loss", "a fall")] == [-1, -1, -1]
     assert [judging.side(word) for word in ("inconclusive", "compatible", "at most 2 points", "")] == [0] * 4
+
+
+def test_a_rise_of_misses_is_no_gain_in_a_forest() -> None:
+    kinds = claims.forest_frame("uadfv", committed=True, section="What the scores mean").set_index("name")["kind"]
+    misses = kinds[kinds.index.str.endswith("change in misses")]
+    assert len(misses) == 3 and set(misses) == {"change in misses"} and set(kinds) <= set(score_figures.PANELS)

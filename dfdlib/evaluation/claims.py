@@ -12,7 +12,7 @@ from dfdlib.evaluation.claim_rows import CLAIMS, FACTS, FIGURES, LATER, SECTIONS
 KINDS = {  # by the end of an id, the longer ends first
     "auc_gain": "gain in AUC",
     "gain": "gain in accuracy",
-    "change": "gain in accuracy",
+    "change": "change in misses",
     "acc": "accuracy",
     "auc": "AUC",
 }

@@ -46,23 +46,36 @@ def with_p_fake(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(p_fake=special.expit(table["logit"]))
 
 
-def numbers(table: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
+def gains(table: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
     """`no_fakes.<tested>.frame_auc_gain`: AUC without fakes minus that with them, the mean over paired trainings.
 
-    And both AUCs, `no_fakes.<tested>.<recipe>.frame_auc`. Tests with one label or few people have none.
+    Tests with one label or few people have none.
     """
-    found = {}
+    return {
+        f"no_fakes.{tested}.frame_auc_gain": metrics.difference(*sides.values(), "auc", "frames", resamples)
+        for tested, sides in _sides(table).items()
+    }
+
+
+def numbers(table: pd.DataFrame, resamples: int) -> dict[str, Estimate]:
+    """The `gains`, and both AUCs: `no_fakes.<tested>.<recipe>.frame_auc`."""
+    return gains(table, resamples) | {
+        f"no_fakes.{tested}.{recipe}.frame_auc": metrics.estimate(own, "auc", "frames", resamples)
+        for tested, sides in _sides(table).items()
+        for recipe, own in sides.items()
+    }
+
+
+def _sides(table: pd.DataFrame) -> dict[str, dict[str, list[pd.DataFrame]]]:
+    """By test and recipe the score table of each training."""
     telling = with_p_fake(table).groupby("tested", sort=False).filter(transfer.tells)
-    for tested, part in telling.groupby("tested", sort=False):
-        sides = [[one for _, one in part[part["recipe"] == name].groupby("seed")] for name in RECIPES]
-        found[f"no_fakes.{tested}.frame_auc_gain"] = metrics.difference(*sides, "auc", "frames", resamples)
-        for recipe, own in zip(RECIPES, sides, strict=True):
-            found[f"no_fakes.{tested}.{recipe}.frame_auc"] = metrics.estimate(own, "auc", "frames", resamples)
-    return found
+    return {
+        tested: {name: [one for _, one in part[part["recipe"] == name].groupby("seed")] for name in RECIPES}
+        for tested, part in telling.groupby("tested", sort=False)
+    }
 
 
 def record(study: Study, table: pd.DataFrame) -> dict[str, Estimate]:
     """Put the table into results/no_fakes and record its gains, which are returned; `dfd recompute` gives the AUCs."""
     results.write_table(study.name, TABLE, table)
-    found = numbers(table, study.bootstrap).items()
-    return {key: results.record(study.name, key, number) for key, number in found if key.endswith("gain")}
+    return {key: results.record(study.name, key, gain) for key, gain in gains(table, study.bootstrap).items()}
