@@ -218,6 +218,7 @@ def test_each_change_of_the_recipe_is_trained_with_several_seeds_and_scored_on_v
 
     monkeypatch.setattr(detector_weights, "train", train)
     monkeypatch.setattr(detector_weights, "_by_pose", lambda study: scores.assign(p_fake=0.5))
+    monkeypatch.setattr(detector_weights, "together", lambda study, recipe, trained: {"mean": scores})
     kept = {}
     monkeypatch.setattr(results, "write_table", lambda study, name, table: kept.setdefault(name, table))
     list(detector_weights.ablated(studies.load("embedded"), lambda row: None))
@@ -227,11 +228,34 @@ def test_each_change_of_the_recipe_is_trained_with_several_seeds_and_scored_on_v
     assert recipes[0] is detector_weights.OURS and len(set(map(repr, recipes))) == len(recipes)
     shown = list(kept["detector_ablation"]["recipe"])
     ours = next(iter(detector_weights.ABLATION))
-    assert shown[:10] == [ours] * 5 + [f"{ours}, mean with head pose"] * 5 and len(shown) == 10 + 3 * len(rest)
-    for recipe in recipes:
-        assert recipe.how.size == recipe.network.input_size and recipe.epochs == recipes[0].epochs
+    assert shown[:11] == [ours] * 5 + [f"{ours}, mean with head pose"] * 5 + [f"{ours}, mean"]
+    assert len(shown) == 11 + 3 * len(rest)
+    for name, recipe in detector_weights.ABLATION.items():
+        assert recipe.how.size == recipe.network.input_size
+        assert recipe.epochs == first.epochs * (2 if name == "twice as long" else 1) and recipe.steps == first.steps
     curves = kept["detector_ablation_curves"]
     assert list(curves) == ["epoch", "macro_auc", "recipe", "seed"] and len(curves) == 2 * (5 + 3 * len(rest))
+
+
+def test_networks_together_have_the_mean_of_their_logits_or_of_their_weights(monkeypatch) -> None:
+    scores = _made_scores()
+    each = [np.array([0.2, 0.9, 0.5]), np.array([0.6, 0.9, 0.0])]
+    layers = [torch.nn.Linear(1, 2) for _ in each]
+    for layer, value in zip(layers, (1.0, 4.0), strict=True):
+        torch.nn.init.constant_(layer.weight, value)
+    trained = [
+        detector_weights.Trained(seed, layer, scores.head(3).assign(p_fake=p_fake))
+        for seed, (layer, p_fake) in enumerate(zip(layers, each, strict=True))
+    ]
+    given = []
+    monkeypatch.setattr(detector_weights, "_sources", lambda *_: {})
+    monkeypatch.setattr(detector_weights, "scored", lambda network, *_: given.append(network) or scores)
+    found = detector_weights.together(studies.load("embedded"), detector_weights.OURS, trained)
+    by_scores = found[detector_weights.MEAN_OF_SCORES]["p_fake"]
+    odds = np.sqrt(0.2 / 0.8 * 0.6 / 0.4)  # the mean of logits is the geometric mean of the odds
+    assert by_scores.iloc[:2].to_numpy() == pytest.approx([odds / (1 + odds), 0.9]) and by_scores.iloc[2] < 0.01
+    assert found[detector_weights.MEAN_OF_WEIGHTS] is scores
+    assert torch.equal(given[0].weight, torch.full((2, 1), 2.5)) and layers[0].weight.tolist() == [[1.0], [1.0]]
 
 
 def test_a_source_that_is_left_out_gives_no_face(monkeypatch) -> None:
@@ -341,10 +365,9 @@ def test_the_committed_ablation_has_the_five_seeds_that_ship_and_the_five_before
     for recipe, name in zip(detector_weights.ABLATION, ("detector_seeds", "detector_seeds_before"), strict=False):
         seeds = results.committed_table("uadfv", name)
         assert np.allclose(table.loc[recipe][list(seeds)], seeds, atol=1e-4), recipe
-    assert set(table.index) <= {
-        *detector_weights.ABLATION,
-        f"{next(iter(detector_weights.ABLATION))}, mean with head pose",
-    }
+    ours = next(iter(detector_weights.ABLATION))
+    more = (detector_weights.WITH_POSE, detector_weights.MEAN_OF_SCORES, detector_weights.MEAN_OF_WEIGHTS)
+    assert set(table.index) <= {*detector_weights.ABLATION, *(f"{ours}, {how}" for how in more)}
 
 
 def test_the_test_of_the_network_that_was_replaced_follows_from_its_scores() -> None:

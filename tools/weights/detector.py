@@ -11,14 +11,17 @@ network, as they are and made smaller, blurred or compressed; it needs DFD_UADFV
 
 from __future__ import annotations
 
+import copy
 import functools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
+from scipy import special
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
@@ -26,55 +29,20 @@ from dfdlib.core import cache, errors, paths, repro, studies, training, weight_f
 from dfdlib.core.errors import DfdError
 from dfdlib.core.studies import ResNetParams, Study
 from dfdlib.detector import looking, shipped
-from dfdlib.detector.shipped import NETWORK
 from dfdlib.evaluation import results
 from dfdlib.experiments import conditions, transfer
 from dfdlib.faces import frames
 from dfdlib.faces.frames import FrameSet
 from dfdlib.resnet import classifier
 from tools.weights import card, faces, judged, learning
-from tools.weights.blends import How
 from tools.weights.learning import Recipe
+from tools.weights.recipes import ABLATION, OURS, RECIPES
 
 SEEDS = 5  # some 22 minutes each on one core of an Intel Xeon at 2.5 GHz, 13 on one of an AMD EPYC at 2.6 GHz
 ABLATION_SEEDS = 3
 WITH_POSE = "mean with head pose"
+MEAN_OF_SCORES, MEAN_OF_WEIGHTS = "mean of all scores", "mean of all weights"
 EVERY = 4  # one validation frame in so many is scored after each epoch
-OURS = Recipe(replace(NETWORK, weights="imagenet"), How(size=NETWORK.input_size, pasted=0.5), epochs=8, steps=100)
-
-
-def _other(recipe: Recipe, **changes: object) -> Recipe:
-    """The recipe with other blends."""
-    return replace(recipe, how=replace(recipe.how, **changes))
-
-
-def _without(source: str) -> Recipe:
-    """The recipe without the faces of a source, so that validation on it is on a source never learned from."""
-    return replace(OURS, shares=tuple((name, 0.0 if name == source else share) for name, share in OURS.shares))
-
-
-NONE_PASTED = _other(OURS, pasted=0.0)  # shipped before
-FIRST = ("conv_stem", "bn1", "blocks.0.", "blocks.1.")  # layers that take half of the time
-LARGER = replace(OURS.network, input_size=160)
-RECIPES = {  # compared first, before a face was pasted
-    "all layers": NONE_PASTED,
-    "first stages fixed": replace(NONE_PASTED, frozen=FIRST, steps=150),
-    "all layers, 160 px, longer": replace(NONE_PASTED, network=LARGER, how=How(size=160), epochs=12, steps=250),
-    "all layers, a third of the rate": replace(NONE_PASTED, epochs=6, steps=250, peak=3e-4),
-}
-ABLATION = {
-    "half pasted (ships)": OURS,
-    "none pasted (all layers)": NONE_PASTED,
-    "all pasted": _other(OURS, pasted=1.0),
-    "random first weights": replace(OURS, network=replace(OURS.network, weights="")),
-    "whole faces with themselves": _other(OURS, other=0.0, part=0.0),
-    "no real face softened": _other(OURS, soft_real=0.0),
-    "no margin": _other(OURS, margin=(-0.08, 0.08)),
-    "160 px": replace(_other(OURS, size=160), network=LARGER),
-    "UADFV's faces left out": _without("uadfv"),
-    "LFW's faces left out": _without("lfw"),
-    "CelebA's faces left out": _without("celeba"),
-}
 
 
 # Read once a process, as they are the same for each seed; crops of another size or margin stay in memory beside them.
@@ -204,8 +172,8 @@ def compared(study: Study, on_epoch: training.OnEpoch) -> Iterator[str]:
 def ablated(study: Study, on_epoch: training.OnEpoch) -> Iterator[str]:
     """Train each of ABLATION, OURS with SEEDS seeds, others with ABLATION_SEEDS; score validation alone.
 
-    OURS is also scored in the mean with the head pose. The curves go to the table detector_ablation_curves. Yields the
-    lines to print.
+    OURS is also scored in the mean with the head pose, and by its networks together (seed 0). The curves go to the
+    table detector_ablation_curves. Yields the lines to print.
     """
     by_pose, rows, curves = _by_pose(study), [], []
     for name, recipe in ABLATION.items():
@@ -218,8 +186,20 @@ def ablated(study: Study, on_epoch: training.OnEpoch) -> Iterator[str]:
             about = f"{name}, {WITH_POSE}"
             both = {seed: _mean(scores, by_pose) for seed, scores in tables.items()}
             rows += [{"recipe": about, "seed": seed} | judged.summary(scores) for seed, scores in both.items()]
+            joined = together(study, recipe, trained).items()
+            rows += [{"recipe": f"{name}, {how}", "seed": 0} | judged.summary(scores) for how, scores in joined]
     results.write_table(study.name, "detector_ablation_curves", pd.concat(curves))
     yield results.write_table(study.name, "detector_ablation", pd.DataFrame(rows)).round(3).T.to_string()
+
+
+def together(study: Study, recipe: Recipe, trained: list[Trained]) -> dict[str, pd.DataFrame]:
+    """Validation by the mean of the networks' logits, and by one network that has the mean of their weights."""
+    tables, states = [one.validation for one in trained], [one.network.state_dict() for one in trained]
+    logits = np.mean([special.logit(table["p_fake"].clip(1e-7, 1 - 1e-7)) for table in tables], axis=0)
+    network = copy.deepcopy(trained[0].network)
+    network.load_state_dict({name: torch.stack([s[name].float() for s in states]).mean(0) for name in states[0]})
+    of_weights = scored(network, _sources(study, "val", looking.FACE), recipe.network)
+    return {MEAN_OF_SCORES: tables[0].assign(p_fake=special.expit(logits)), MEAN_OF_WEIGHTS: of_weights}
 
 
 def under_conditions(study: Study, _: training.OnEpoch) -> Iterator[str]:

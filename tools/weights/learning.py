@@ -16,7 +16,7 @@ from dfdlib.core import cache, paths, processes, repro, training
 from dfdlib.core.studies import ResNetParams
 from dfdlib.faces import video
 from dfdlib.resnet import architectures, classifier
-from tools.weights import blends
+from tools.weights import blends, cues
 from tools.weights.blends import How, Pair
 from tools.weights.faces import Faces
 
@@ -37,6 +37,7 @@ class Recipe:
     weight_decay: float = 0.01
     kept: float = 0.995  # of the moving average, per step
     frozen: tuple[str, ...] = ()  # layers that stay as ImageNet left them, by the beginnings of their names
+    sharpness: bool = False  # whether the network has a second input, see cues.py
 
 
 class Averaged(nn.Module):
@@ -63,11 +64,21 @@ class Averaged(nn.Module):
 
 
 def train(
-    recipe: Recipe, faces: Sequence[Faces], evaluate: training.Evaluate, seed: int, on_epoch: training.OnEpoch
+    recipe: Recipe,
+    faces: Sequence[Faces],
+    evaluate: training.Evaluate,
+    seed: int,
+    on_epoch: training.OnEpoch,
+    teachers: Sequence[nn.Module] = (),
 ) -> tuple[nn.Module, pd.DataFrame, Path]:
-    """Train, or resume; the averaged network of the last epoch, the history, and the run's folder."""
+    """Train, or resume; the averaged network of the last epoch, the history, and the run's folder.
+
+    With teachers it learns the softmax of their mean logits instead of the labels (Hinton et al., arXiv 1503.02531).
+    """
     repro.start(seed, torch.get_num_threads())
     network, origin = architectures.build(recipe.network)
+    if recipe.sharpness:
+        network.conv_stem = cues.WithSharpness(network.conv_stem)
     on_epoch({"first_weights": origin})
     learning = [values for name, values in network.named_parameters() if not name.startswith(recipe.frozen)]
     for values in {*network.parameters()} - {*learning}:
@@ -76,10 +87,13 @@ def train(
     optimizer = torch.optim.AdamW(learning, recipe.peak, weight_decay=recipe.weight_decay)
     rate = training.one_cycle(optimizer, recipe.peak, recipe.epochs * recipe.steps)
     code = cache.code_version("tools.weights.learning")
-    what = cache.key("dfdlib.core.training", recipe, seed, origin, code, [f.points for f in faces])[:12]
+    taught = [values.numpy() for teacher in teachers for values in teacher.state_dict().values()]
+    what = cache.key("dfdlib.core.training", recipe, seed, origin, code, [f.points for f in faces], *taught)[:12]
     folder = training.folder_of(paths.runs() / "detector" / what, recipe.epochs)
 
     def loss(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+        if teachers:
+            labels = mean_logits(teachers, images).softmax(1)
         return classifier.cross_entropy_loss(model, images, labels, recipe.network)
 
     def batches(epoch: int) -> Iterator:
@@ -90,6 +104,12 @@ def train(
 
     history = training.fit(model, optimizer, batches, loss, of_average, recipe.epochs, folder, on_epoch, by_batch=rate)
     return model.average, history, folder
+
+
+@torch.no_grad()
+def mean_logits(networks: Sequence[nn.Module], images: Tensor) -> Tensor:
+    """The mean of the networks' logits (B, 2)."""
+    return torch.stack([network.eval()(images) for network in networks]).mean(0)
 
 
 def batches_of(faces: Sequence[Faces], recipe: Recipe, epoch: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -1,0 +1,50 @@
+"""The recipe by which the shipped detector's network learned, and the others that were tried, by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dfdlib.detector.shipped import NETWORK
+from tools.weights.blends import How
+from tools.weights.learning import Recipe
+
+OURS = Recipe(replace(NETWORK, weights="imagenet"), How(size=NETWORK.input_size, pasted=0.5), epochs=8, steps=100)
+
+
+def _other(recipe: Recipe, **changes: object) -> Recipe:
+    """The recipe with other blends."""
+    return replace(recipe, how=replace(recipe.how, **changes))
+
+
+def _without(source: str) -> Recipe:
+    """The recipe without the faces of a source, so that validation on it is on a source never learned from."""
+    return replace(OURS, shares=tuple((name, 0.0 if name == source else share) for name, share in OURS.shares))
+
+
+NONE_PASTED = _other(OURS, pasted=0.0)  # shipped before
+FIRST = ("conv_stem", "bn1", "blocks.0.", "blocks.1.")  # layers that take half of the time
+WIDE = (0.1, 0.3)  # around the landmarks' square
+LARGER = replace(OURS.network, input_size=160)
+RECIPES = {  # compared first, before a face was pasted
+    "all layers": NONE_PASTED,
+    "first stages fixed": replace(NONE_PASTED, frozen=FIRST, steps=150),
+    "all layers, 160 px, longer": replace(NONE_PASTED, network=LARGER, how=How(size=160), epochs=12, steps=250),
+    "all layers, a third of the rate": replace(NONE_PASTED, epochs=6, steps=250, peak=3e-4),
+}
+ABLATION = {
+    "half pasted (ships)": OURS,
+    "none pasted (all layers)": NONE_PASTED,
+    "all pasted": _other(OURS, pasted=1.0),
+    "random first weights": replace(OURS, network=replace(OURS.network, weights="")),
+    "whole faces with themselves": _other(OURS, other=0.0, part=0.0),
+    "no real face softened": _other(OURS, soft_real=0.0),
+    "no margin": _other(OURS, margin=(-0.08, 0.08)),
+    "wide margin": _other(OURS, margin=WIDE),
+    "all pasted, wide margin": _other(OURS, pasted=1.0, margin=WIDE),
+    "160 px": replace(_other(OURS, size=160), network=LARGER),
+    "twice as long": replace(OURS, epochs=2 * OURS.epochs),
+    "maps of sharpness besides": replace(OURS, sharpness=True),
+    "UADFV's faces left out": _without("uadfv"),
+    "LFW's faces left out": _without("lfw"),
+    "CelebA's faces left out": _without("celeba"),
+}
