@@ -209,12 +209,13 @@ def test_a_pasted_face_is_the_softer_one_and_comes_as_often_as_is_asked(monkeypa
 
 
 def test_each_change_of_the_recipe_is_trained_with_several_seeds_and_scored_on_validation_alone(monkeypatch) -> None:
-    asked, scores = [], _made_scores()
+    asked, given, scores = [], [], _made_scores()
 
-    def train(study, recipe, seed, on_epoch):
+    def train(study, recipe, seed, on_epoch, teachers=()):
         asked.append((recipe, seed))
+        given.append([*teachers])
         history = pd.DataFrame({"epoch": [1, 2], "macro_auc": [0.5, 0.6], "seconds": [9.0, 9.0]})
-        return detector_weights.Trained(seed, torch.nn.Identity(), scores, history)
+        return detector_weights.Trained(seed, (recipe, seed), scores, history)
 
     monkeypatch.setattr(detector_weights, "train", train)
     monkeypatch.setattr(detector_weights, "_by_pose", lambda study: scores.assign(p_fake=0.5))
@@ -224,17 +225,20 @@ def test_each_change_of_the_recipe_is_trained_with_several_seeds_and_scored_on_v
     list(detector_weights.ablated(studies.load("embedded"), lambda row: None))
     recipes = list(detector_weights.ABLATION.values())
     first, *rest = recipes
-    assert asked == [(first, seed) for seed in range(1, 6)] + [(recipe, seed) for recipe in rest for seed in (1, 2, 3)]
+    fives = [(first, seed) for seed in range(1, 6)]
+    assert asked == fives + [(recipe, seed) for recipe in rest for seed in (1, 2, 3)] + fives
+    pasted = detector_weights.ABLATION["all pasted"]
+    assert given == [[]] * (len(asked) - 5) + [[*fives, (pasted, 1), (pasted, 2)]] * 5, "seven networks teach"
     assert recipes[0] is detector_weights.OURS and len(set(map(repr, recipes))) == len(recipes)
     shown = list(kept["detector_ablation"]["recipe"])
     ours = next(iter(detector_weights.ABLATION))
     assert shown[:11] == [ours] * 5 + [f"{ours}, mean with head pose"] * 5 + [f"{ours}, mean"]
-    assert len(shown) == 11 + 3 * len(rest)
+    assert len(shown) == 11 + 3 * len(rest) + 5 and shown[-5:] == [detector_weights.TAUGHT] * 5
     for name, recipe in detector_weights.ABLATION.items():
         assert recipe.how.size == recipe.network.input_size
         assert recipe.epochs == first.epochs * (2 if name == "twice as long" else 1) and recipe.steps == first.steps
     curves = kept["detector_ablation_curves"]
-    assert list(curves) == ["epoch", "macro_auc", "recipe", "seed"] and len(curves) == 2 * (5 + 3 * len(rest))
+    assert list(curves) == ["epoch", "macro_auc", "recipe", "seed"] and len(curves) == 2 * (10 + 3 * len(rest))
 
 
 def test_networks_together_have_the_mean_of_their_logits_or_of_their_weights(monkeypatch) -> None:
@@ -367,7 +371,11 @@ def test_the_committed_ablation_has_the_five_seeds_that_ship_and_the_five_before
         assert np.allclose(table.loc[recipe][list(seeds)], seeds, atol=1e-4), recipe
     ours = next(iter(detector_weights.ABLATION))
     more = (detector_weights.WITH_POSE, detector_weights.MEAN_OF_SCORES, detector_weights.MEAN_OF_WEIGHTS)
-    assert set(table.index) <= {*detector_weights.ABLATION, *(f"{ours}, {how}" for how in more)}
+    assert set(table.index) <= {
+        *detector_weights.ABLATION,
+        detector_weights.TAUGHT,
+        *(f"{ours}, {how}" for how in more),
+    }
 
 
 def test_the_test_of_the_network_that_was_replaced_follows_from_its_scores() -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import copy
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -36,7 +36,7 @@ from dfdlib.faces.frames import FrameSet
 from dfdlib.resnet import classifier
 from tools.weights import card, faces, judged, learning
 from tools.weights.learning import Recipe
-from tools.weights.recipes import ABLATION, OURS, RECIPES
+from tools.weights.recipes import ABLATION, OURS, RECIPES, TAUGHT, TEACHERS
 
 SEEDS = 5  # some 22 minutes each on one core of an Intel Xeon at 2.5 GHz, 13 on one of an AMD EPYC at 2.6 GHz
 ABLATION_SEEDS = 3
@@ -60,7 +60,13 @@ class Trained:
     history: pd.DataFrame = field(default_factory=pd.DataFrame)  # a row an epoch, on one validation frame in EVERY
 
 
-def train(study: Study, recipe: Recipe, seed: int, on_epoch: training.OnEpoch = lambda row: None) -> Trained:
+def train(
+    study: Study,
+    recipe: Recipe,
+    seed: int,
+    on_epoch: training.OnEpoch = lambda row: None,
+    teachers: Sequence[nn.Module] = (),
+) -> Trained:
     """Train, or resume; nothing of the test part is read."""
     margin = round(sum(recipe.how.margin) / 2, 3)  # of OURS exactly that of `dfd predict`, so that crops are read once
     crops = replace(looking.FACE, size=recipe.network.input_size, margin=margin)
@@ -69,7 +75,7 @@ def train(study: Study, recipe: Recipe, seed: int, on_epoch: training.OnEpoch = 
     def evaluate(model: nn.Module) -> tuple[dict, dict]:
         return judged.summary(scored(model, found, recipe.network)), {}
 
-    network, history, _ = learning.train(recipe, _real_faces(study, "train"), evaluate, seed, on_epoch)
+    network, history, _ = learning.train(recipe, _real_faces(study, "train"), evaluate, seed, on_epoch, teachers)
     scores = scored(network, _sources(study, "val", crops), recipe.network)
     return Trained(seed, network, scores, history.assign(pairs=history["epoch"] * recipe.steps * recipe.pairs))
 
@@ -170,26 +176,35 @@ def compared(study: Study, on_epoch: training.OnEpoch) -> Iterator[str]:
 
 
 def ablated(study: Study, on_epoch: training.OnEpoch) -> Iterator[str]:
-    """Train each of ABLATION, OURS with SEEDS seeds, others with ABLATION_SEEDS; score validation alone.
+    """Train each of ABLATION, then networks that TEACHERS teach; score validation alone.
 
-    OURS is also scored in the mean with the head pose, and by its networks together (seed 0). The curves go to the
-    table detector_ablation_curves. Yields the lines to print.
+    OURS and the taught networks have SEEDS seeds, the others ABLATION_SEEDS. OURS is also scored in the mean with the
+    head pose, and by its networks together (seed 0). The curves go to the table detector_ablation_curves. Yields the
+    lines to print.
     """
-    by_pose, rows, curves = _by_pose(study), [], []
+    trained: dict[str, list[Trained]] = {}
     for name, recipe in ABLATION.items():
         seeds = range(1, 1 + (SEEDS if recipe is OURS else ABLATION_SEEDS))
-        trained = [train(study, recipe, seed, on_epoch) for seed in seeds]
-        curves += [one.history.drop(columns="seconds").assign(recipe=name, seed=one.seed) for one in trained]
-        tables = {one.seed: one.validation for one in trained}
-        rows += [{"recipe": name, "seed": seed} | judged.summary(scores) for seed, scores in tables.items()]
-        if recipe is OURS:
-            about = f"{name}, {WITH_POSE}"
-            both = {seed: _mean(scores, by_pose) for seed, scores in tables.items()}
-            rows += [{"recipe": about, "seed": seed} | judged.summary(scores) for seed, scores in both.items()]
-            joined = together(study, recipe, trained).items()
-            rows += [{"recipe": f"{name}, {how}", "seed": 0} | judged.summary(scores) for how, scores in joined]
+        trained[name] = [train(study, recipe, seed, on_epoch) for seed in seeds]
+    teachers = [one.network for name, count in TEACHERS.items() for one in trained[name][:count]]
+    trained[TAUGHT] = [train(study, OURS, seed, on_epoch, teachers) for seed in range(1, 1 + SEEDS)]
+    rows = []
+    for name, runs in trained.items():
+        rows += [{"recipe": name, "seed": one.seed} | judged.summary(one.validation) for one in runs]
+        if ABLATION.get(name) is OURS:
+            rows += _more_of(study, name, runs)
+    named = ((name, one) for name, runs in trained.items() for one in runs)
+    curves = [one.history.drop(columns="seconds").assign(recipe=name, seed=one.seed) for name, one in named]
     results.write_table(study.name, "detector_ablation_curves", pd.concat(curves))
     yield results.write_table(study.name, "detector_ablation", pd.DataFrame(rows)).round(3).T.to_string()
+
+
+def _more_of(study: Study, name: str, runs: list[Trained]) -> list[dict]:
+    """Rows of each network in the mean with the head pose, and of all networks together."""
+    by_pose, joined = _by_pose(study), together(study, OURS, runs).items()
+    both = ((one.seed, _mean(one.validation, by_pose)) for one in runs)
+    rows = [{"recipe": f"{name}, {WITH_POSE}", "seed": seed} | judged.summary(scores) for seed, scores in both]
+    return rows + [{"recipe": f"{name}, {how}", "seed": 0} | judged.summary(scores) for how, scores in joined]
 
 
 def together(study: Study, recipe: Recipe, trained: list[Trained]) -> dict[str, pd.DataFrame]:

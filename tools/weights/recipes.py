@@ -48,3 +48,5 @@ ABLATION = {
     "LFW's faces left out": _without("lfw"),
     "CelebA's faces left out": _without("celeba"),
 }
+TEACHERS = {"half pasted (ships)": 5, "all pasted": 2}  # of ABLATION, and how many trainings: the two best averages
+TAUGHT = "taught by seven networks"  # OURS, with the teachers' mean logits in place of the labels
