@@ -421,6 +421,16 @@ def test_the_cards_file_is_the_shipped_one_and_its_numbers_are_those_of_the_run(
     assert "must not be used to accuse" in re.sub(r"\s+", " ", card)
 
 
+def test_the_tool_writes_the_cards_tables_and_leaves_its_words() -> None:
+    card, found = CARD.read_text(), card_tables.tables()
+    assert card_tables.refreshed(card, found) == card, "the committed card is what the tool would write"
+    worn = re.sub(r"(?m)^(\| (?:UADFV, |as it is|seed 1).*?) \|", r"\1 of another run |", card)
+    worn = worn.replace(cache.sha256(shipped.resnet_path()), "0" * 64)
+    assert worn.count("of another run") >= 5 and card_tables.refreshed(worn, found) == card
+    with pytest.raises(DfdError, match=r"detector\.md has 0 tables that begin with '\| no such head \|'"):
+        card_tables.refreshed(card, ["| no such head |\n| --- |"])
+
+
 def test_measured_again_on_rendered_people_the_scores_are_those_of_the_card() -> None:
     """The embedded test part (synthetic) is at hand everywhere, so the shipped weights can be checked on it."""
     found = frames.of_study(replace(studies.load("embedded"), faces=looking.FACE)).part("test").one_in(2)

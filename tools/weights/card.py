@@ -1,12 +1,31 @@
-"""The tables of the shipped detector's card, as Markdown, from the tables in results/."""
+"""The tables of the shipped detector's card, as Markdown, from the tables in results/: python tools/weights/card.py
+
+Writes them into dfdlib/assets/detector.md in the place of those that stand there, with the weights' sha256. What the
+card says in words is left as it is.
+"""
 
 from __future__ import annotations
+
+import functools
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
+from dfdlib.core import cache, disk, errors, paths, studies
+from dfdlib.core.errors import DfdError
+from dfdlib.detector import shipped
+from dfdlib.evaluation import results
+from dfdlib.experiments import conditions as under_conditions
 from dfdlib.experiments import transfer
 from dfdlib.experiments.conditions import BLUR_SIDE
+from tools.weights import verdicts
+
+CARD = paths.assets() / "detector.md"
 
 ABOUT = {
     "uadfv": "UADFV, the published test part",
@@ -89,3 +108,33 @@ def conditions(table: pd.DataFrame) -> str:
 
 def _table(rows: list[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def tables() -> list[str]:
+    """Every table of the card that follows from a committed one."""
+    table = functools.partial(results.committed_table, "uadfv")
+    under = under_conditions.table(table("detector_conditions"), studies.load("uadfv").bootstrap)
+    seeds, worth, scores = (table(name) for name in ("detector_seeds", "detector", "detector_scores"))
+    return [seeds_table(seeds), measured(worth), reliability(scores), conditions(under), verdicts.markdown()]
+
+
+def refreshed(card: str, found: Sequence[str]) -> str:
+    """The card with each of the tables in the place of the one with the same first line, and the weights' sha256."""
+    for table in found:
+        head = table.partition("\n")[0]
+        card, places = re.subn(rf"^{re.escape(head)}\n(\|.*\n)*", lambda _, t=table: f"{t}\n", card, flags=re.MULTILINE)
+        if places != 1:
+            raise DfdError(f"{CARD} has {places} tables that begin with {head!r}; write that line once, for the tool.")
+    return re.sub(r"(?<=\| sha256 \| )\w{64}", cache.sha256(shipped.resnet_path()), card)
+
+
+def main() -> None:
+    """Write the card anew."""
+    card = refreshed(CARD.read_text(encoding="utf-8"), tables())
+    with disk.replacing(CARD) as partial:
+        partial.write_text(card, encoding="utf-8")
+    print(f"card: {CARD}\n\n{verdicts.sentence()}")
+
+
+if __name__ == "__main__":
+    errors.or_sentence(main)
