@@ -26,12 +26,13 @@ from dfdlib.experiments import conditions, transfer
 from dfdlib.faces import frames
 from dfdlib.headpose import pnp, worldmodel
 from dfdlib.resnet import architectures, classifier, selfblend
-from tools.weights import blends, faces, judged, learning
+from tools.weights import blends, comparing, faces, judged, learning, recipes
 from tools.weights import card as card_tables
 from tools.weights import detector as detector_weights
 from tools.weights import verdicts as verdict_weights
 from tools.weights.blends import How
 from tools.weights.faces import Faces
+from tools.weights.trained import Trained, calibrate, median, save_network
 
 CARD = paths.assets() / "detector.md"
 
@@ -83,7 +84,7 @@ def test_the_whole_is_the_rule_of_both_branches() -> None:
 def test_weights_go_to_16_bit_and_come_back_as_a_network(tmp_path) -> None:
     torch.manual_seed(0)
     model = architectures.build(shipped.NETWORK)[0].eval()
-    detector_weights.save_network(model, tmp_path / "w.safetensors")
+    save_network(model, tmp_path / "w.safetensors")
     again = shipped.load_resnet(tmp_path / "w.safetensors")
     image = torch.rand(1, 3, network.SIDE, network.SIDE)
     assert not torch.equal(again(image), model(image)), "half precision rounds"
@@ -100,7 +101,7 @@ def test_weights_that_are_not_the_networks_are_refused(tmp_path, what: str) -> N
     if what == "nan":
         model = architectures.build(shipped.NETWORK)[0]
         torch.nn.init.constant_(model.classifier.bias, torch.nan)
-        detector_weights.save_network(model, path)
+        save_network(model, path)
     says = {
         "missing": "no such file",
         "text": "damaged",
@@ -117,7 +118,7 @@ def test_scores_without_pytorch_are_pytorchs(tmp_path) -> None:
     model = architectures.build(shipped.NETWORK)[0].eval()
     for values in model.state_dict().values():
         values.copy_(torch.rand(values.shape).mul(0.5).add(0.5) if values.dim() == 1 else values)
-    other = detector_weights.save_network(model, tmp_path / "w.safetensors")
+    other = save_network(model, tmp_path / "w.safetensors")
     exact = replace(shipped.NETWORK, bfloat16=False)
     for path, crops in ((shipped.resnet_path(), _crops(11)), (other, _crops(3, 1))):
         wanted = classifier.p_fake(classifier.logits(shipped.load_resnet(path), crops, exact))
@@ -162,7 +163,8 @@ def test_other_words_after_the_study_are_a_sentence(monkeypatch, words: list[str
         detector_weights.main()
 
 
-def test_all_weights_together_stay_below_11_mb() -> None:
+def test_the_shipped_network_stays_below_10_mb_and_all_weights_below_11() -> None:
+    assert shipped.resnet_path().stat().st_size < 1e7
     files = list(paths.assets().rglob("*.safetensors"))
     assert shipped.resnet_path() in files and sum(path.stat().st_size for path in files) < 1.1e7
 
@@ -215,30 +217,55 @@ def test_each_change_of_the_recipe_is_trained_with_several_seeds_and_scored_on_v
         asked.append((recipe, seed))
         given.append([*teachers])
         history = pd.DataFrame({"epoch": [1, 2], "macro_auc": [0.5, 0.6], "seconds": [9.0, 9.0]})
-        return detector_weights.Trained(seed, (recipe, seed), scores, history)
+        return Trained(seed, (recipe, seed), scores, history)
 
-    monkeypatch.setattr(detector_weights, "train", train)
-    monkeypatch.setattr(detector_weights, "_by_pose", lambda study: scores.assign(p_fake=0.5))
-    monkeypatch.setattr(detector_weights, "together", lambda study, recipe, trained: {"mean": scores})
+    monkeypatch.setattr(comparing, "train", train)
+    monkeypatch.setattr(comparing, "_by_pose", lambda study: scores.assign(p_fake=0.5))
+    monkeypatch.setattr(comparing, "together", lambda study, recipe, trained: {"mean": scores})
+    monkeypatch.setattr(comparing, "left_out", lambda trained, resamples: scores)
     kept = {}
     monkeypatch.setattr(results, "write_table", lambda study, name, table: kept.setdefault(name, table))
-    list(detector_weights.ablated(studies.load("embedded"), lambda row: None))
-    recipes = list(detector_weights.ABLATION.values())
-    first, *rest = recipes
+    list(comparing.ablated(studies.load("embedded"), lambda row: None))
+    every = list(recipes.ABLATION.values())
+    first, *rest = every
     fives = [(first, seed) for seed in range(1, 6)]
     assert asked == fives + [(recipe, seed) for recipe in rest for seed in (1, 2, 3)] + fives
-    pasted = detector_weights.ABLATION["all pasted"]
+    pasted = recipes.ABLATION["all pasted"]
     assert given == [[]] * (len(asked) - 5) + [[*fives, (pasted, 1), (pasted, 2)]] * 5, "seven networks teach"
-    assert recipes[0] is detector_weights.OURS and len(set(map(repr, recipes))) == len(recipes)
+    assert first is recipes.OURS and len(set(map(repr, every))) == len(every)
     shown = list(kept["detector_ablation"]["recipe"])
-    ours = next(iter(detector_weights.ABLATION))
+    ours = recipes.BASE
     assert shown[:11] == [ours] * 5 + [f"{ours}, mean with head pose"] * 5 + [f"{ours}, mean"]
-    assert len(shown) == 11 + 3 * len(rest) + 5 and shown[-5:] == [detector_weights.TAUGHT] * 5
-    for name, recipe in detector_weights.ABLATION.items():
+    taught = [recipes.TAUGHT] * 5 + [f"{recipes.TAUGHT}, mean with head pose"] * 5
+    assert len(shown) == 11 + 3 * len(rest) + 10 and shown[-10:] == taught
+    for name, recipe in recipes.ABLATION.items():
         assert recipe.how.size == recipe.network.input_size
         assert recipe.epochs == first.epochs * (2 if name == "twice as long" else 1) and recipe.steps == first.steps
     curves = kept["detector_ablation_curves"]
     assert list(curves) == ["epoch", "macro_auc", "recipe", "seed"] and len(curves) == 2 * (10 + 3 * len(rest))
+
+
+def test_a_source_that_was_left_out_is_judged_at_each_networks_own_threshold() -> None:
+    rng, rows = np.random.default_rng(0), []
+    for source, labels in (("uadfv", (0, 1)), ("lfw", (0,)), ("celeba", (0,))):
+        for person, label in itertools.product(range(6), labels):
+            rows += [(source, label, f"{source}{person}", p) for p in rng.normal(0.4 + 0.3 * label, 0.05, 20)]
+    table = pd.DataFrame(rows, columns=["source", "label", "person", "p_fake"])
+    table = table.assign(
+        clip_id=table["person"] + table["label"].astype(str), frame=range(len(table)), pair="", split=""
+    )
+    low = table.assign(p_fake=table["p_fake"] / 2)  # the same order, so the same shares at its own threshold
+    trained = {name: [Trained(1, torch.nn.Identity(), table)] for name in recipes.LEFT_OUT}
+    trained[recipes.BASE] = [Trained(1, torch.nn.Identity(), low)]
+    found = comparing.left_out(trained, 50)
+    assert list(found["tested"]) == ["uadfv"] * 2 + ["lfw"] * 2 + ["celeba"] * 2
+    assert list(found["recipe"][::2]) == list(recipes.LEFT_OUT) and set(found["recipe"][1::2]) == {recipes.BASE}
+    uadfv = found.iloc[0]
+    assert uadfv["frames"] == 240 and uadfv["people"] == 6 and uadfv["fake_called_fake"] > 0.98
+    assert 0 < uadfv["real_called_fake"] < 0.05 and uadfv["frame_auc"] > 0.99
+    shares = ["real_called_fake", "fake_called_fake", "frame_auc"]
+    assert found.iloc[1][shares].to_numpy(float) == pytest.approx(uadfv[shares].to_numpy(float))
+    assert found["frame_auc"].iloc[2:].isna().all()
 
 
 def test_networks_together_have_the_mean_of_their_logits_or_of_their_weights(monkeypatch) -> None:
@@ -248,25 +275,25 @@ def test_networks_together_have_the_mean_of_their_logits_or_of_their_weights(mon
     for layer, value in zip(layers, (1.0, 4.0), strict=True):
         torch.nn.init.constant_(layer.weight, value)
     trained = [
-        detector_weights.Trained(seed, layer, scores.head(3).assign(p_fake=p_fake))
+        Trained(seed, layer, scores.head(3).assign(p_fake=p_fake))
         for seed, (layer, p_fake) in enumerate(zip(layers, each, strict=True))
     ]
     given = []
-    monkeypatch.setattr(detector_weights, "_sources", lambda *_: {})
-    monkeypatch.setattr(detector_weights, "scored", lambda network, *_: given.append(network) or scores)
-    found = detector_weights.together(studies.load("embedded"), detector_weights.OURS, trained)
-    by_scores = found[detector_weights.MEAN_OF_SCORES]["p_fake"]
+    monkeypatch.setattr(comparing, "sources", lambda *_: {})
+    monkeypatch.setattr(comparing, "scored", lambda network, *_: given.append(network) or scores)
+    found = comparing.together(studies.load("embedded"), recipes.OURS, trained)
+    by_scores = found[comparing.MEAN_OF_SCORES]["p_fake"]
     odds = np.sqrt(0.2 / 0.8 * 0.6 / 0.4)  # the mean of logits is the geometric mean of the odds
     assert by_scores.iloc[:2].to_numpy() == pytest.approx([odds / (1 + odds), 0.9]) and by_scores.iloc[2] < 0.01
-    assert found[detector_weights.MEAN_OF_WEIGHTS] is scores
+    assert found[comparing.MEAN_OF_WEIGHTS] is scores
     assert torch.equal(given[0].weight, torch.full((2, 1), 2.5)) and layers[0].weight.tolist() == [[1.0], [1.0]]
 
 
 def test_a_source_that_is_left_out_gives_no_face(monkeypatch) -> None:
-    left_out = {name: recipe for name, recipe in detector_weights.ABLATION.items() if name.endswith("left out")}
+    left_out = {name: recipe for name, recipe in recipes.ABLATION.items() if name.endswith("left out")}
     assert len(left_out) == 3
     for source, recipe in zip(("uadfv", "lfw", "celeba"), left_out.values(), strict=True):
-        assert replace(recipe, shares=detector_weights.OURS.shares) == detector_weights.OURS
+        assert replace(recipe, shares=recipes.OURS.shares) == recipes.OURS
         seen = []
         monkeypatch.setattr(learning, "_pair", lambda faces, *_: seen.append(faces.source) or [_face()[0]] * 2)  # noqa: B023
         faces = [Faces(name, [_face()[0]], _face()[1][None], ["a"]) for name, _ in recipe.shares]
@@ -344,7 +371,7 @@ def test_calibrated_weights_give_the_calibrated_scores() -> None:
     model = architectures.build(shipped.NETWORK)[0].eval()
     before = classifier.logits(model, _crops(4), shipped.NETWORK)
     offset, slope = judged.calibration(_made_scores())
-    detector_weights.calibrate(detector_weights.Trained(0, model, _made_scores()))
+    calibrate(Trained(0, model, _made_scores()))
     after = classifier.logits(model, _crops(4), shipped.NETWORK)
     assert np.diff(after)[:, 0] == pytest.approx(slope * (np.diff(before)[:, 0] + offset), abs=1e-4)
 
@@ -352,8 +379,8 @@ def test_calibrated_weights_give_the_calibrated_scores() -> None:
 def test_the_median_seed_ships_and_not_the_best() -> None:
     scores = _made_scores()
     worse = [scores.assign(p_fake=scores["p_fake"] + spoil * (1 - scores["label"])) for spoil in (0.9, 0.0, 0.5)]
-    trained = [detector_weights.Trained(seed, torch.nn.Identity(), table) for seed, table in enumerate(worse)]
-    assert detector_weights.median(trained).seed == 2
+    trained = [Trained(seed, torch.nn.Identity(), table) for seed, table in enumerate(worse)]
+    assert median(trained).seed == 2
 
 
 def test_the_shipped_seed_is_the_median_of_the_committed_five() -> None:
@@ -364,22 +391,36 @@ def test_the_shipped_seed_is_the_median_of_the_committed_five() -> None:
     assert table in card and f"seed {middle}, shipped" in table
 
 
-def test_the_committed_ablation_has_the_five_seeds_that_ship_and_the_five_before() -> None:
+def test_the_committed_ablation_has_the_five_of_which_one_ships_and_the_five_of_the_first_round() -> None:
     table = results.committed_table("uadfv", "detector_ablation").set_index("recipe")
-    for recipe, name in zip(detector_weights.ABLATION, ("detector_seeds", "detector_seeds_before"), strict=False):
+    tables = {recipes.TAUGHT: "detector_seeds", "none pasted (all layers)": "detector_seeds_before"}
+    for recipe, name in tables.items():
         seeds = results.committed_table("uadfv", name)
         assert np.allclose(table.loc[recipe][list(seeds)], seeds, atol=1e-4), recipe
-    ours = next(iter(detector_weights.ABLATION))
-    more = (detector_weights.WITH_POSE, detector_weights.MEAN_OF_SCORES, detector_weights.MEAN_OF_WEIGHTS)
+    ours = recipes.BASE
+    more = (comparing.WITH_POSE, comparing.MEAN_OF_SCORES, comparing.MEAN_OF_WEIGHTS)
     assert set(table.index) <= {
-        *detector_weights.ABLATION,
-        detector_weights.TAUGHT,
+        *recipes.ABLATION,
+        recipes.TAUGHT,
+        f"{recipes.TAUGHT}, {comparing.WITH_POSE}",
         *(f"{ours}, {how}" for how in more),
     }
 
 
+def test_the_committed_sources_left_out_agree_with_the_committed_ablation() -> None:
+    ablation = results.committed_table("uadfv", "detector_ablation").set_index(["recipe", "seed"])
+    found = results.committed_table("uadfv", "detector_left_out")
+    assert set(found["tested"]) == {*recipes.LEFT_OUT.values()} and len(found) >= 18
+    for row in found.to_dict("records"):
+        known = ablation.loc[(row["recipe"], row["seed"])]
+        assert row["real_called_fake"] == pytest.approx(known[f"alarms_{row['tested']}"], abs=1e-4)
+        assert row["real_called_fake_low"] <= row["real_called_fake"] <= row["real_called_fake_high"]
+        if row["tested"] == "uadfv":
+            assert row["frame_auc"] == pytest.approx(known["auc_uadfv"], abs=1e-4)
+
+
 def test_the_test_of_the_network_that_was_replaced_follows_from_its_scores() -> None:
-    known = results.committed_table("uadfv", "detector_earlier").query("seed == 2").set_index("tested")
+    known = results.committed_table("uadfv", "detector_earlier").query("recipe == 'half pasted'").set_index("tested")
     scores = results.committed_table("uadfv", "detector_earlier_scores")
     assert set(known.index) == set(scores["tested"])
     for name, part in scores.groupby("tested"):

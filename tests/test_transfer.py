@@ -95,11 +95,11 @@ def test_a_recipe_has_a_curve_for_each_seed_in_each_panel_and_an_aim_is_a_named_
     assert [line.get_ydata().tolist() for line in curves] == [[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]
     assert [line.get_marker() for line in curves] == ["o", "None", "s"], "a recipe's first seed is the thick one"
     assert [*aim.get_ydata()] == [0.97, 0.97] and aim.get_linestyle() == "--"
-    assert [text.get_text() for text in easy.texts] == ["aim on the test part, 0.97"]
+    assert [text.get_text() for text in easy.texts] == ["dashed: aim on the test part, 0.97"]
     assert [text.get_text() for text in fig.legends[0].get_texts()] == [
         "a",
         "b",
-        "changes of Figure 49",
+        "recipes of Figure 49",
     ] and not easy.get_legend()
     plt.close(fig)
 

@@ -46,6 +46,19 @@ CONDITIONS = {  # by kind: in words, from the level
     "blur": "blurred, sigma {:.1f} % of the face's side",
     "jpeg": "JPEG of quality {}",
 }
+FOUR = ("uadfv", "jpeg30", "embedded-easy", "embedded")
+ALARMS = ("lfw", "celeba", "blurred", "super-resolved")
+NETWORKS = {  # columns of the table of networks
+    "mean": "mean AUC",
+    "uadfv": "AUC, UADFV",
+    "jpeg30": "AUC, after JPEG 30",
+    "embedded-easy": "AUC, easy (synthetic)",
+    "embedded": "AUC, hard (synthetic)",
+    "lfw": "alarms, LFW",
+    "celeba": "alarms, CelebA",
+    "blurred": "alarms, blurred",
+    "super-resolved": "alarms, super-resolved",
+}
 ENDS = ("", "_low", "_high")
 SEED_COLUMNS = {
     "auc_uadfv": "AUC, UADFV",
@@ -94,6 +107,22 @@ def seeds_table(seeds: pd.DataFrame) -> str:
     return _table(rows)
 
 
+def networks(earlier: pd.DataFrame, now: pd.DataFrame) -> str:
+    """The tests of the networks that shipped one after the other: AUC by source, and shares of real faces called fake.
+
+    earlier: rows of `detector.measure` with the columns recipe and seed; now: those of the network that ships.
+    """
+    now = now[now["branch"] == "network"].assign(recipe="the one that ships", seed=np.nan)
+    rows = [("network", *NETWORKS.values()), ("---",) * (1 + len(NETWORKS))]
+    for (recipe, seed), part in pd.concat([earlier, now]).groupby(["recipe", "seed"], sort=False, dropna=False):
+        found = part.set_index("tested")
+        aucs = [found.loc[name, "frame_auc"] for name in FOUR]
+        alarms = [found.loc[name, "real_called_fake"] for name in ALARMS]
+        name = recipe if np.isnan(seed) else f"{recipe}, seed {seed:.0f}"
+        rows.append((name, f"{np.mean(aucs):.3f}", *(f"{value:.3f}" for value in aucs + alarms)))
+    return _table(rows)
+
+
 def conditions(table: pd.DataFrame) -> str:
     """The table of `conditions.table`: AUC, what it is more than that of the unchanged frames, and both shares."""
     head = ("UADFV's test frames", "AUC of frames", "minus unchanged, paired", "real called fake", "fake called fake")
@@ -115,7 +144,8 @@ def tables() -> list[str]:
     table = functools.partial(results.committed_table, "uadfv")
     under = under_conditions.table(table("detector_conditions"), studies.load("uadfv").bootstrap)
     seeds, worth, scores = (table(name) for name in ("detector_seeds", "detector", "detector_scores"))
-    return [seeds_table(seeds), measured(worth), reliability(scores), conditions(under), verdicts.markdown()]
+    before = networks(table("detector_earlier"), worth)
+    return [seeds_table(seeds), measured(worth), before, reliability(scores), conditions(under), verdicts.markdown()]
 
 
 def refreshed(card: str, found: Sequence[str]) -> str:
