@@ -103,7 +103,7 @@ def test_a_detectors_recipes_show_the_epochs_of_the_tables_with_the_aims() -> No
         assert ("synthetic" in title) == (column in ("macro_auc", "auc_embedded-easy"))
         assert not aim or [*axis.lines[-1].get_ydata()] == [aim, aim]
     shipped = results.committed_table("uadfv", "detector_seed_curves")
-    own = rows[rows["recipe"] == "half pasted (ships)"].sort_values(["seed", "pairs"])
+    own = rows[rows["recipe"] == "taught by seven (ships)"].sort_values(["seed", "pairs"])
     expected = shipped.sort_values(["seed", "pairs"])["auc_embedded-easy"]
     assert own["auc_embedded-easy"].tolist() == expected.tolist()
 

@@ -78,17 +78,17 @@ def recipes(table: pd.DataFrame, panels: dict[str, str], aims: dict[str, float],
     them. Of each recipe the seed that comes first is thick. `aims`, by column: what the test part was to reach. `more`
     has the same columns, of further recipes; their curves are thin and grey.
     """
-    fig, axes = canvas.grid(2, len(panels) // 2, 9.0, 6.4)
+    fig, axes = canvas.grid(2, len(panels) // 2, 8.0, 5.4)
     by_recipe = table.groupby("recipe", sort=False)
     styles = list(zip((REAL, FAKE, canvas.THIRD, canvas.FOURTH, "black"), "osD^v", strict=True))
     for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
         for (name, rows), (colour, marker) in zip(by_recipe, styles[: len(by_recipe)], strict=True):
             _runs(axis, rows, column, {"color": colour}, {"marker": marker, "ms": 4, "label": name})
         for number, (_, run) in enumerate(more.groupby(["recipe", "seed"], sort=False)):
-            label = {} if number else {"label": "changes of Figure 49"}
+            label = {} if number else {"label": "recipes of Figure 49"}
             axis.plot(run["pairs"] / 1000, run[column], color="0.55", lw=0.7, ls=":", zorder=1.5, **label)
         axis.set(xlabel="pairs seen, thousands", xscale="log")
-        axis.set_title(title, fontsize=10)
+        axis.set_title(title, fontsize=9)
         axis.set_xticks(PAIRS, PAIRS)
         axis.minorticks_off()
         if column in aims:
@@ -104,11 +104,10 @@ def _runs(axis: Axes, rows: pd.DataFrame, column: str, style: dict, first: dict)
 
 
 def _aim(axis: Axes, aim: float) -> None:
-    """A line with its name at the left, where the curves are low."""
+    """A line with its name at the lower right, where there are no curves."""
     axis.axhline(aim, color="0.4", lw=1, ls="--", zorder=1)
-    axis.margins(y=0.09)  # room for the name above the highest line
-    words, place = f"aim on the test part, {aim:.2f}", axis.get_yaxis_transform()
-    axis.text(0.01, aim, words, transform=place, va="bottom", fontsize=8, color="0.25")
+    words = f"dashed: aim on the test part, {aim:.2f}"
+    axis.text(0.98, 0.04, words, transform=axis.transAxes, ha="right", fontsize=8, color="0.25")
 
 
 def starts(rows: pd.DataFrame, paper: float, chance: float) -> Figure:
@@ -161,7 +160,7 @@ def ablation(table: pd.DataFrame, columns: dict[str, str]) -> Figure:
     names = list(dict.fromkeys(table["recipe"]))
     y = table["recipe"].map(names.index) + 0.1 * (table["seed"] - 3)
     with plt.rc_context(canvas.STYLE):
-        size = (10, 0.46 * len(names) + 2.4)
+        size = (9, 0.3 * len(names) + 2.2)
         fig, axes = plt.subplots(2, len(columns) // 2, figsize=size, sharey=True, squeeze=False)
     for axis, (column, title) in zip(axes.flat, columns.items(), strict=True):
         first = table.loc[table["recipe"] == names[0], column]
@@ -175,5 +174,7 @@ def ablation(table: pd.DataFrame, columns: dict[str, str]) -> Figure:
         if column.startswith("alarms"):
             canvas.per_cent(axis)
     axes[0, 0].set_yticks(range(len(names)), names)
+    for axis in axes[:, 0]:
+        axis.tick_params(axis="y", labelsize=9)
     axes[0, 0].set_ylim(len(names) - 0.4, -0.6)
     return fig
