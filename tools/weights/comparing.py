@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -105,6 +106,7 @@ def together(study: Study, recipe: Recipe, trained: list[Trained]) -> dict[str, 
     return {MEAN_OF_SCORES: tables[0].assign(p_fake=special.expit(logits)), MEAN_OF_WEIGHTS: of_weights}
 
 
+@functools.cache
 def _by_pose(study: Study) -> pd.DataFrame:
     """The head pose's score table of every source of validation."""
     found = sources(study, "val", looking.FACE).items()
