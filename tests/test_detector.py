@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import save_file
+from scipy.special import expit, logit
 
 from dfdlib.core import cache, paths, repro, studies
 from dfdlib.core.errors import DfdError
@@ -26,7 +27,7 @@ from dfdlib.experiments import conditions, transfer
 from dfdlib.faces import frames
 from dfdlib.headpose import pnp, worldmodel
 from dfdlib.resnet import architectures, classifier, selfblend
-from tools.weights import blends, comparing, faces, judged, learning, recipes
+from tools.weights import bands, blends, comparing, faces, judged, learning, recipes
 from tools.weights import card as card_tables
 from tools.weights import detector as detector_weights
 from tools.weights import verdicts as verdict_weights
@@ -460,6 +461,29 @@ def test_the_cards_file_is_the_shipped_one_and_its_numbers_are_those_of_the_run(
         found = metrics.STATISTICS["auc"](part["label"].to_numpy(), part[branch].to_numpy(), np.ones((1, len(part))))
         assert found[0] == pytest.approx(row["frame_auc"], abs=1e-3)
     assert "must not be used to accuse" in re.sub(r"\s+", " ", card)
+
+
+def test_the_bands_that_were_compared_follow_from_the_validation_scores_alone() -> None:
+    scores = results.committed_table("uadfv", "detector_validation")
+    found = bands.compared(scores.assign(p_fake=scores["resnet"]))
+    pd.testing.assert_frame_equal(found, results.committed_table("uadfv", "detector_bands"), check_dtype=False)
+    assert (found["n"] == found[["fake", "unsure", "real"]].sum(axis=1)).all()
+    for _, part in found.groupby(["band", "unit"]):
+        clips = scores.drop_duplicates(["clip_id", "label"]) if (part["unit"] == "clips").all() else scores
+        assert list(part["n"]) == list(clips["label"].value_counts().sort_index())
+
+
+def test_a_band_is_told_by_other_people_and_on_logits_whatever_their_scale() -> None:
+    scores = results.committed_table("uadfv", "detector_validation").assign(p_fake=lambda t: t["resnet"])
+    squeezed = scores.assign(p_fake=expit(0.4 * logit(scores["p_fake"])))
+    low, high = bands.on_logits(scores, 32)
+    assert bands.on_logits(squeezed, 32) == pytest.approx([expit(0.4 * logit(low)), expit(0.4 * logit(high))], abs=1e-3)
+    half = bands.around_one_half(scores, 1)
+    assert sum(half) == pytest.approx(1) and bands.around_one_half(scores, 32)[0] > half[0]
+    person = scores["person"].iloc[0]
+    odd = scores.assign(p_fake=scores["p_fake"].where(scores["person"] != person, 0.9))
+    said = bands._judged(odd, person, bands.by_kind, 32)
+    assert set(said["said"]) == {"fake"}, "the person's own real clips, all 0.9, don't widen the band"
 
 
 def test_the_tool_writes_the_cards_tables_and_leaves_its_words() -> None:

@@ -127,9 +127,9 @@ def predict(
     """Judge the faces in pictures and videos, offline. A score is not evidence; accuse nobody because of it.
 
     "No sign of a swap found" does not mean that a file is real: each verdict is shown with how many swaps the
-    detector finds in videos new to it. "Inconclusive": too few frames could be judged, or the score is too near to 0.5
-    or varies across it. Up to four people are judged separately, and the file is as suspicious as the most suspicious
-    of them.
+    detector finds in videos new to it. "Inconclusive": too few frames could be judged, or the score varies across
+    0.5, or real and fake files may both have it. Up to four people are judged separately, and the file is as
+    suspicious as the most suspicious of them.
 
     In a folder, every file that is a picture or video is judged, whatever its name; other files are listed.
 

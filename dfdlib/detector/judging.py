@@ -1,4 +1,4 @@
-"""When a face's scores make a verdict: enough frames, and a score further from one half than such scores wander."""
+"""When a face's scores make a verdict: enough frames, and a score that a face of the other kind would seldom have."""
 
 from __future__ import annotations
 
@@ -27,36 +27,54 @@ DEVIATIONS = 1.645  # a normal score wanders further than this to one side once 
 
 
 @dataclass(frozen=True)
-class Spread:
-    """How far p_fake wanders, in standard deviations, on the validation part; people and clips as counted there."""
+class Kind:
+    """p_fake of one kind of clips, real or fake: the mean of the clips' means, and standard deviations."""
 
-    frame: float  # a frame's p_fake around the mean of its clip
-    clip: float  # a clip's mean around the mean of all clips with the same label
+    mean: float
+    frame: float  # of a frame around the mean of its clip
+    clip: float  # of a clip's mean around `mean`
+
+    def wanders(self, used: int) -> float:
+        """How far, to one side, the mean over `used` frames lies from `mean` at most in 19 of 20 clips.
+
+        Two neighbouring frames count as one, and more than SEGMENTS runs of them as SEGMENTS, as in `interval`.
+        """
+        runs = max(1, min(SEGMENTS, used // 2))
+        return DEVIATIONS * math.sqrt(self.clip**2 + self.frame**2 / runs)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Where p_fake of real and of fake clips lies on the validation part; people, clips and frames as counted there."""
+
+    real: Kind
+    fake: Kind
     frames: int
     clips: int
     people: int
 
     def edges(self, used: int) -> tuple[float, float]:
-        """Between these a p_fake over `used` frames is inconclusive, within 0 and 1.
+        """Between these a p_fake over `used` frames is inconclusive: a clip of either kind could have it.
 
-        Two neighbouring frames count as one, and more than SEGMENTS runs of them as SEGMENTS, as in `interval`.
+        At the upper edge, never below one half, at most one real clip in twenty would lie; at the lower, never above
+        one half, one fake.
         """
-        runs = max(1, min(SEGMENTS, used // 2))
-        half = DEVIATIONS * math.sqrt(self.clip**2 + self.frame**2 / runs)
-        return max(metrics.THRESHOLD - half, 0.0), min(metrics.THRESHOLD + half, 1.0)
+        low, high = self.fake.mean - self.fake.wanders(used), self.real.mean + self.real.wanders(used)
+        return max(min(low, metrics.THRESHOLD), 0.0), min(max(high, metrics.THRESHOLD), 1.0)
 
 
 def spread(scores: pd.DataFrame) -> Spread:
-    """The spread in a score table with both labels (columns clip_id, label, person and p_fake).
+    """The spread in a score table with both labels (columns clip_id, label, person and p_fake)."""
+    kinds = [_kind(scores[scores["label"] == label]) for label in (0, 1)]
+    clips = len(scores[["clip_id", "label"]].drop_duplicates())
+    return Spread(*kinds, len(scores), clips, scores["person"].nunique())
 
-    Both deviations are unbiased: of frames with one degree of freedom less per clip, of clips with two less.
-    """
-    clips = scores.groupby(["clip_id", "label"])["p_fake"]
+
+def _kind(scores: pd.DataFrame) -> Kind:
+    """Of clips with one label; both variances are unbiased."""
+    clips = scores.groupby("clip_id")["p_fake"]
     within = ((scores["p_fake"] - clips.transform("mean")) ** 2).sum() / (len(scores) - clips.ngroups)
-    means = clips.mean()
-    between = ((means - means.groupby("label").transform("mean")) ** 2).sum() / (len(means) - 2)
-    counts = (len(scores), clips.ngroups, scores["person"].nunique())
-    return Spread(round(math.sqrt(within), 4), round(math.sqrt(between), 4), *counts)
+    return Kind(round(clips.mean().mean(), 4), round(math.sqrt(within), 4), round(clips.mean().std(ddof=1), 4))
 
 
 def needed(looked_at: int) -> int:

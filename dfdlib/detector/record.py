@@ -1,10 +1,11 @@
-"""What the shipped detector's verdicts were worth on data that it never saw, and how far its scores wander.
+"""What the shipped detector's verdicts were worth on data that it never saw, and where the scores of both kinds lie.
 
 `dfdlib/assets/detector.json` holds it; tools/weights/verdicts.py writes it from two committed score tables.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 from collections.abc import Iterable
@@ -15,11 +16,12 @@ import pandas as pd
 from dfdlib.core import cache, disk, paths
 from dfdlib.core.errors import DfdError
 from dfdlib.detector import judging
-from dfdlib.detector.judging import Spread
+from dfdlib.detector.judging import Kind, Spread
 from dfdlib.evaluation import arbiter
 from dfdlib.headpose import pose_features
 
 KINDS = ("real", "fake")  # by label
+HEAD = tuple(judging.WORDS[said] for said in ("fake", "unsure", "real"))
 MAIN = "uadfv"  # the one test with both labels and real people
 TESTS = {
     "uadfv": "UADFV, test part",
@@ -50,7 +52,7 @@ def _by_rule(rule: str, validation: pd.DataFrame, tested: pd.DataFrame) -> dict:
     validation, tested = (t.assign(p_fake=join(t["resnet"], t["headpose"])) for t in (validation, tested))
     known = judging.spread(validation)
     found = [row for stills in (False, True) for row in judging.counted(tested, known, stills)]
-    return {"spread": vars(known), "measured": found}
+    return {"spread": dataclasses.asdict(known), "measured": found}
 
 
 def asset_path() -> Path:
@@ -76,7 +78,8 @@ def weights() -> dict[str, str]:
 
 def known_spread(rule: str) -> Spread:
     """The measured spread of p_fake by a rule of arbiter.RULES."""
-    return Spread(**asset()["rules"][rule]["spread"])
+    known = asset()["rules"][rule]["spread"]
+    return Spread(**known | {name: Kind(**known[name]) for name in KINDS})
 
 
 def measured(rule: str) -> list[dict]:
@@ -89,7 +92,7 @@ def entries(rule: str) -> list[dict]:
     return [
         {"data": TESTS[row["tested"]], "kind": KINDS[row["label"]], "unit": "stills" if row["stills"] else "clips"}
         | {"people": row["people"], "n": row["n"]}
-        | {judging.WORDS[said]: row[said] for said in ("fake", "unsure", "real")}
+        | dict(zip(HEAD, (row[said] for said in ("fake", "unsure", "real")), strict=True))
         for row in measured(rule)
     ]
 

@@ -18,7 +18,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
 from dfdlib.core import cache, disk, errors, paths, studies
 from dfdlib.core.errors import DfdError
-from dfdlib.detector import shipped
+from dfdlib.detector import record, shipped
 from dfdlib.evaluation import results
 from dfdlib.experiments import conditions as under_conditions
 from dfdlib.experiments import transfer
@@ -135,6 +135,15 @@ def conditions(table: pd.DataFrame) -> str:
     return _table(rows)
 
 
+def bands_table(table: pd.DataFrame) -> str:
+    """The table of `bands.compared`: how often each verdict came, over validation's clips and stills."""
+    rows = [("band, on validation", "", *record.HEAD), ("---",) * (2 + len(record.HEAD))]
+    for row in table.to_dict("records"):
+        of = f"{row['n']} {record.KINDS[row['label']]} {row['unit']}"
+        rows.append((row["band"], of, *(str(row[said]) for said in ("fake", "unsure", "real"))))
+    return _table(rows)
+
+
 def _table(rows: list[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -145,7 +154,8 @@ def tables() -> list[str]:
     under = under_conditions.table(table("detector_conditions"), studies.load("uadfv").bootstrap)
     seeds, worth, scores = (table(name) for name in ("detector_seeds", "detector", "detector_scores"))
     before = networks(table("detector_earlier"), worth)
-    return [seeds_table(seeds), measured(worth), before, reliability(scores), conditions(under), verdicts.markdown()]
+    chosen, worths = bands_table(table("detector_bands")), verdicts.markdown()
+    return [seeds_table(seeds), measured(worth), before, reliability(scores), conditions(under), chosen, worths]
 
 
 def refreshed(card: str, found: Sequence[str]) -> str:
