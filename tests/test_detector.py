@@ -313,6 +313,22 @@ def test_a_real_face_and_its_fake_lose_alike_and_repeat_exactly() -> None:
     assert np.abs(np.diff(real.astype(int), axis=0)).mean() < 8, "the stripes are gone"
 
 
+def test_a_spoiled_real_face_alone_loses_detail_as_often_as_is_asked() -> None:
+    plain = replace(PLAIN, ratios=(0.0,))
+
+    def made(seed: int, share: float) -> tuple[np.ndarray, np.ndarray]:
+        how = replace(plain, spoiled_real=share)
+        return blends.pair(_face(), lambda rng: _face(1), np.random.default_rng(seed), how)
+
+    for seed in range(12):
+        (real, fake), (spoiled, other) = made(seed, 0.0), made(seed, 1.0)
+        assert np.array_equal(real, fake) and not np.array_equal(spoiled, other)
+    real = made(0, 0.0)[0]
+    ways = [blends._spoiled(real, np.random.default_rng(seed)) for seed in range(30)]
+    assert len({crop.tobytes() for crop in ways}) == 30 and all(crop.shape == real.shape for crop in ways)
+    assert 40 <= sum(not np.array_equal(*made(seed, 0.3)) for seed in range(200)) <= 80
+
+
 def test_batches_pair_faces_with_fakes_repeat_exactly_and_never_take_the_person_as_donor(monkeypatch) -> None:
     squares, points = zip(*(_face(i) for i in range(6)), strict=True)
     faces = [Faces("uadfv", list(squares), np.stack(points), ["a", "a", "a", "b", "b", "b"])]

@@ -39,6 +39,7 @@ class How:
     jpeg: float = 0.75
     quality: tuple[int, int] = (30, 100)
     soft_real: float = 0.2  # chance that the real face alone is shrunk and enlarged: softness is no sign of a blend
+    spoiled_real: float = 0.0  # chance that the real crop alone is blurred, shrunk or compressed, as in `_spoiled`
 
 
 Pair = tuple[np.ndarray, np.ndarray]  # a square uint8 RGB (s, s, 3) and landmarks (68, 2) in its pixels
@@ -55,6 +56,8 @@ def pair(face: Pair, donor: Donor, rng: np.random.Generator, how: How) -> tuple[
         crops = (_coarse(crops[0], rng.uniform(0.3, 0.8)), crops[1])
     small = cv2.INTER_AREA if len(square) > how.size else cv2.INTER_CUBIC
     crops = [cv2.resize(crop, (how.size, how.size), interpolation=small) for crop in crops]
+    if how.spoiled_real and rng.random() < how.spoiled_real:
+        crops[0] = _spoiled(crops[0], rng)
     if rng.random() < 0.5:
         crops = [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
     return tuple(_lost(crops, rng, how))
@@ -139,6 +142,16 @@ def _coarse(image: np.ndarray, share: float) -> np.ndarray:
     side = max(round(len(image) * share), 16)
     small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
     return cv2.resize(small, image.shape[1::-1], interpolation=cv2.INTER_LINEAR if share < 0.6 else cv2.INTER_CUBIC)
+
+
+def _spoiled(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The crop blurred, shrunk and enlarged, or compressed, each as often."""
+    kind = rng.integers(3)
+    if kind == 0:
+        return cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.5, 2))
+    if kind == 1:
+        return _coarse(crop, rng.uniform(0.25, 0.6))
+    return geometry.jpeg(crop, int(rng.integers(20, 61)))
 
 
 def _nudge(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:

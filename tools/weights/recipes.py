@@ -42,6 +42,7 @@ ABLATION = {  # BASE, and changes of one or two of its parts
     "random first weights": replace(OURS, network=replace(OURS.network, weights="")),
     "whole faces with themselves": _other(OURS, other=0.0, part=0.0),
     "no real face softened": _other(OURS, soft_real=0.0),
+    "more real faces spoiled": _other(OURS, spoiled_real=0.3),
     "no margin": _other(OURS, margin=(-0.08, 0.08)),
     "wide margin": _other(OURS, margin=WIDE),
     "all pasted, wide margin": _other(OURS, pasted=1.0, margin=WIDE),
