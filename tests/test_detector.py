@@ -379,6 +379,11 @@ def test_the_threshold_lets_two_in_a_hundred_reals_pass_and_becomes_one_half() -
     logits = np.log(scores["p_fake"] / (1 - scores["p_fake"]))
     tuned = 1 / (1 + np.exp(-slope * (logits + offset)))
     assert ((tuned >= 0.5) == (scores["p_fake"] >= threshold)).all() and 0.05 < slope < 5
+    assert judged.on_shipped_scale(scores)["p_fake"].to_numpy() == pytest.approx(tuned.to_numpy())
+    both = comparing._mean(scores, scores.assign(p_fake=0.5))["p_fake"].to_numpy()
+    assert both == pytest.approx((tuned.to_numpy() + 0.5) / 2), (
+        "the head pose is averaged with what `dfd predict` shows"
+    )
     found = judged.summary(scores)
     assert found["auc_a"] > 0.95 and found["macro_auc"] == pytest.approx((found["auc_a"] + found["auc_b"]) / 2)
 

@@ -114,4 +114,6 @@ def _by_pose(study: Study) -> pd.DataFrame:
 
 
 def _mean(scores: pd.DataFrame, by_pose: pd.DataFrame) -> pd.DataFrame:
-    return scores.assign(p_fake=(scores["p_fake"] + by_pose["p_fake"].to_numpy()) / 2)
+    """The mean of both branches, as `dfd predict --rule mean` takes it."""
+    scaled = judged.on_shipped_scale(scores)
+    return scaled.assign(p_fake=(scaled["p_fake"] + by_pose["p_fake"].to_numpy()) / 2)

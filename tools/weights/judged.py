@@ -105,3 +105,11 @@ def calibration(scores: pd.DataFrame) -> tuple[float, float]:
     weights = 1 / scores.groupby(["source", "label"])["p_fake"].transform("size")
     found = minimize_scalar(lambda log: -(weights * log_expit(np.exp(log) * margin)).sum(), bounds=np.log([0.05, 5]))
     return offset, float(np.exp(found.x))
+
+
+def on_shipped_scale(scores: pd.DataFrame) -> pd.DataFrame:
+    """The table with p_fake scaled by its own `calibration`, as that of `dfd predict` is."""
+    from scipy.special import expit, logit
+
+    offset, slope = calibration(scores)
+    return scores.assign(p_fake=expit(slope * (logit(np.clip(scores["p_fake"], 1e-7, 1 - 1e-7)) + offset)))
