@@ -19,6 +19,8 @@ from dfdlib.core.errors import DfdError
 
 STUDY = typer.Argument(metavar="STUDY", show_default=False, help="One of the studies below.")
 
+FRAMES = "Frames of a video to look at; one alone is judged like a picture, two or three get no verdict."
+RULE = "resnet (the network alone); or with the head pose mean, either (the higher score) or both (the lower)."
 EXITS = "Exit codes: 0 done; 1 a defect in this program; 2 something that you can fix (the message says what)."
 
 app = helptext.app(f"A reproducible study of a deepfake-detection paper.\n\n{EXITS}")
@@ -120,16 +122,16 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a page with pictures.")] = None,
-    frames: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Frames of a video to look at.")] = 32,
-    rule: Annotated[str, typer.Option(metavar="RULE", help="resnet (the network), mean, either or both.")] = "resnet",
+    frames: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help=FRAMES)] = 32,
+    rule: Annotated[str, typer.Option(metavar="RULE", help=RULE)] = "resnet",
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask, however many files there are.")] = False,
 ) -> None:
     """Judge the faces in pictures and videos, offline. A score is not evidence; accuse nobody because of it.
 
-    "No sign of a swap found" does not mean that a file is real: each verdict is shown with how many swaps the
-    detector finds in videos new to it. "Inconclusive": too few frames could be judged, or the score varies across
-    0.5, or real and fake files may both have it. Up to four people are judged separately, and the file is as
-    suspicious as the most suspicious of them.
+    "No sign of a swap found" does not mean that a file is real: beside each verdict stands in how many swaps and real
+    videos that were new to it the detector finds signs. "Inconclusive": too few frames could be judged, or the score
+    varies across 0.5, or is below it but not so low that few fakes would score as low. Up to four people are judged
+    separately, and the file is as suspicious as the most suspicious of them.
 
     In a folder, every file that is a picture or video is judged, whatever its name; other files are listed.
 

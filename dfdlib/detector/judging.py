@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
+from dfdlib.core.errors import DfdError
 from dfdlib.evaluation import metrics
 
+SAID = ("fake", "unsure", "real")  # the verdicts on a face that could be judged
 WORDS = {
     "real": "no sign of a swap found",
     "fake": "signs of a swap found",
@@ -23,58 +26,66 @@ FEWEST_RUNS = 4  # below this there is no interval
 # collars. Four frames are two runs; a quarter keeps a long clip from being judged by a few seconds of it.
 LEAST_FRAMES = 4
 LEAST_SHARE = 0.25
-DEVIATIONS = 1.645  # a normal score wanders further than this to one side once in twenty times
+BEYOND = 0.05  # share of a kind's clips that is expected beyond its edge
 
 
 @dataclass(frozen=True)
 class Kind:
     """p_fake of one kind of clips, real or fake: the mean of the clips' means, and standard deviations."""
 
+    clips: int
     mean: float
     frame: float  # of a frame around the mean of its clip
-    clip: float  # of a clip's mean around `mean`
+    clip: float  # of a clip's mean around `mean`; some of the frames' scatter is in it already
 
-    def wanders(self, used: int) -> float:
-        """How far, to one side, the mean over `used` frames lies from `mean` at most in 19 of 20 clips.
+    def reach(self, used: int) -> float:
+        """How far to one side of `mean` a new clip's mean over `used` frames lies with probability 1 - BEYOND.
 
-        Two neighbouring frames count as one, and more than SEGMENTS runs of them as SEGMENTS, as in `interval`.
+        Student's prediction bound for a normal value (Hahn and Meeker, Statistical Intervals, 1991). Two neighbouring
+        frames count as one, and more than SEGMENTS runs of them as SEGMENTS, as in `interval`.
         """
         runs = max(1, min(SEGMENTS, used // 2))
-        return DEVIATIONS * math.sqrt(self.clip**2 + self.frame**2 / runs)
+        deviation = math.sqrt(self.clip**2 * (1 + 1 / self.clips) + self.frame**2 / runs)
+        return float(special.stdtrit(self.clips - 1, 1 - BEYOND)) * deviation
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Where p_fake of real and of fake clips lies on the validation part; people, clips and frames as counted there."""
+    """Where p_fake of real and of fake clips lies on the validation part; people and frames as counted there."""
 
     real: Kind
     fake: Kind
     frames: int
-    clips: int
     people: int
 
     def edges(self, used: int) -> tuple[float, float]:
-        """Between these a p_fake over `used` frames is inconclusive: a clip of either kind could have it.
+        """A p_fake over `used` frames from the upper edge on shows signs, one up to the lower edge none.
 
-        At the upper edge, never below one half, at most one real clip in twenty would lie; at the lower, never above
-        one half, one fake.
+        Beyond the lower edge, at most one half, one fake clip in twenty is expected, if fakes score as validation's do;
+        beyond the upper, at least one half, at most one real clip.
         """
-        low, high = self.fake.mean - self.fake.wanders(used), self.real.mean + self.real.wanders(used)
+        low, high = self.fake.mean - self.fake.reach(used), self.real.mean + self.real.reach(used)
         return max(min(low, metrics.THRESHOLD), 0.0), min(max(high, metrics.THRESHOLD), 1.0)
 
 
 def spread(scores: pd.DataFrame) -> Spread:
     """The spread in a score table with both labels (columns clip_id, label, person and p_fake)."""
     kinds = [_kind(scores[scores["label"] == label]) for label in (0, 1)]
-    clips = len(scores[["clip_id", "label"]].drop_duplicates())
-    return Spread(*kinds, len(scores), clips, scores["person"].nunique())
+    return Spread(*kinds, len(scores), scores["person"].nunique())
 
 
 def _kind(scores: pd.DataFrame) -> Kind:
     """Of clips with one label; both variances are unbiased."""
     clips = scores.groupby("clip_id")["p_fake"]
+    if clips.ngroups < 2 or clips.ngroups == len(scores):
+        raise DfdError(
+            f"{len(scores)} frames of {clips.ngroups} clips with one label don't say how scores scatter; "
+            "give two clips of each label, and more than one frame of each."
+        )
     within = ((scores["p_fake"] - clips.transform("mean")) ** 2).sum() / (len(scores) - clips.ngroups)
-    return Kind(round(clips.mean().mean(), 4), round(math.sqrt(within), 4), round(clips.mean().std(ddof=1), 4))
+    means = clips.mean()
+    numbers = (float(value) for value in (means.mean(), math.sqrt(within), means.std(ddof=1)))
+    return Kind(clips.ngroups, *(round(value, 4) for value in numbers))
 
 
 def needed(looked_at: int) -> int:
@@ -99,9 +110,14 @@ def interval(p_fake: np.ndarray) -> tuple[float, float]:
 def verdict(p_fake: float, varies: tuple[float, float], edges: tuple[float, float]) -> str:
     """real, fake, or unsure: between the edges, and where the score varies across the threshold within the file."""
     low, high = varies
-    if edges[0] < p_fake < edges[1] or low < metrics.THRESHOLD <= high:
+    if between(p_fake, edges) or low < metrics.THRESHOLD <= high:
         return "unsure"
-    return "fake" if p_fake >= metrics.THRESHOLD else "real"
+    return "fake" if p_fake >= edges[1] else "real"
+
+
+def between(p_fake: float, edges: tuple[float, float]) -> bool:
+    """Whether p_fake is neither below the lower edge nor at the upper or beyond; so is nan."""
+    return not (p_fake < edges[0] or p_fake >= edges[1])
 
 
 @dataclass(frozen=True)
@@ -144,12 +160,8 @@ def of_face(table: pd.DataFrame, found: pd.DataFrame, known: Spread, **pictures:
     enough, said = used >= needed(looked_at), verdict(p_fake, varies, edges)
     note = "" if enough else f"{used} of {looked_at} frames could be judged; a verdict takes {needed(looked_at)}"
     if enough and said == "unsure":
-        between = edges[0] < p_fake < edges[1]
-        note = (
-            f"inconclusive (as scores from {edges[0]:.2f} to {edges[1]:.2f} are)"
-            if between
-            else "the score varies across 0.5"
-        )
+        unsure = f"inconclusive (as scores from {edges[0]:.2f} to below {edges[1]:.2f} are)"
+        note = unsure if between(p_fake, edges) else "the score varies across 0.5"
     means = {name: float(found[name].mean()) for name in ("p_fake", "resnet", "headpose")}
     more = {"looked_at": looked_at, "used": used, "not_used": missed, "edges": edges, "note": note, "frames": table}
     return Face(said if enough else "unsure", low=varies[0], high=varies[1], **means, **more, **pictures)
@@ -194,6 +206,6 @@ def counted(scores: pd.DataFrame, known: Spread, stills: bool) -> list[dict]:
     people = scores.groupby(["tested", "label"])["person"].nunique()
     return [
         {"tested": tested, "label": int(label), "stills": stills, "people": int(people[tested, label]), "n": len(part)}
-        | {name: int((part["p_fake"] == name).sum()) for name in ("fake", "unsure", "real")}
+        | {name: int((part["p_fake"] == name).sum()) for name in SAID}
         for (tested, label), part in said.groupby(["tested", "label"], sort=False)
     ]

@@ -21,7 +21,7 @@ from dfdlib.evaluation import arbiter
 from dfdlib.headpose import pose_features
 
 KINDS = ("real", "fake")  # by label
-HEAD = tuple(judging.WORDS[said] for said in ("fake", "unsure", "real"))
+VERDICTS = tuple(judging.WORDS[said] for said in judging.SAID)
 MAIN = "uadfv"  # the one test with both labels and real people
 TESTS = {
     "uadfv": "UADFV, test part",
@@ -29,6 +29,8 @@ TESTS = {
     "embedded-easy": "rendered, easy fakes (synthetic)",
     "lfw": "LFW",
     "celeba": "CelebA",
+    "blurred": "LFW, every second photograph, blurred",
+    "jpeg30": "UADFV, test part, after JPEG of quality 30",
     "super-resolved": "UADFV, test part, shrunk to 32 px and super-resolved",
     "yours": "FF++ (fake: NeuralTextures)",
 }
@@ -43,7 +45,7 @@ def measure(validation: pd.DataFrame, tested: pd.DataFrame) -> dict:
         raise DfdError(
             "The spread would be learned on frames outside the validation part; give it validation frames only."
         )
-    tested = tested[tested["tested"].isin(TESTS)]  # without blur and JPEG
+    tested = tested[tested["tested"].isin(TESTS)]
     return {"weights": weights(), "rules": {rule: _by_rule(rule, validation, tested) for rule in arbiter.RULES}}
 
 
@@ -92,7 +94,7 @@ def entries(rule: str) -> list[dict]:
     return [
         {"data": TESTS[row["tested"]], "kind": KINDS[row["label"]], "unit": "stills" if row["stills"] else "clips"}
         | {"people": row["people"], "n": row["n"]}
-        | dict(zip(HEAD, (row[said] for said in ("fake", "unsure", "real")), strict=True))
+        | {judging.WORDS[said]: row[said] for said in judging.SAID}
         for row in measured(rule)
     ]
 
@@ -102,7 +104,8 @@ def beside(still: bool, rule: str) -> str:
     rows = {row["label"]: row for row in measured(rule) if row["tested"] == MAIN and row["stills"] == still}
     swaps, reals = (f"{rows[label]['fake']} of {rows[label]['n']}" for label in (1, 0))
     of = "frames of unseen swaps" if still else "unseen swaps"
-    return f"this detector finds signs in {swaps} {of} and {reals} real {'ones' if still else 'clips'} (UADFV)"
+    data = "UADFV" if rule == "resnet" else "UADFV, whose donor the head-pose SVM had seen"
+    return f"this detector finds signs in {swaps} {of} and {reals} real {'ones' if still else 'clips'} ({data})"
 
 
 def lines(rule: str, stills: Iterable[bool]) -> list[tuple[str, int, int, int]]:

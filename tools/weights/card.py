@@ -18,7 +18,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
 from dfdlib.core import cache, disk, errors, paths, studies
 from dfdlib.core.errors import DfdError
-from dfdlib.detector import record, shipped
+from dfdlib.detector import judging, record, shipped
 from dfdlib.evaluation import results
 from dfdlib.experiments import conditions as under_conditions
 from dfdlib.experiments import transfer
@@ -137,10 +137,10 @@ def conditions(table: pd.DataFrame) -> str:
 
 def bands_table(table: pd.DataFrame) -> str:
     """The table of `bands.compared`: how often each verdict came, over validation's clips and stills."""
-    rows = [("band, on validation", "", *record.HEAD), ("---",) * (2 + len(record.HEAD))]
+    rows = [("band, on validation", "", *record.VERDICTS), ("---",) * (2 + len(record.VERDICTS))]
     for row in table.to_dict("records"):
         of = f"{row['n']} {record.KINDS[row['label']]} {row['unit']}"
-        rows.append((row["band"], of, *(str(row[said]) for said in ("fake", "unsure", "real"))))
+        rows.append((row["band"], of, *(str(row[said]) for said in judging.SAID)))
     return _table(rows)
 
 
@@ -170,6 +170,8 @@ def refreshed(card: str, found: Sequence[str]) -> str:
 
 def main() -> None:
     """Write the card anew."""
+    if len(sys.argv) != 1:
+        raise DfdError("The tool takes no arguments; it writes the tables of dfdlib/assets/detector.md anew.")
     card = refreshed(CARD.read_text(encoding="utf-8"), tables())
     with disk.replacing(CARD) as partial:
         partial.write_text(card, encoding="utf-8")

@@ -33,7 +33,7 @@ def validated(study: Study) -> pd.DataFrame:
 
 def markdown(rule: str = "resnet") -> str:
     """The table of the counts for the card."""
-    head = ("tested on", *record.HEAD)
+    head = ("tested on", *record.VERDICTS)
     rows = [head, ("---",) * len(head), *record.lines(rule, (False, True))]
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
 
@@ -41,12 +41,12 @@ def markdown(rule: str = "resnet") -> str:
 def sentence(rule: str = "resnet") -> str:
     """The spread and the edges for the card."""
     known = record.known_spread(rule)
-    real, fake = (f"{k.mean:.3f} on average (standard deviation {k.clip:.3f}" for k in (known.real, known.fake))
+    real, fake = (f"{k.mean:.3f} ({k.clip:.3f} and {k.frame:.3f})" for k in (known.real, known.fake))
     edges = " and ".join(f"between {low:.2f} and {high:.2f} for {what}" for what, (low, high) in _edges(known).items())
     return (
-        f"The mean `p_fake` of a real clip is {real}, and {known.real.frame:.3f} of its frames around it), of a fake "
-        f"one {fake}, and {known.fake.frame:.3f}), on {known.clips} validation clips of {known.people} people "
-        f"({known.frames} frames). With {judging.DEVIATIONS} deviations a score is inconclusive {edges}."
+        f"The mean `p_fake` of {known.real.clips} real validation clips is {real}, that of {known.fake.clips} fake "
+        f"ones {fake}; in brackets the standard deviations between clips and of frames within a clip "
+        f"({known.frames} frames of {known.people} people). So a score is inconclusive {edges}."
     )
 
 
