@@ -57,6 +57,10 @@ LEVELS = {"height": (96, 64, 48, 32, 24), "blur": (1, 2, 4), "jpeg": (90, 70, 50
 CONDITIONS = tuple(Condition(kind, level) for kind, levels in LEVELS.items() for level in levels)
 
 
+# Kind, level and column in `scores` of the unchanged frames and of each condition
+COLUMN_NAMES = ((UNCHANGED, 0, UNCHANGED), *((c.kind, c.level, c.name) for c in CONDITIONS))
+
+
 def scores(found: FrameSet, p_fake: Callable[[np.ndarray], np.ndarray]) -> pd.DataFrame:
     """Scores of N frames, four decimals: COLUMNS, UNCHANGED, and a column for each of CONDITIONS.
 
@@ -103,7 +107,7 @@ def table(scored: pd.DataFrame, resamples: int) -> pd.DataFrame:
     Columns condition, kind, level, frames, people, p and `holm`, which is the gain's p corrected for all conditions.
     """
     found, rows = estimates(scored, resamples), []
-    for kind, level, name in [(UNCHANGED, 0, UNCHANGED), *((c.kind, c.level, c.name) for c in CONDITIONS)]:
+    for kind, level, name in COLUMN_NAMES:
         about = {"condition": name, "kind": kind, "level": level}
         about |= {"frames": found[name]["frame_auc"].n, "people": found[name]["frame_auc"].people}
         columns = (number.columns(key) for key, number in found[name].items())

@@ -7,9 +7,10 @@ card says in words is left as it is.
 from __future__ import annotations
 
 import functools
+import importlib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, n
 from dfdlib.core import cache, disk, errors, paths, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.detector import judging, record, shipped
-from dfdlib.evaluation import results
+from dfdlib.evaluation import results, statistics
+from dfdlib.evaluation.metrics import THRESHOLD
 from dfdlib.experiments import conditions as under_conditions
 from dfdlib.experiments import transfer
 from dfdlib.experiments.conditions import BLUR_SIDE
@@ -59,7 +61,23 @@ NETWORKS = {  # columns of the table of networks
     "blurred": "alarms, blurred",
     "super-resolved": "alarms, super-resolved",
 }
+SHORT = {
+    "uadfv": "UADFV",
+    "jpeg30": "UADFV after JPEG 30",
+    "super-resolved": "UADFV, real, super-resolved",
+    "lfw": "LFW, real",
+    "blurred": "LFW, real, blurred",
+    "celeba": "CelebA, real",
+}
+LOOKS = ("African looks", "Asian looks", "European looks")  # in the order of `Person.ancestry`
+LEFT = {"frame_auc": "AUC of frames", "real_called_fake": "real called fake", "fake_called_fake": "fake called fake"}
 ENDS = ("", "_low", "_high")
+NUMBERS = {  # columns of the table of tests
+    "frame_auc": "AUC of frames",
+    "video_auc": "AUC of clips",
+    "real_called_fake": "real called fake",
+    "fake_called_fake": "fake called fake",
+}
 SEED_COLUMNS = {
     "auc_uadfv": "AUC, UADFV",
     "auc_jpeg30": "AUC, after JPEG 30",
@@ -72,28 +90,94 @@ SEED_COLUMNS = {
 
 
 def measured(table: pd.DataFrame) -> str:
-    """The table of `detector.measure`: AUC of frames, and the shares of real and of fake frames called fake."""
-    head = ("tested on", "what scores", "counted on", "AUC of frames", "real called fake", "fake called fake")
+    """The table of `detector.measure`: AUC of frames and of clips, and the shares of frames called fake."""
+    head = ("tested on", "what scores", "counted on", *NUMBERS.values())
     rows = [head, ("---",) * len(head), *map(_row, table.to_dict("records"))]
     return _table(rows)
 
 
 def _row(row: dict) -> tuple[str, ...]:
     counted = f"{row['frames']} frames of {row['people']} {'person' if row['people'] == 1 else 'people'}"
-    numbers = ("frame_auc", "real_called_fake", "fake_called_fake")
-    found = (transfer.with_interval(*(row[name + end] for end in ENDS), digits=3) for name in numbers)
-    return ABOUT.get(row["tested"], row["tested"]), row["branch"], counted, *found
+    return ABOUT.get(row["tested"], row["tested"]), row["branch"], counted, *_with_intervals(row, NUMBERS)
+
+
+def _with_intervals(row: dict, names: Iterable[str]) -> list[str]:
+    return [transfer.with_interval(*(row[name + end] for end in ENDS), digits=3) for name in names]
 
 
 def reliability(scores: pd.DataFrame) -> str:
-    """Of the frames with such a score of the network, how many were fake, by source."""
-    rows = [("tested on", "frames with p_fake", *BINS), ("---",) * (2 + len(BINS))]
+    """Of the frames with such a score of the network, how many were fake, and their mean score; by source."""
+    rows = [("fake ones of the frames with p_fake", *BINS, "calibration error"), ("---",) * (2 + len(BINS))]
     for name in RELIABILITY:
         part = scores[scores["tested"] == name]
-        each = (part[(part["resnet"] >= low) & (part["resnet"] < high)]["label"] for low, high in BINS.values())
-        rows.append(
-            (ABOUT[name], "fake ones, of all", *(f"{own.sum()} of {len(own)}" if len(own) else "-" for own in each))
+        each = (part[(part["resnet"] >= low) & (part["resnet"] < high)] for low, high in BINS.values())
+        error = statistics.calibration_error(
+            part["label"].to_numpy(), part["resnet"].to_numpy(), np.ones((1, len(part)))
         )
+        rows.append((ABOUT[name], *map(_in_bin, each), f"{error[0]:.3f}"))
+    return _table(rows)
+
+
+def _in_bin(own: pd.DataFrame) -> str:
+    return f"{own['label'].sum()} of {len(own)} (mean {own['resnet'].mean():.2f})" if len(own) else "-"
+
+
+def kinds(table: pd.DataFrame) -> str:
+    """Of each kind of fake made from validation's photographs: AUC, and how many are called fake."""
+    rows = [("fakes made from photographs, by kind", "counted on", "AUC", "fake called fake"), ("---",) * 4]
+    for row in table.to_dict("records"):
+        counted = f"{row['frames'] // 2} real and as many fake faces of {row['people']} people"
+        rows.append((row["kind"], counted, *_with_intervals(row, ("frame_auc", "fake_called_fake"))))
+    return _table(rows)
+
+
+def alarms(table: pd.DataFrame) -> str:
+    """The shares of the test part's photographs called fake under each condition."""
+    sources = table.drop_duplicates("tested").to_dict("records")
+    counted = [f"{SHORT[row['tested']]}: {row['frames']} of {row['people']} people" for row in sources]
+    rows = [("photographs called fake", *counted), ("---",) * (1 + len(counted))]
+    for _, part in table.groupby("condition", sort=False):
+        shares = [_with_intervals(row, ("real_called_fake",))[0] for row in part.to_dict("records")]
+        rows.append((_condition(part.iloc[0]), *shares))
+    return _table(rows)
+
+
+def _condition(row: Mapping) -> str:
+    level = 100 * row["level"] / BLUR_SIDE if row["kind"] == "blur" else row["level"]
+    return CONDITIONS[row["kind"]].format(level)
+
+
+def left_out(table: pd.DataFrame) -> str:
+    """From detector_left_out: the range over the trainings of AUC and of the shares called fake."""
+    rows = [
+        ("tested on, the threshold set without it", "network", "trainings", *LEFT.values()),
+        ("---",) * (3 + len(LEFT)),
+    ]
+    for (tested, recipe), part in table.groupby(["tested", "recipe"], sort=False):
+        rows.append((SHORT[tested], recipe, str(len(part)), *(_range(part[name]) for name in LEFT)))
+    return _table(rows)
+
+
+def _range(values: pd.Series) -> str:
+    low, high = (f"{value:.3f}" for value in (values.min(), values.max()))
+    return "-" if values.isna().all() else low if low == high else f"{low} to {high}"
+
+
+def groups(scores: pd.DataFrame) -> str:
+    """Of the rendered people of the test part (synthetic), by group: how many frames the network calls fake."""
+    sys.path.append(str(paths.root() / "tools" / "render"))  # whose modules know each other by name alone
+    people = importlib.import_module("people")
+    part = scores[scores["tested"] == "embedded-easy"]
+    made = {name: people.person(int(name.removeprefix("p"))) for name in part["person"].unique()}
+    sex = part["person"].map(lambda name: "men" if made[name].male else "women")
+    looks = part["person"].map(lambda name: LOOKS[int(np.argmax(made[name].ancestry))])
+    rows = [
+        ("rendered people (synthetic)", "people", "easy fakes called fake", "real frames called fake"),
+        ("---",) * 4,
+    ]
+    for word, own in (*part.groupby(sex), *part.groupby(looks)):
+        called = [own[own["label"] == label]["resnet"] >= THRESHOLD for label in (1, 0)]
+        rows.append((word, str(own["person"].nunique()), *(f"{c.sum()} of {len(c)}" for c in called)))
     return _table(rows)
 
 
@@ -128,10 +212,8 @@ def conditions(table: pd.DataFrame) -> str:
     head = ("UADFV's test frames", "AUC of frames", "minus unchanged, paired", "real called fake", "fake called fake")
     rows = [head, ("---",) * len(head)]
     for row in table.to_dict("records"):
-        level = 100 * row["level"] / BLUR_SIDE if row["kind"] == "blur" else row["level"]
-        names = ("frame_auc", "frame_auc_gain", "real_called_fake", "fake_called_fake")
-        found = (transfer.with_interval(*(row[name + end] for end in ENDS), digits=3) for name in names)
-        rows.append((CONDITIONS[row["kind"]].format(level), *found))
+        found = _with_intervals(row, ("frame_auc", "frame_auc_gain", "real_called_fake", "fake_called_fake"))
+        rows.append((_condition(row), *found))
     return _table(rows)
 
 
@@ -154,8 +236,10 @@ def tables() -> list[str]:
     under = under_conditions.table(table("detector_conditions"), studies.load("uadfv").bootstrap)
     seeds, worth, scores = (table(name) for name in ("detector_seeds", "detector", "detector_scores"))
     before = networks(table("detector_earlier"), worth)
-    chosen, worths = bands_table(table("detector_bands")), verdicts.markdown()
-    return [seeds_table(seeds), measured(worth), before, reliability(scores), conditions(under), chosen, worths]
+    more = kinds(table("detector_kinds")), alarms(table("detector_photographs"))
+    more += left_out(table("detector_left_out")), groups(scores), bands_table(table("detector_bands"))
+    last = verdicts.markdown()
+    return [seeds_table(seeds), measured(worth), before, reliability(scores), conditions(under), *more, last]
 
 
 def refreshed(card: str, found: Sequence[str]) -> str:

@@ -81,19 +81,27 @@ def _joined(study: Study, name: str, runs: list[Trained]) -> list[dict]:
 
 
 def left_out(trained: dict[str, list[Trained]], resamples: int) -> pd.DataFrame:
-    """Validation on each source of LEFT_OUT by the networks that learned without it, and by those of OURS.
+    """Validation on each source of LEFT_OUT, and what is made from it, by networks that learned without it or with it.
 
-    Columns tested, recipe, seed and those of transfer.test_row, "called fake" at each network's own threshold.
+    The threshold is each network's own, set without these faces for all. Columns tested, recipe, seed and those of
+    transfer.test_row.
     """
     rows = []
     for recipe, source in LEFT_OUT.items():
-        for name in (recipe, BASE):
+        for name in (recipe, BASE, TAUGHT):
             for one in trained[name]:
-                own = one.validation[one.validation["source"] == source]
-                own = own.assign(p_fake=own["p_fake"] - judged.threshold_for(one.validation) + metrics.THRESHOLD)
-                about = {"tested": source, "recipe": name, "seed": one.seed}
-                rows.append(about | transfer.test_row(own, resamples))
-    return pd.DataFrame(rows)
+                about = {"recipe": name, "seed": one.seed}
+                rows += [about | row for row in _at_others_threshold(one.validation, source, resamples)]
+    table = pd.DataFrame(rows)
+    return table[["tested", *table.columns.drop("tested")]]
+
+
+def _at_others_threshold(scores: pd.DataFrame, source: str, resamples: int) -> Iterator[dict]:
+    """Tests of a source and what is made from it, at the threshold that the other sources' real faces set."""
+    own = scores["source"].isin(judged.FAMILIES[source])
+    shift = metrics.THRESHOLD - judged.threshold_for(scores[~own])
+    for name, part in scores[own].groupby("source", sort=False):
+        yield {"tested": name} | transfer.test_row(part.assign(p_fake=part["p_fake"] + shift), resamples)
 
 
 def together(study: Study, recipe: Recipe, trained: list[Trained]) -> dict[str, pd.DataFrame]:

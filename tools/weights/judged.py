@@ -20,6 +20,8 @@ from tools.weights import faces as real
 from tools.weights.faces import Faces
 
 FALSE_ALARMS = 0.02  # of validation's real faces, at the threshold
+# What is made from the faces of a source, and so is left out with it
+FAMILIES = {"uadfv": ("uadfv", "jpeg30", "super-resolved"), "lfw": ("lfw", "blurred"), "celeba": ("celeba",)}
 SMALL = 32  # pixels to which a face is shrunk before FSRCNN enlarges it
 BLUR = 1.5  # pixels of a crop of 128: deviation of the Gaussian
 

@@ -117,7 +117,7 @@ def batches_of(faces: Sequence[Faces], recipe: Recipe, epoch: int, seed: int) ->
     """One epoch: batches of real faces and a fake made from each; random numbers follow from (seed, epoch, number)."""
     shares = np.array([dict(recipe.shares)[one.source] for one in faces])
     chosen = repro.rng(seed, epoch).choice(len(faces), recipe.steps * recipe.pairs, p=shares / shares.sum())
-    shapes = [_shapes(one.points) for one in faces]
+    shapes = [shapes_of(one.points) for one in faces]
     size = recipe.how.size
     for start in range(0, len(chosen), recipe.pairs):
         images = []
@@ -128,7 +128,13 @@ def batches_of(faces: Sequence[Faces], recipe: Recipe, epoch: int, seed: int) ->
 
 
 def _pair(faces: Faces, shapes: np.ndarray, rng: np.random.Generator, how: How) -> tuple[np.ndarray, np.ndarray]:
-    i = int(rng.integers(len(shapes)))
+    return pair_of(int(rng.integers(len(shapes))), faces, shapes, rng, how)
+
+
+def pair_of(
+    i: int, faces: Faces, shapes: np.ndarray, rng: np.random.Generator, how: How
+) -> tuple[np.ndarray, np.ndarray]:
+    """A real crop of face i and a fake made from it; the donor is, of ALIKE drawn faces, the one most like it."""
 
     def donor(rng: np.random.Generator) -> Pair:
         among = rng.integers(0, len(shapes), ALIKE)
@@ -140,7 +146,7 @@ def _pair(faces: Faces, shapes: np.ndarray, rng: np.random.Generator, how: How) 
     return blends.pair((faces.squares[i], faces.points[i]), donor, rng, how)
 
 
-def _shapes(points: np.ndarray) -> np.ndarray:
+def shapes_of(points: np.ndarray) -> np.ndarray:
     """Landmarks (N, 68, 2) without place and size: (N, 136), so that faces can be compared."""
     centred = points - points.mean(1, keepdims=True)
     return (centred / np.linalg.norm(centred, axis=(1, 2), keepdims=True)).reshape(len(points), -1)

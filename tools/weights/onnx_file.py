@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from skimage import data
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
@@ -39,14 +40,14 @@ class Scores(nn.Module):
 
 
 def export(path: Path) -> float:
-    """Write the file; returns the largest difference from PyTorch in 64 scores of random crops.
+    """Write the file; returns the largest difference from PyTorch in scores of noise and of pieces of a portrait.
 
     Raises DfdError without the package onnx, and where the difference is above ALIKE: no file is left then.
     """
     if not importlib.util.find_spec("onnx"):
         raise DfdError("The package onnx is missing, which writes the file; install it: python -m pip install onnx.")
     model = Scores(shipped.load_resnet()).eval()
-    crops = np.random.default_rng(0).uniform(0, 255, (64, 3, network.SIDE, network.SIDE)).astype(np.float32)
+    crops = pictures(32)
     with disk.explained(path, "name a file elsewhere"), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the newer exporter needs one package more
         names = {"input_names": ["crops"], "output_names": ["p_fake"]}
@@ -61,6 +62,18 @@ def export(path: Path) -> float:
         path.unlink()
         raise DfdError(f"The file's scores differ from PyTorch's by {apart:.1g}; other versions of onnx may agree.")
     return apart
+
+
+def pictures(count: int) -> np.ndarray:
+    """Crops (2 count, 3, 128, 128) in 0 to 255: noise, and pieces of a public-domain portrait that differ in size."""
+    rng, side = np.random.default_rng(0), network.SIDE
+    noise = rng.uniform(0, 255, (count, 3, side, side))
+    portrait, pieces = data.astronaut(), []
+    for _ in range(count):
+        wide = int(rng.integers(side // 2, 2 * side))
+        left, top = rng.integers(0, 512 - wide, 2)
+        pieces.append(cv2.resize(portrait[top : top + wide, left : left + wide], (side, side)).transpose(2, 0, 1))
+    return np.concatenate([noise, np.stack(pieces)]).astype(np.float32)
 
 
 def scores(path: Path, crops: np.ndarray) -> np.ndarray:

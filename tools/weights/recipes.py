@@ -41,6 +41,8 @@ ABLATION = {  # BASE, and changes of one or two of its parts
     "all pasted": _other(OURS, pasted=1.0),
     "random first weights": replace(OURS, network=replace(OURS.network, weights="")),
     "whole faces with themselves": _other(OURS, other=0.0, part=0.0),
+    "no other people's faces": _other(OURS, other=0.0),
+    "no mouth or eyes alone": _other(OURS, part=0.0),
     "no real face softened": _other(OURS, soft_real=0.0),
     "more real faces spoiled": _other(OURS, spoiled_real=0.3),
     "no margin": _other(OURS, margin=(-0.08, 0.08)),
