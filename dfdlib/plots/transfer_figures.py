@@ -71,12 +71,12 @@ def _panel(axis: Axes, found: pd.DataFrame, y: dict[tuple[str, str], float]) -> 
     axis.set_xlabel("AUC of frames" if known else "share called fake", fontsize=9)
 
 
-def recipes(table: pd.DataFrame, panels: dict[str, str], aims: dict[str, float], more: pd.DataFrame) -> Figure:
+def recipes(table: pd.DataFrame, panels: dict[str, str], more: pd.DataFrame) -> Figure:
     """Curves of the shipped detector's recipes over the pairs seen, a panel for each column of `panels`.
 
     table: a row an epoch, columns recipe, seed, pairs and those of `panels`, which has the titles: an even number of
-    them. Of each recipe the seed that comes first is thick. `aims`, by column: what the test part was to reach. `more`
-    has the same columns, of further recipes; their curves are thin and grey.
+    them. Of each recipe the seed that comes first is thick. `more` has the same columns, of further recipes; their
+    curves are thin and grey.
     """
     fig, axes = canvas.grid(2, len(panels) // 2, 8.0, 5.4)
     by_recipe = table.groupby("recipe", sort=False)
@@ -91,8 +91,6 @@ def recipes(table: pd.DataFrame, panels: dict[str, str], aims: dict[str, float],
         axis.set_title(title, fontsize=9)
         axis.set_xticks(PAIRS, PAIRS)
         axis.minorticks_off()
-        if column in aims:
-            _aim(axis, aims[column])
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=9)
     return fig
 
@@ -101,13 +99,6 @@ def _runs(axis: Axes, rows: pd.DataFrame, column: str, style: dict, first: dict)
     for seed, run in rows.groupby("seed", sort=False):
         own = first if seed == rows["seed"].iloc[0] else {"lw": 0.8, "alpha": 0.7}
         axis.plot(run["pairs"] / 1000, run[column], **style, **own)
-
-
-def _aim(axis: Axes, aim: float) -> None:
-    """A line with its name at the lower right, where there are no curves."""
-    axis.axhline(aim, color="0.4", lw=1, ls="--", zorder=1)
-    words = f"dashed: aim on the test part, {aim:.2f}"
-    axis.text(0.98, 0.04, words, transform=axis.transAxes, ha="right", fontsize=8, color="0.25")
 
 
 def starts(rows: pd.DataFrame, paper: float, chance: float) -> Figure:
