@@ -34,6 +34,11 @@ TESTS = {
     "super-resolved": "UADFV, test part, shrunk to 32 px and super-resolved",
     "yours": "FF++ (fake: NeuralTextures)",
 }
+REALS = TESTS | {  # of real files, where the name tells of the fakes beside them
+    "embedded": "rendered, beside hard fakes (synthetic)",
+    "embedded-easy": "rendered, beside easy fakes (synthetic)",
+    "yours": "FF++, from which a fake was made",
+}
 
 
 def measure(validation: pd.DataFrame, tested: pd.DataFrame) -> dict:
@@ -92,7 +97,7 @@ def measured(rule: str) -> list[dict]:
 def entries(rule: str) -> list[dict]:
     """`measured` for --json: data, kind (real, fake), unit (clips, or stills: single frames), people, n, verdicts."""
     return [
-        {"data": TESTS[row["tested"]], "kind": KINDS[row["label"]], "unit": "stills" if row["stills"] else "clips"}
+        {"data": _data(row), "kind": KINDS[row["label"]], "unit": "stills" if row["stills"] else "clips"}
         | {"people": row["people"], "n": row["n"]}
         | {judging.WORDS[said]: row[said] for said in judging.SAID}
         for row in measured(rule)
@@ -118,4 +123,8 @@ def lines(rule: str, stills: Iterable[bool]) -> list[tuple[str, int, int, int]]:
 def _what(row: dict) -> str:
     unit = ("still" if row["stills"] else "clip") + "s" * (row["n"] != 1)
     people = "1 person" if row["people"] == 1 else f"{row['people']} people"
-    return f"{row['n']} {KINDS[row['label']]} {unit} of {people}: {TESTS[row['tested']]}"
+    return f"{row['n']} {KINDS[row['label']]} {unit} of {people}: {_data(row)}"
+
+
+def _data(row: dict) -> str:
+    return (TESTS if row["label"] else REALS)[row["tested"]]

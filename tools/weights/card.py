@@ -51,7 +51,7 @@ CONDITIONS = {  # by kind: in words, from the level
 FOUR = ("uadfv", "jpeg30", "embedded-easy", "embedded")
 ALARMS = ("lfw", "celeba", "blurred", "super-resolved")
 NETWORKS = {  # columns of the table of networks
-    "mean": "mean AUC",
+    "mean": "mean AUC (two of four synthetic)",
     "uadfv": "AUC, UADFV",
     "jpeg30": "AUC, after JPEG 30",
     "embedded-easy": "AUC, easy (synthetic)",
@@ -83,7 +83,7 @@ SEED_COLUMNS = {
     "auc_jpeg30": "AUC, after JPEG 30",
     "auc_embedded-easy": "AUC, rendered, easy (synthetic)",
     "auc_embedded": "AUC, rendered, hard (synthetic)",
-    "macro_auc": "AUC, mean",
+    "macro_auc": "mean AUC (two of four synthetic)",
     "caught_uadfv": "UADFV fakes caught",
     "alarms_lfw": "alarms, LFW",
 }
