@@ -79,11 +79,11 @@ def test_a_change_of_the_recipe_is_drawn_as_rings_a_mean_and_the_range_of_the_fi
     plt.close(fig)
 
 
-def test_a_recipe_has_a_curve_for_each_seed_in_each_panel_and_an_aim_is_a_named_line() -> None:
+def test_a_recipe_has_a_curve_for_each_seed_in_each_panel() -> None:
     epochs = {"pairs": [1000, 2000] * 3, "recipe": ["a"] * 4 + ["b"] * 2, "seed": [3, 3, 1, 1, 1, 1]}
     table = pd.DataFrame(epochs).assign(loss=[6, 5, 4, 3, 2, 1], easy=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     more = pd.DataFrame({"pairs": [1000, 2000], "recipe": "c", "seed": 1, "loss": [3, 2], "easy": [0.7, 0.8]})
-    fig = transfer_figures.recipes(table, {"loss": "training loss", "easy": "easy (synthetic)"}, {"easy": 0.97}, more)
+    fig = transfer_figures.recipes(table, {"loss": "training loss", "easy": "easy (synthetic)"}, more)
     loss, easy = fig.axes
     for axis, column in zip(fig.axes, ("loss", "easy"), strict=True):
         thin = [line for line in axis.lines if line.get_linestyle() == ":"]
@@ -91,11 +91,8 @@ def test_a_recipe_has_a_curve_for_each_seed_in_each_panel_and_an_aim_is_a_named_
         thin[0].remove()
     assert [axis.get_title() for axis in fig.axes] == ["training loss", "easy (synthetic)"]
     assert [line.get_ydata().tolist() for line in loss.lines] == [[6, 5], [4, 3], [2, 1]] and not loss.texts
-    *curves, aim = easy.lines
-    assert [line.get_ydata().tolist() for line in curves] == [[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]
-    assert [line.get_marker() for line in curves] == ["o", "None", "s"], "a recipe's first seed is the thick one"
-    assert [*aim.get_ydata()] == [0.97, 0.97] and aim.get_linestyle() == "--"
-    assert [text.get_text() for text in easy.texts] == ["dashed: aim on the test part, 0.97"]
+    assert [line.get_ydata().tolist() for line in easy.lines] == [[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]
+    assert [line.get_marker() for line in easy.lines] == ["o", "None", "s"], "a recipe's first seed is the thick one"
     assert [text.get_text() for text in fig.legends[0].get_texts()] == [
         "a",
         "b",
