@@ -10,7 +10,7 @@ import functools
 import importlib
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +19,22 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
 from dfdlib.core import cache, disk, errors, paths, studies
 from dfdlib.core.errors import DfdError
-from dfdlib.detector import judging, record, shipped
+from dfdlib.detector import shipped
 from dfdlib.evaluation import results, statistics
 from dfdlib.evaluation.metrics import THRESHOLD
 from dfdlib.experiments import conditions as under_conditions
-from dfdlib.experiments import transfer
 from dfdlib.experiments.conditions import BLUR_SIDE
 from tools.weights import verdicts
+from tools.weights.card_validation import (
+    SHORT,
+    as_markdown,
+    bands_table,
+    kinds,
+    left_out,
+    recipes_table,
+    seeds_table,
+    with_intervals,
+)
 
 CARD = paths.assets() / "detector.md"
 
@@ -61,31 +70,12 @@ NETWORKS = {  # columns of the table of networks
     "blurred": "alarms, blurred",
     "super-resolved": "alarms, super-resolved",
 }
-SHORT = {
-    "uadfv": "UADFV",
-    "jpeg30": "UADFV after JPEG 30",
-    "super-resolved": "UADFV, real, super-resolved",
-    "lfw": "LFW, real",
-    "blurred": "LFW, real, blurred",
-    "celeba": "CelebA, real",
-}
 LOOKS = ("African looks", "Asian looks", "European looks")  # in the order of `Person.ancestry`
-LEFT = {"frame_auc": "AUC of frames", "real_called_fake": "real called fake", "fake_called_fake": "fake called fake"}
-ENDS = ("", "_low", "_high")
 NUMBERS = {  # columns of the table of tests
     "frame_auc": "AUC of frames",
     "video_auc": "AUC of clips",
     "real_called_fake": "real called fake",
     "fake_called_fake": "fake called fake",
-}
-SEED_COLUMNS = {
-    "auc_uadfv": "AUC, UADFV",
-    "auc_jpeg30": "AUC, after JPEG 30",
-    "auc_embedded-easy": "AUC, rendered, easy (synthetic)",
-    "auc_embedded": "AUC, rendered, hard (synthetic)",
-    "macro_auc": "mean AUC (two of four synthetic)",
-    "caught_uadfv": "UADFV fakes caught",
-    "alarms_lfw": "alarms, LFW",
 }
 
 
@@ -93,16 +83,12 @@ def measured(table: pd.DataFrame) -> str:
     """The table of `detector.measure`: AUC of frames and of clips, and the shares of frames called fake."""
     head = ("tested on", "what scores", "counted on", *NUMBERS.values())
     rows = [head, ("---",) * len(head), *map(_row, table.to_dict("records"))]
-    return _table(rows)
+    return as_markdown(rows)
 
 
 def _row(row: dict) -> tuple[str, ...]:
     counted = f"{row['frames']} frames of {row['people']} {'person' if row['people'] == 1 else 'people'}"
-    return ABOUT.get(row["tested"], row["tested"]), row["branch"], counted, *_with_intervals(row, NUMBERS)
-
-
-def _with_intervals(row: dict, names: Iterable[str]) -> list[str]:
-    return [transfer.with_interval(*(row[name + end] for end in ENDS), digits=3) for name in names]
+    return ABOUT.get(row["tested"], row["tested"]), row["branch"], counted, *with_intervals(row, NUMBERS)
 
 
 def reliability(scores: pd.DataFrame) -> str:
@@ -115,20 +101,11 @@ def reliability(scores: pd.DataFrame) -> str:
             part["label"].to_numpy(), part["resnet"].to_numpy(), np.ones((1, len(part)))
         )
         rows.append((ABOUT[name], *map(_in_bin, each), f"{error[0]:.3f}"))
-    return _table(rows)
+    return as_markdown(rows)
 
 
 def _in_bin(own: pd.DataFrame) -> str:
     return f"{own['label'].sum()} of {len(own)} (mean {own['resnet'].mean():.2f})" if len(own) else "-"
-
-
-def kinds(table: pd.DataFrame) -> str:
-    """Of each kind of fake made from validation's photographs: AUC, and how many are called fake."""
-    rows = [("fakes made from photographs, by kind", "counted on", "AUC", "fake called fake"), ("---",) * 4]
-    for row in table.to_dict("records"):
-        counted = f"{row['frames'] // 2} real and as many fake faces of {row['people']} people"
-        rows.append((row["kind"], counted, *_with_intervals(row, ("frame_auc", "fake_called_fake"))))
-    return _table(rows)
 
 
 def alarms(table: pd.DataFrame) -> str:
@@ -137,30 +114,14 @@ def alarms(table: pd.DataFrame) -> str:
     counted = [f"{SHORT[row['tested']]}: {row['frames']} of {row['people']} people" for row in sources]
     rows = [("photographs called fake", *counted), ("---",) * (1 + len(counted))]
     for _, part in table.groupby("condition", sort=False):
-        shares = [_with_intervals(row, ("real_called_fake",))[0] for row in part.to_dict("records")]
+        shares = [with_intervals(row, ("real_called_fake",))[0] for row in part.to_dict("records")]
         rows.append((_condition(part.iloc[0]), *shares))
-    return _table(rows)
+    return as_markdown(rows)
 
 
 def _condition(row: Mapping) -> str:
     level = 100 * row["level"] / BLUR_SIDE if row["kind"] == "blur" else row["level"]
     return CONDITIONS[row["kind"]].format(level)
-
-
-def left_out(table: pd.DataFrame) -> str:
-    """From detector_left_out: the range over the trainings of AUC and of the shares called fake."""
-    rows = [
-        ("tested on, the threshold set without it", "network", "trainings", *LEFT.values()),
-        ("---",) * (3 + len(LEFT)),
-    ]
-    for (tested, recipe), part in table.groupby(["tested", "recipe"], sort=False):
-        rows.append((SHORT[tested], recipe, str(len(part)), *(_range(part[name]) for name in LEFT)))
-    return _table(rows)
-
-
-def _range(values: pd.Series) -> str:
-    low, high = (f"{value:.3f}" for value in (values.min(), values.max()))
-    return "-" if values.isna().all() else low if low == high else f"{low} to {high}"
 
 
 def groups(scores: pd.DataFrame) -> str:
@@ -178,17 +139,7 @@ def groups(scores: pd.DataFrame) -> str:
     for word, own in (*part.groupby(sex), *part.groupby(looks)):
         called = [own[own["label"] == label]["resnet"] >= THRESHOLD for label in (1, 0)]
         rows.append((word, str(own["person"].nunique()), *(f"{c.sum()} of {len(c)}" for c in called)))
-    return _table(rows)
-
-
-def seeds_table(seeds: pd.DataFrame) -> str:
-    """Validation of each seed in `seeds`, a table detector_seeds, and which one ships."""
-    shipped_seed = seeds.sort_values("macro_auc")["seed"].iloc[(len(seeds) - 1) // 2]
-    rows = [("on validation", *SEED_COLUMNS.values()), ("---",) * (1 + len(SEED_COLUMNS))]
-    for row in seeds.to_dict("records"):
-        name = f"seed {row['seed']:.0f}" + (", shipped" if row["seed"] == shipped_seed else "")
-        rows.append((name, *(f"{row[column]:.3f}" for column in SEED_COLUMNS)))
-    return _table(rows)
+    return as_markdown(rows)
 
 
 def networks(earlier: pd.DataFrame, now: pd.DataFrame) -> str:
@@ -204,7 +155,7 @@ def networks(earlier: pd.DataFrame, now: pd.DataFrame) -> str:
         alarms = [found.loc[name, "real_called_fake"] for name in ALARMS]
         name = recipe if np.isnan(seed) else f"{recipe}, seed {seed:.0f}"
         rows.append((name, f"{np.mean(aucs):.3f}", *(f"{value:.3f}" for value in aucs + alarms)))
-    return _table(rows)
+    return as_markdown(rows)
 
 
 def conditions(table: pd.DataFrame) -> str:
@@ -212,22 +163,9 @@ def conditions(table: pd.DataFrame) -> str:
     head = ("UADFV's test frames", "AUC of frames", "minus unchanged, paired", "real called fake", "fake called fake")
     rows = [head, ("---",) * len(head)]
     for row in table.to_dict("records"):
-        found = _with_intervals(row, ("frame_auc", "frame_auc_gain", "real_called_fake", "fake_called_fake"))
+        found = with_intervals(row, ("frame_auc", "frame_auc_gain", "real_called_fake", "fake_called_fake"))
         rows.append((_condition(row), *found))
-    return _table(rows)
-
-
-def bands_table(table: pd.DataFrame) -> str:
-    """The table of `bands.compared`: how often each verdict came, over validation's clips and stills."""
-    rows = [("band, on validation", "", *record.VERDICTS), ("---",) * (2 + len(record.VERDICTS))]
-    for row in table.to_dict("records"):
-        of = f"{row['n']} {record.KINDS[row['label']]} {row['unit']}"
-        rows.append((row["band"], of, *(str(row[said]) for said in judging.SAID)))
-    return _table(rows)
-
-
-def _table(rows: list[tuple[str, ...]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return as_markdown(rows)
 
 
 def tables() -> list[str]:
@@ -239,7 +177,16 @@ def tables() -> list[str]:
     more = kinds(table("detector_kinds")), alarms(table("detector_photographs"))
     more += left_out(table("detector_left_out")), groups(scores), bands_table(table("detector_bands"))
     last = verdicts.markdown()
-    return [seeds_table(seeds), measured(worth), before, reliability(scores), conditions(under), *more, last]
+    return [
+        recipes_table(table("detector_ablation")),
+        seeds_table(seeds),
+        measured(worth),
+        before,
+        reliability(scores),
+        conditions(under),
+        *more,
+        last,
+    ]
 
 
 def refreshed(card: str, found: Sequence[str]) -> str:
