@@ -161,9 +161,10 @@ def ablation(table: pd.DataFrame, columns: dict[str, str]) -> Figure:
         several = means[means["size"] > 1]["mean"]
         axis.plot(several, several.index, "|", ms=16, mew=2.5, color=FAKE)
         axis.set_title(title, fontsize=11)
-        axis.xaxis.set_major_locator(MaxNLocator(4))
+        axis.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         if column.startswith("alarms"):
             canvas.per_cent(axis)
+    fig.set_dpi(85)  # so many rows make a large file of a notebook
     axes[0, 0].set_yticks(range(len(names)), names)
     for axis in axes[:, 0]:
         axis.tick_params(axis="y", labelsize=9)
