@@ -530,6 +530,12 @@ def test_a_band_on_logits_is_the_same_whatever_their_scale() -> None:
     assert sum(half) == pytest.approx(1) and bands.around_one_half(scores, 32)[0] > half[0]
 
 
+def test_the_card_counts_the_changes_of_the_recipe() -> None:
+    assert recipes.ABLATION_SEEDS == 3
+    words = re.sub(r"\s+", " ", CARD.read_text())
+    assert f"and {len(recipes.ABLATION) - 1} changes three times each" in words
+
+
 def test_the_tool_writes_the_cards_tables_and_leaves_its_words() -> None:
     card, found = CARD.read_text(), card_tables.tables()
     assert card_tables.refreshed(card, found) == card, "the committed card is what the tool would write"

@@ -19,7 +19,7 @@ from dfdlib.core.errors import DfdError
 
 STUDY = typer.Argument(metavar="STUDY", show_default=False, help="One of the studies below.")
 
-FRAMES = "Frames of a video to look at; one alone is judged like a picture, two or three get no verdict."
+FRAMES = "Frames of a video to look at; one alone is judged like a picture, two or three are inconclusive."
 RULE = "resnet (the network alone); or with the head pose mean, either (the higher score) or both (the lower)."
 EXITS = "Exit codes: 0 done; 1 a defect in this program; 2 something that you can fix (the message says what)."
 
@@ -130,8 +130,8 @@ def predict(
 
     "No sign of a swap found" does not mean that a file is real: beside each verdict stands in how many swaps and real
     videos that were new to it the detector finds signs. "Inconclusive": too few frames could be judged, or the score
-    varies across 0.5, or is below it but not so low that few fakes would score as low. Up to four people are judged
-    separately, and the file is as suspicious as the most suspicious of them.
+    varies across 0.5, or is below it but not so low that few fakes of the kind it was set on would score as low. Up
+    to four people are judged separately, and the file is as suspicious as the most suspicious of them.
 
     In a folder, every file that is a picture or video is judged, whatever its name; other files are listed.
 

@@ -144,7 +144,7 @@ def _table(found: Sequence[Prediction], rule: str) -> None:
 
 def _record(found: Iterable[Prediction], rule: str) -> Table:
     """What the detector said of data that it never saw, clips or stills or both, as the files are."""
-    table = Table(title="What it said of data that it never saw", title_justify="left", box=None, pad_edge=False)
+    table = Table(title="What it said of people whom it never saw", title_justify="left", box=None, pad_edge=False)
     for column in ("Data", "signs", "inconclusive", "no sign"):
         table.add_column(column, overflow="fold", no_wrap=column != "Data")
     for what, *counts in record.lines(rule, {p.face.looked_at == 1 for p in found}):

@@ -65,11 +65,12 @@ def seeds_table(seeds: pd.DataFrame) -> str:
 def left_out(table: pd.DataFrame) -> str:
     """From detector_left_out: the range over the trainings of AUC and of the shares called fake."""
     rows = [
-        ("tested on, the threshold set without it", "network", "trainings", *LEFT.values()),
-        ("---",) * (3 + len(LEFT)),
+        ("validation part of; threshold set without it", "counted on", "network", "trainings", *LEFT.values()),
+        ("---",) * (4 + len(LEFT)),
     ]
     for (tested, recipe), part in table.groupby(["tested", "recipe"], sort=False):
-        rows.append((SHORT[tested], recipe, str(len(part)), *(_range(part[name]) for name in LEFT)))
+        counted = f"{part['frames'].iloc[0]} frames of {part['people'].iloc[0]} people"
+        rows.append((SHORT[tested], counted, recipe, str(len(part)), *(_range(part[name]) for name in LEFT)))
     return as_markdown(rows)
 
 
