@@ -516,6 +516,27 @@ def test_what_is_printed_beside_a_verdict_is_what_the_committed_tables_say() -> 
     )
 
 
+def test_the_counts_of_verdicts_in_prose_are_those_of_the_record() -> None:
+    found = {(row["tested"], row["label"], row["stills"]): row for row in record.measured("resnet")}
+    fake, real, frames, reals = (found["uadfv", label, stills] for stills in (False, True) for label in (1, 0))
+    large = found["super-resolved", 0, True]
+    assert real["fake"] == 0
+    readme, card, ethics = (
+        re.sub(r"\s+", " ", path.read_text(encoding="utf-8"))
+        for path in (paths.root() / "README.md", paths.assets() / "detector.md", paths.root() / "ETHICS.md")
+    )
+    assert f"signs of a swap in {fake['fake']} of {fake['n']} fake and none of {real['n']} real clips" in readme
+    assert f"{fake['unsure']} of the fake and {real['unsure']} of the real ones are inconclusive" in readme
+    assert f"{frames['fake']} of {frames['n']} fake and {reals['fake']} of {reals['n']} real ones" in readme
+    assert f"; {frames['unsure']} and {reals['unsure']} are inconclusive" in readme
+    assert f"it finds signs in {fake['fake']} of {fake['n']} clips ({fake['unsure']} are inconclusive, and" in card
+    assert f"{fake['real']} of {fake['n']} clips and {frames['real']} of {frames['n']} stills lie there" in card
+    known = record.known_spread("resnet").real
+    clip, still = (f"{known.mean + known.reach(used):.2f}" for used in (32, 1))
+    assert f"is expected ({clip}; of stills {still})" in card
+    assert f"{large['fake']} of {large['n']} frames" in ethics and f"finds signs in only {fake['fake']}" in ethics
+
+
 def test_beside_a_rule_with_the_head_pose_stands_that_it_had_seen_the_donor() -> None:
     assert record.beside(False, "mean").endswith("(UADFV, whose donor the head-pose SVM had seen)")
     assert "head-pose" not in record.beside(True, "resnet")

@@ -29,6 +29,11 @@ LEAST_SHARE = 0.25
 BEYOND = 0.05  # share of a kind's clips that is expected beyond its edge
 
 
+def runs_of(used: int) -> int:
+    """How many independent units so many frames of a clip count as: one for two neighbours, SEGMENTS at most."""
+    return max(1, min(SEGMENTS, used // 2))
+
+
 @dataclass(frozen=True)
 class Kind:
     """p_fake of one kind of clips, real or fake: the mean of the clips' means, and standard deviations."""
@@ -41,11 +46,9 @@ class Kind:
     def reach(self, used: int) -> float:
         """How far to one side of `mean` a new clip's mean over `used` frames lies with probability 1 - BEYOND.
 
-        Student's prediction bound for a normal value (Hahn and Meeker, Statistical Intervals, 1991). Two neighbouring
-        frames count as one, and more than SEGMENTS runs of them as SEGMENTS, as in `interval`.
+        Student's prediction bound for a normal value (Hahn and Meeker, Statistical Intervals, 1991).
         """
-        runs = max(1, min(SEGMENTS, used // 2))
-        deviation = math.sqrt(self.clip**2 * (1 + 1 / self.clips) + self.frame**2 / runs)
+        deviation = math.sqrt(self.clip**2 * (1 + 1 / self.clips) + self.frame**2 / runs_of(used))
         return float(special.stdtrit(self.clips - 1, 1 - BEYOND)) * deviation
 
 
@@ -59,7 +62,7 @@ class Spread:
     people: int
 
     def edges(self, used: int) -> tuple[float, float]:
-        """A p_fake over `used` frames from the upper edge on shows signs, one up to the lower edge none.
+        """A p_fake over `used` frames from the upper edge on shows signs, one below the lower edge none.
 
         Beyond the lower edge, at most one half, one fake clip in twenty is expected, if fakes score as validation's do;
         beyond the upper, at least one half, at most one real clip.
@@ -99,7 +102,7 @@ def interval(p_fake: np.ndarray) -> tuple[float, float]:
     Neighbouring frames are nearly the same picture, so the bootstrap draws at most SEGMENTS runs of them, not frames.
     It covers 95 % of the redrawn means and tells nothing about how often such scores are right.
     """
-    runs = min(SEGMENTS, len(p_fake) // 2)
+    runs = runs_of(len(p_fake))
     if runs < FEWEST_RUNS:
         return math.nan, math.nan
     groups = pd.Series(np.arange(len(p_fake)) * runs // len(p_fake))

@@ -50,7 +50,6 @@ def measure(validation: pd.DataFrame, tested: pd.DataFrame) -> dict:
         raise DfdError(
             "The spread would be learned on frames outside the validation part; give it validation frames only."
         )
-    tested = tested[tested["tested"].isin(TESTS)]
     return {"weights": weights(), "rules": {rule: _by_rule(rule, validation, tested) for rule in arbiter.RULES}}
 
 

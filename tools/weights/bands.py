@@ -14,32 +14,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from scipy.special import expit, logit
+from scipy.special import expit
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this checkout, not the installed one
 from dfdlib.core import errors, studies
 from dfdlib.core.errors import DfdError
 from dfdlib.detector import judging
 from dfdlib.evaluation import metrics, results
+from tools.weights import judged
 
 Edges = tuple[float, float]
-SURE = 1e-6  # p_fake is kept so far from 0 and 1, where its logit is infinite
 FORMER = 1.645  # deviations, of which a normal value exceeds so many once in twenty times
 
 
 def around_one_half(scores: pd.DataFrame, used: int) -> Edges:
     """The former band: one half, and to each side as far as scores scatter around the mean of their kind."""
     kinds = judging.spread(scores)
-    clip, frame = ((kinds.real.clip, kinds.fake.clip), (kinds.real.frame, kinds.fake.frame))
-    runs = max(1, min(judging.SEGMENTS, used // 2))
-    half = FORMER * math.sqrt((sum(x**2 for x in clip) + sum(x**2 for x in frame) / runs) / 2)  # as many clips of each
+    each = [kind.clip**2 + kind.frame**2 / judging.runs_of(used) for kind in (kinds.real, kinds.fake)]
+    half = FORMER * math.sqrt(sum(each) / 2)  # there are as many clips of each
     return metrics.THRESHOLD - half, metrics.THRESHOLD + half
 
 
 def on_logits(scores: pd.DataFrame, used: int) -> Edges:
     """The same of logits, so that the scale of p_fake does not matter."""
-    logits = logit(scores["p_fake"].clip(SURE, 1 - SURE))
-    low, high = around_one_half(scores.assign(p_fake=logits), used)
+    low, high = around_one_half(scores.assign(p_fake=judged.logits(scores["p_fake"])), used)
     return float(expit(low - metrics.THRESHOLD)), float(expit(high - metrics.THRESHOLD))
 
 

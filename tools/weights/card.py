@@ -171,21 +171,21 @@ def conditions(table: pd.DataFrame) -> str:
 def tables() -> list[str]:
     """Every table of the card that follows from a committed one."""
     table = functools.partial(results.committed_table, "uadfv")
+    worth, scores = table("detector"), table("detector_scores")
     under = under_conditions.table(table("detector_conditions"), studies.load("uadfv").bootstrap)
-    seeds, worth, scores = (table(name) for name in ("detector_seeds", "detector", "detector_scores"))
-    before = networks(table("detector_earlier"), worth)
-    more = kinds(table("detector_kinds")), alarms(table("detector_photographs"))
-    more += left_out(table("detector_left_out")), groups(scores), bands_table(table("detector_bands"))
-    last = verdicts.markdown()
     return [
         recipes_table(table("detector_ablation")),
-        seeds_table(seeds),
+        left_out(table("detector_left_out")),
+        seeds_table(table("detector_seeds")),
         measured(worth),
-        before,
+        networks(table("detector_earlier"), worth),
         reliability(scores),
+        kinds(table("detector_kinds")),
         conditions(under),
-        *more,
-        last,
+        alarms(table("detector_photographs")),
+        groups(scores),
+        bands_table(table("detector_bands")),
+        verdicts.markdown(),
     ]
 
 

@@ -107,7 +107,7 @@ def _at_others_threshold(scores: pd.DataFrame, source: str, resamples: int) -> I
 def together(study: Study, recipe: Recipe, trained: list[Trained]) -> dict[str, pd.DataFrame]:
     """Validation by the mean of the networks' logits, and by one network that has the mean of their weights."""
     tables, states = [one.validation for one in trained], [one.network.state_dict() for one in trained]
-    logits = np.mean([special.logit(table["p_fake"].clip(1e-7, 1 - 1e-7)) for table in tables], axis=0)
+    logits = np.mean([judged.logits(table["p_fake"]) for table in tables], axis=0)
     network = copy.deepcopy(trained[0].network)
     network.load_state_dict({name: torch.stack([s[name].float() for s in states]).mean(0) for name in states[0]})
     of_weights = scored(network, sources(study, "val", looking.FACE), recipe.network)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from dfdlib.core import studies
 from dfdlib.core.studies import FaceParams, Study
@@ -93,25 +94,28 @@ def threshold_for(scores: pd.DataFrame, share: float = FALSE_ALARMS) -> float:
     return float(reals["p_fake"].iloc[int((weights.cumsum() <= share).sum())]) + 1e-9
 
 
+def logits(p_fake: np.ndarray | pd.Series | float) -> np.ndarray | pd.Series | float:
+    """The logits of scores, kept off 0 and 1, where they would be infinite."""
+    return special.logit(np.clip(p_fake, 1e-7, 1 - 1e-7))
+
+
 def calibration(scores: pd.DataFrame) -> tuple[float, float]:
     """Offset and slope so that sigmoid(slope * (logit(p_fake) + offset)) is 0.5 at the threshold of FALSE_ALARMS.
 
     The slope minimizes the cross-entropy, each source and label counting the same.
     """
     from scipy.optimize import minimize_scalar
-    from scipy.special import log_expit, logit
 
-    threshold = threshold_for(scores)
-    offset = -float(logit(threshold))
-    margin = (logit(np.clip(scores["p_fake"], 1e-7, 1 - 1e-7)) + offset) * (2 * scores["label"] - 1)
+    offset = -float(logits(threshold_for(scores)))
+    margin = (logits(scores["p_fake"]) + offset) * (2 * scores["label"] - 1)
     weights = 1 / scores.groupby(["source", "label"])["p_fake"].transform("size")
-    found = minimize_scalar(lambda log: -(weights * log_expit(np.exp(log) * margin)).sum(), bounds=np.log([0.05, 5]))
+    found = minimize_scalar(
+        lambda log: -(weights * special.log_expit(np.exp(log) * margin)).sum(), bounds=np.log([0.05, 5])
+    )
     return offset, float(np.exp(found.x))
 
 
 def on_shipped_scale(scores: pd.DataFrame) -> pd.DataFrame:
     """The table with p_fake scaled by its own `calibration`, as that of `dfd predict` is."""
-    from scipy.special import expit, logit
-
     offset, slope = calibration(scores)
-    return scores.assign(p_fake=expit(slope * (logit(np.clip(scores["p_fake"], 1e-7, 1 - 1e-7)) + offset)))
+    return scores.assign(p_fake=special.expit(slope * (logits(scores["p_fake"]) + offset)))

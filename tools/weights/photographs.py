@@ -31,9 +31,16 @@ from tools.weights.faces import Faces
 
 EVERY = 3  # one validation photograph in so many is made into fakes
 PLAIN = How(
-    **{"size": shipped.NETWORK.input_size, "margin": (looking.FACE.margin, looking.FACE.margin), "off": 0.0},
-    **{"shrunk_first": 0.0, "coarse": 0.0, "blur": 0.0, "noise": 0.0, "jpeg": 0.0, "soft_real": 0.0},
+    size=shipped.NETWORK.input_size,
+    margin=(looking.FACE.margin, looking.FACE.margin),
+    off=0.0,
+    shrunk_first=0.0,
     ratios=(1.0,),
+    coarse=0.0,
+    blur=0.0,
+    noise=0.0,
+    jpeg=0.0,
+    soft_real=0.0,
 )
 KINDS = {
     "shrunk and pasted back": replace(PLAIN, pasted=1.0),
@@ -62,7 +69,8 @@ def by_kind(study: Study, every: int = EVERY) -> pd.DataFrame:
     """Scores of validation's photographs and of a fake of each kind: kind, source, COLUMNS and p_fake."""
     tables = []
     for one in photographs(study, "val"):
-        some, shapes = one.one_in(every), learning.shapes_of(one.one_in(every).points)
+        some = one.one_in(every)
+        shapes = learning.shapes_of(some.points)
         for number, (kind, how) in enumerate(KINDS.items()):
             rngs = (repro.rng(study.seed, number, i) for i in range(len(shapes)))
             pairs = [learning.pair_of(i, some, shapes, rng, how) for i, rng in enumerate(rngs)]
@@ -74,9 +82,8 @@ def by_kind(study: Study, every: int = EVERY) -> pd.DataFrame:
 def _scored(some: Faces, kind: str, label: int, crops: np.ndarray) -> pd.DataFrame:
     names = [f"{some.source}{i}" for i in range(len(crops))]
     table = pd.DataFrame({"clip_id": names, "frame": 0, "label": label, "pair": names, "person": some.people})
-    return table.assign(split="val", p_fake=_p_fake(crops).round(4), kind=kind, source=some.source)[
-        ["kind", "source", *COLUMNS, "p_fake"]
-    ]
+    table = table.assign(split="val", p_fake=_p_fake(crops).round(4), kind=kind, source=some.source)
+    return table[["kind", "source", *COLUMNS, "p_fake"]]
 
 
 def _p_fake(crops: np.ndarray) -> np.ndarray:
